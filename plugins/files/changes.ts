@@ -7,59 +7,60 @@ import type { FileReading, JsonValue } from "agnes/kit";
 
 import { fileFailure } from "./failures.ts";
 
-/** What tells whether a file is still the one that was read. */
+/** The attributes of a file that identify the version that was read. */
 export interface Fingerprint {
   readonly sizeBytes: number;
   readonly modifiedAtMs: number;
-  /** When its content or its attributes changed; nothing but the system sets it, so a copied time stamp shows. */
+  /** When the content or the attributes changed. Only the system sets it, so it reveals a restored modification time. */
   readonly changedAtMs: number;
   readonly inode: number;
-  /** Only when time and size alone could miss a change: the file was written just before it was looked at. */
+  /** Only if times and size could miss a change, because the file was written just before its attributes were read. */
   readonly sha256?: string;
 }
 
-/** What a read left behind: which files, as they were, read in which way. */
+/** The state that a read keeps: its files, their fingerprints and how they were read. */
 export interface ReadState {
   /** How the files were read. */
   readonly reading: FileReading;
-  /** A digest of the options that decide how they are read. */
+  /** A digest of the options that affect how the files are read. */
   readonly settings: string;
-  /** What was asked of the rows: columns and conditions. */
+  /** The requested columns and conditions. */
   readonly conditions: string;
   readonly files: ReadonlyMap<string, Fingerprint>;
-  /** The lists of column names that files have, and by origin which one a file has. */
+  /** The distinct lists of column names of the files. */
   readonly layouts?: readonly (readonly string[])[];
+  /** The index in `layouts` of each file, by origin. */
   readonly layoutOf?: Readonly<Record<string, number>>;
 }
 
-/** What is to be read: `kept` and `changed` are origins; `isUnchanged` when all published rows stay as they are. */
+/** The files to read: `kept` and `changed` are origins. `isUnchanged` if all published rows stay the same. */
 export interface ReadPlan {
   readonly changed: readonly string[];
   readonly kept: readonly string[];
   readonly isUnchanged: boolean;
 }
 
-/** Within this time a second write may leave the same time stamp behind. */
+/** A second write in this time may produce the same time stamp. */
 const TIME_STAMP_MS = 2000;
 
-/** How many files are looked at at once. */
-const LOOKS = 32;
+/** The number of files whose attributes are read in parallel. */
+const STATS_IN_PARALLEL = 32;
 
-/** What a look at files takes into account. */
-export interface LookOptions {
+/** Options of `fingerprintFiles`. */
+export interface FingerprintOptions {
   readonly now: () => Date;
-  /** What the last read saw, by origin; saves reading files whose content is not in doubt. */
+  /** The fingerprints of the last read, by origin; avoids hashing files that certainly changed. */
   readonly before?: ReadonlyMap<string, Fingerprint> | undefined;
   readonly signal: AbortSignal;
 }
 
 /**
- * Looks at files, given as origin and path, with one `stat` each.
- * @throws `file_failed` for one that is gone or cannot be looked at
+ * Returns the fingerprints of files, with one `stat` each.
+ * @throws `file_failed` for a file that is missing or whose attributes cannot be read
  */
-export async function lookAtFiles(
+export async function fingerprintFiles(
   files: readonly (readonly [origin: string, path: string])[],
-  { now, before, signal }: LookOptions,
+  { now, before, signal }: FingerprintOptions,
 ): Promise<ReadonlyMap<string, Fingerprint>> {
   const seen = new Map<string, Fingerprint>(files.map(([origin]) => [origin, NOT_SEEN]));
   const queue = files.values();
@@ -68,15 +69,15 @@ export async function lookAtFiles(
       seen.set(origin, await fingerprint(path, { now: now(), before: before?.get(origin), signal }));
     }
   };
-  await Promise.all(Array.from({ length: LOOKS }, work));
+  await Promise.all(Array.from({ length: STATS_IN_PARALLEL }, work));
   return seen;
 }
 
 const NOT_SEEN: Fingerprint = { sizeBytes: 0, modifiedAtMs: 0, changedAtMs: 0, inode: 0 };
 
 /**
- * Looks at a file. `before`, of the last read, saves reading the file when its content is in doubt; the result is
- * then equal to it exactly if the file is the same.
+ * Returns the fingerprint of a file. It includes a hash of the content if the attributes may miss a change, or if they
+ * equal those of `before` and `before` has a hash.
  *
  * @throws `file_failed`
  */
@@ -86,7 +87,7 @@ export async function fingerprint(
 ): Promise<Fingerprint> {
   options.signal.throwIfAborted();
   const found = await stat(path).catch((error: unknown) => {
-    throw fileFailure("look at", path, error);
+    throw fileFailure("read the attributes of", path, error);
   });
   const seen = {
     sizeBytes: found.size,
@@ -95,11 +96,12 @@ export async function fingerprint(
     inode: found.ino,
   };
   const isInDoubt =
-    isRecent(seen, options.now) || (options.before?.sha256 !== undefined && sameLook(seen, options.before));
+    isRecent(seen, options.now) ||
+    (options.before?.sha256 !== undefined && sameAttributes(seen, options.before));
   return isInDoubt ? { ...seen, sha256: await sha256Of(path, options.signal) } : seen;
 }
 
-/** Decides what to read from what was read before (`null`: nothing) and what is there. */
+/** Compares the state of the last read (`null`: none) with the current files and plans the next read. */
 export function planRead(before: ReadState | null, now: ReadState): ReadPlan {
   if (before === null || !sameReading(before, now)) {
     return { changed: [...now.files.keys()], kept: [], isUnchanged: false };
@@ -111,7 +113,7 @@ export function planRead(before: ReadState | null, now: ReadState): ReadPlan {
   return { changed, kept, isUnchanged: changed.length === 0 && before.files.size === now.files.size };
 }
 
-/** The state as it is kept with the published rows. */
+/** Serializes the state that is kept with the published rows. */
 export function writeState(state: ReadState, now: Date): JsonValue {
   const settled = ({ sha256, ...seen }: Fingerprint) =>
     sha256 !== undefined && isRecent(seen, now) ? { ...seen, sha256 } : seen;
@@ -126,7 +128,7 @@ export function writeState(state: ReadState, now: Date): JsonValue {
   };
 }
 
-/** Reads back what `writeState` wrote; `null` for anything else, which means a full read. */
+/** Parses the result of `writeState`. Returns `null` for any other value, which causes a full read. */
 export function parseState(state: JsonValue | undefined): ReadState | null {
   const found = state as KeptState | null | undefined;
   if (found?.version !== 3 || typeof found.files !== "object" || found.files === null) return null;
@@ -139,28 +141,28 @@ type KeptState = Required<Omit<ReadState, "files">> & {
   readonly files: Readonly<Record<string, Fingerprint>>;
 };
 
-/** Whether rows that were read before look as they would now. Notes are for people. */
+/** Whether a read today returns the same rows for unchanged files. Notes do not affect the rows. */
 function sameReading(before: ReadState, now: ReadState): boolean {
   const decisive = ({ reading: { format, csv, columns }, settings, conditions }: ReadState) =>
     JSON.stringify([format, csv, columns, settings, conditions]);
   return decisive(before) === decisive(now);
 }
 
-/** A short name for a value: the same for equal values. */
+/** Returns a hash of a value, equal for equal values. */
 export function digest(value: JsonValue): string {
   return createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 32);
 }
 
 const isRecent = ({ modifiedAtMs, changedAtMs }: Fingerprint, now: Date) =>
   Math.max(modifiedAtMs, changedAtMs) > now.getTime() - TIME_STAMP_MS;
-const sameLook = (one: Fingerprint, other: Fingerprint) =>
+const sameAttributes = (one: Fingerprint, other: Fingerprint) =>
   one.sizeBytes === other.sizeBytes &&
   one.modifiedAtMs === other.modifiedAtMs &&
   one.changedAtMs === other.changedAtMs &&
   one.inode === other.inode;
 
 const isSame = (known: Fingerprint | undefined, seen: Fingerprint) =>
-  known !== undefined && sameLook(known, seen) && known.sha256 === (seen.sha256 ?? known.sha256);
+  known !== undefined && sameAttributes(known, seen) && known.sha256 === (seen.sha256 ?? known.sha256);
 
 async function sha256Of(path: string, signal: AbortSignal): Promise<string> {
   const hash = createHash("sha256");

@@ -12,7 +12,7 @@ import {
 } from "./decompression-limits.ts";
 import { fileFailure, unusable } from "./failures.ts";
 
-/** How a file is opened. */
+/** Options of `decompressed`. */
 export interface OpenOptions {
   readonly signal: AbortSignal;
   /** Default: `DEFAULT_DECOMPRESSION_LIMITS`. */
@@ -21,18 +21,18 @@ export interface OpenOptions {
 
 const CHUNK_BYTES = 256 * 1024;
 
-/** How the ending of a name says that a file is compressed; `null` when it is not. */
+/** The compression of a file by its extension; `null` for an uncompressed file. */
 export function compressionOf(path: string): "gzip" | "zstd" | null {
   if (/\.gz$/i.test(path)) return "gzip";
   return /\.zst$/i.test(path) ? "zstd" : null;
 }
 
 /**
- * The bytes of a file, decompressed when it ends in `.gz` or `.zst`; of a zstd file that is cut off, those that are
- * left. A file of no byte at all has none, whatever its ending.
+ * Reads the bytes of a file and decompresses `.gz` and `.zst` files. A truncated zstd file yields the bytes before its
+ * end. An empty file yields no bytes, regardless of its extension.
  *
- * @throws `file_unreadable` for compressed data that is damaged or followed by something else,
- *   `files/decompression_limit`, `files/entry_unusable` for what is no regular file, `file_failed`
+ * @throws `file_unreadable` for compressed data that is damaged or followed by other bytes,
+ *   `files/decompression_limit`, `files/entry_unusable` unless it is a regular file, `file_failed`
  */
 export async function* decompressed(
   path: string,
@@ -41,7 +41,7 @@ export async function* decompressed(
   const found = await stat(path).catch((error: unknown) => {
     throw failureOf(path, signal, error);
   });
-  if (!found.isFile()) throw unusable(path, "it is no regular file");
+  if (!found.isFile()) throw unusable(path, "it is not a regular file");
   const compression = compressionOf(path);
   if (compression !== null && found.size === 0) return;
   const raw = createReadStream(path, { signal, highWaterMark: CHUNK_BYTES });
@@ -63,7 +63,7 @@ export async function* decompressed(
 async function* gunzipped(raw: ReadStream): AsyncGenerator<Uint8Array, void, void> {
   const gunzip = zlib.createGunzip({ chunkSize: CHUNK_BYTES });
   yield* through(raw, gunzip);
-  // Zeros after the end are passed over here, but not by DuckDB.
+  // zlib ignores zeros after the end, but DuckDB does not.
   const rest = raw.bytesRead - gunzip.bytesWritten;
   if (rest > 0)
     throw new Error(
@@ -74,14 +74,14 @@ async function* gunzipped(raw: ReadStream): AsyncGenerator<Uint8Array, void, voi
 }
 
 async function* unzstd(raw: ReadStream): AsyncGenerator<Uint8Array, void, void> {
-  // Bun has it, and Node from 22.15 on.
+  // Available in Bun and in Node since 22.15.
   if (typeof zlib.createZstdDecompress === "function") {
     return yield* through(raw, zlib.createZstdDecompress({ chunkSize: CHUNK_BYTES }));
   }
   yield* unzstdInScript(raw);
 }
 
-/** Decompresses zstd where the runtime cannot, several times slower. */
+/** Decompresses zstd in JavaScript, several times slower, for runtimes without zstd. */
 export async function* unzstdInScript(
   raw: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, void> {
@@ -108,8 +108,8 @@ async function* through(raw: ReadStream, transform: Transform): AsyncGenerator<U
 
 function failureOf(path: string, signal: AbortSignal, error: unknown): unknown {
   if (signal.aborted || error instanceof AgnesError) return error;
-  const isOfSystem = error instanceof Error && "syscall" in error;
-  if (isOfSystem) return fileFailure("read", path, error);
+  const isSystemError = error instanceof Error && "syscall" in error;
+  if (isSystemError) return fileFailure("read", path, error);
   const reason = error instanceof Error ? error.message : String(error);
   return new AgnesError("file_unreadable", { path, reason }, { cause: error });
 }

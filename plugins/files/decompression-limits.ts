@@ -1,35 +1,35 @@
 import { errors } from "./errors.ts";
 
-/** How far a compressed file may grow before reading it stops. */
+/** The limits at which reading a compressed file stops. */
 export interface DecompressionLimits {
-  /** How many bytes one file may decompress to. */
+  /** The maximum decompressed size of one file, in bytes. */
   readonly maxDecompressedBytes: number;
-  /** How many times its own size a file may decompress to; files that stay small are not judged by it. */
+  /** The maximum ratio of decompressed to compressed size. Files that decompress to at most 64 MiB are exempt. */
   readonly maxCompressionRatio: number;
 }
 
-/** Larger and denser than any table in use, small enough that a file made to fill a disk is stopped. */
+/** Above the size and ratio of any known table, and low enough to stop a decompression bomb. */
 export const DEFAULT_DECOMPRESSION_LIMITS: DecompressionLimits = {
   maxDecompressedBytes: 64 * 1024 ** 3,
   maxCompressionRatio: 1000,
 };
 
-/** The limits that options set, and the defaults. */
-export function limitsOf(given: {
+/** Returns the limits set in the options, with defaults for the others. */
+export function limitsOf(options: {
   [Limit in keyof DecompressionLimits]?: number | undefined;
 }): DecompressionLimits {
   const { maxDecompressedBytes, maxCompressionRatio } = DEFAULT_DECOMPRESSION_LIMITS;
   return {
-    maxDecompressedBytes: given.maxDecompressedBytes ?? maxDecompressedBytes,
-    maxCompressionRatio: given.maxCompressionRatio ?? maxCompressionRatio,
+    maxDecompressedBytes: options.maxDecompressedBytes ?? maxDecompressedBytes,
+    maxCompressionRatio: options.maxCompressionRatio ?? maxCompressionRatio,
   };
 }
 
-/** A few repeated lines compress to nearly nothing, which says nothing of a file that stays this small. */
+/** A few repeated lines compress to almost nothing, so the ratio of a small file means nothing. */
 const RATIO_FREE_BYTES = 64 * 1024 ** 2;
 
 /**
- * Refuses a size that a file decompresses to, or already has.
+ * Checks the decompressed size of a file, or of the part decompressed so far.
  * @throws `files/decompression_limit` naming the limit
  */
 export function checkDecompressedSize(
@@ -37,13 +37,13 @@ export function checkDecompressedSize(
   size: { readonly compressedBytes: number; readonly decompressedBytes: number },
   limits: DecompressionLimits,
 ): void {
-  const limit = limitPassed(size, limits);
+  const limit = exceededLimit(size, limits);
   if (limit === null) return;
   throw errors.decompression_limit({ path, limit, allowed: limits[limit], ...size });
 }
 
-/** The limit that a size passes; `null` for none. */
-export function limitPassed(
+/** Returns the limit that a size exceeds; `null` for none. */
+export function exceededLimit(
   size: { readonly compressedBytes: number; readonly decompressedBytes: number },
   limits: DecompressionLimits,
 ): keyof DecompressionLimits | null {

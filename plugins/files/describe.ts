@@ -10,39 +10,39 @@ import {
   type InspectOptions,
 } from "agnes/kit";
 
-import { digest, lookAtFiles, planRead, type Fingerprint, type ReadState } from "./changes.ts";
+import { digest, fingerprintFiles, planRead, type Fingerprint, type ReadState } from "./changes.ts";
 import { tablePartitions, type Partitions } from "./hive.ts";
 import type { FilesOptions } from "./options.ts";
 import { originOf, type FilesTable } from "./tables.ts";
 import { errors } from "./errors.ts";
 
-/** How a table is read, and what is known of its files. */
+/** How a table is read, and the known columns of its files. */
 export interface DescribedTable {
   readonly reading: FileReading;
   readonly schema: arrow.Schema;
-  /** The columns of files by origin, as far as a look told: none for an empty file. */
+  /** The columns of files by origin, as far as they are known. Empty files are missing. */
   readonly columns: ReadonlyMap<string, readonly string[]>;
   /** The partition values of files by origin. */
   readonly constants: ReadonlyMap<string, Readonly<Record<string, string | null>>>;
-  /** The bytes of the files that the next read takes in, as they are on the disk. */
+  /** The size on disk of the files that the next read copies. */
   readonly bytesToRead: number;
-  /** The first record that is no row, when the types had to be told from the others. */
+  /** The first record that is not a row, if the types were decided from the other records. */
   readonly badRow?: AgnesError;
 }
 
-/** What a look at all of a table takes into account. */
-interface WholeLook {
-  /** How it was described last. */
+/** The input of `describeWhole`. */
+interface WholeInput {
+  /** The reading of the last description. */
   readonly reading: FileReading | undefined;
-  /** What its last read kept. */
+  /** The state of the last read. */
   readonly before: ReadState | null;
   readonly keepKinds: boolean;
 }
 
-/** The columns of files as they are kept: each list of names once, and by origin which one. */
+/** The columns of files as the state keeps them: each list of names once, and its index by origin. */
 export type FileLayouts = Required<Pick<ReadState, "layouts" | "layoutOf">>;
 
-/** Decides how tables are read: by what is known of them where nothing speaks against it. */
+/** Decides how tables are read. The published reading is kept if the files still fit it. */
 export class Describer {
   readonly #context: ConnectContext<FilesOptions, Record<never, never>>;
   readonly #checkWhole: (path: string, signal: AbortSignal) => Promise<void>;
@@ -55,37 +55,37 @@ export class Describer {
     this.#checkWhole = checkWhole;
   }
 
-  /** All in the options that decides how a table is read. */
+  /** A digest of the options that affect how a table is read. */
   settingsOf({ reading, settings, format }: FilesTable): string {
     const { hivePartitions = false, fractions = "decimal" } = this.#context.options;
-    const asked = JSON.stringify([format, reading, settings.types ?? null]);
-    return digest([asked, hivePartitions, fractions]);
+    const configured = JSON.stringify([format, reading, settings.types ?? null]);
+    return digest([configured, hivePartitions, fractions]);
   }
 
   /**
-   * Describes a table. One of which no file changed is what it was; one of which files changed is, too, as long as
-   * they have the columns that are known: their values are checked when they are read.
+   * Describes a table. It keeps the published reading if no file changed, or if the changed files have the known columns:
+   * the read then checks their values.
    */
   async describe(table: FilesTable, before: ReadState | null, signal: AbortSignal): Promise<DescribedTable> {
     if (table.problem !== undefined) throw table.problem;
     const isKnown = before !== null && before.settings === this.settingsOf(table);
-    if (!isKnown) return this.#look(table, "start", undefined, signal);
+    if (!isKnown) return this.#inspect(table, "start", undefined, signal);
     const constants = this.#constantsOf(table);
     const found = await this.#knownColumns(table, before, signal).catch((error: unknown) => {
-      // A file has a column whose name was made for another one.
+      // A file has a column whose name was generated for another column.
       if (error instanceof AgnesError && error.code === "file_reading_outdated") return null;
       throw error;
     });
-    if (found === null) return this.#look(table, "start", before.reading, signal);
+    if (found === null) return this.#inspect(table, "start", before.reading, signal);
     const { columns, bytesToRead, isUnchanged } = found;
     const names = new Set([...columns.values()].flat().concat([...constants.values()].flatMap(Object.keys)));
     const reading = isUnchanged
       ? before.reading
-      : await this.#withNotesOfToday(table, before.reading, signal);
+      : await this.#withCurrentNotes(table, before.reading, signal);
     const isSame =
       names.size === 0 ||
       (names.size === reading.columns.length && reading.columns.every(({ name }) => names.has(name)));
-    if (!isSame) return this.#look(table, "start", reading, signal);
+    if (!isSame) return this.#inspect(table, "start", reading, signal);
     const { schema } = await this.#context.duckdb.inspect([], {
       format: reading.format,
       known: reading,
@@ -95,23 +95,23 @@ export class Describer {
   }
 
   /**
-   * Describes a table by every one of its values. Dates of a format that the options name stay dates if they were
-   * published so; what only the start of the files told does not bind.
+   * Describes a table from all of its values. Published dates in a configured format stay dates. Types decided only from
+   * the start of the files may change.
    *
-   * With `keepKinds` columns stay of the kind that is published, or else of the kind that the start told.
+   * With `keepKinds`, columns keep their published kind, otherwise the kind decided from the start of the files.
    */
   describeWhole(
     table: FilesTable,
-    { reading, before, keepKinds }: WholeLook,
+    { reading, before, keepKinds }: WholeInput,
     signal: AbortSignal,
   ): Promise<DescribedTable> {
     const published = before !== null && before.settings === this.settingsOf(table) ? before.reading : null;
-    if (keepKinds) return this.#look(table, "whole", published ?? reading, signal, keepKinds);
+    if (keepKinds) return this.#inspect(table, "whole", published ?? reading, signal, keepKinds);
     const known = published !== null || reading === undefined ? reading : withoutFormats(reading);
-    return this.#look(table, "whole", known, signal);
+    return this.#inspect(table, "whole", known, signal);
   }
 
-  /** What is to be kept of the columns of files, so that the next look can leave out those that do not change. */
+  /** Returns the columns of files to keep, so that the next run skips unchanged files. */
   async columnsOf(
     table: FilesTable,
     { reading, columns }: DescribedTable,
@@ -136,10 +136,7 @@ export class Describer {
     return { layouts, layoutOf };
   }
 
-  /**
-   * The columns of all files: as they are known of those that did not change, and read off the others; and the bytes of
-   * those that changed.
-   */
+  /** Returns the columns of all files, read only from changed files, and the size of the changed files. */
   async #knownColumns(
     table: FilesTable,
     before: ReadState,
@@ -147,7 +144,7 @@ export class Describer {
   ): Promise<Pick<DescribedTable, "columns" | "bytesToRead"> & { readonly isUnchanged: boolean }> {
     const { now } = this.#context;
     const files = table.files.map((file) => [originOf(table, file), file] as const);
-    const seen = { ...before, files: await lookAtFiles(files, { now, before: before.files, signal }) };
+    const seen = { ...before, files: await fingerprintFiles(files, { now, before: before.files, signal }) };
     const plan = planRead(before, seen);
     const kept = plan.kept.flatMap((origin) => {
       const place = before.layoutOf?.[origin];
@@ -161,8 +158,8 @@ export class Describer {
     return { columns: new Map([...kept, ...found]), bytesToRead, isUnchanged: plan.isUnchanged };
   }
 
-  /** A reading whose notes are about the files as they are: dates may no longer be ambiguous, a value be corrected. */
-  async #withNotesOfToday(
+  /** Updates the notes of a reading: dates may no longer be ambiguous, or a value may be corrected. */
+  async #withCurrentNotes(
     table: FilesTable,
     reading: FileReading,
     signal: AbortSignal,
@@ -170,10 +167,10 @@ export class Describer {
     const { notes = [], ...rest } = reading;
     if (notes.length === 0) return reading;
     try {
-      const { reading: today } = await this.#look(table, "start", reading, signal);
-      return today.notes === undefined ? rest : { ...rest, notes: today.notes };
+      const { reading: current } = await this.#inspect(table, "start", reading, signal);
+      return current.notes === undefined ? rest : { ...rest, notes: current.notes };
     } catch (error) {
-      // Reading the files tells what is wrong with them.
+      // The read reports what is wrong with the files.
       if (signal.aborted || !(error instanceof AgnesError)) throw error;
       return reading;
     }
@@ -195,7 +192,7 @@ export class Describer {
     });
   }
 
-  async #look(
+  async #inspect(
     table: FilesTable,
     look: "start" | "whole",
     known: FileReading | undefined,
@@ -246,7 +243,7 @@ export class Describer {
   }
 }
 
-/** A reading whose dates may be found to be something else. */
+/** Returns the reading with date formats that may change. */
 function withoutFormats(reading: FileReading): FileReading {
   const columns = reading.columns.map((column) =>
     column.format === undefined ? column : { ...column, given: false },
@@ -254,9 +251,9 @@ function withoutFormats(reading: FileReading): FileReading {
   return { ...reading, columns };
 }
 
-const LOOKS = 32;
+const STATS_IN_PARALLEL = 32;
 
-/** The bytes of files; one that is gone meanwhile has none, and the read will name it. */
+/** The total size of files, in bytes. A file removed in the meantime counts as 0; the read reports it. */
 async function bytesOf(paths: readonly string[]): Promise<number> {
   let bytes = 0;
   const queue = paths.values();
@@ -266,6 +263,6 @@ async function bytesOf(paths: readonly string[]): Promise<number> {
       bytes += found?.size ?? 0;
     }
   };
-  await Promise.all(Array.from({ length: LOOKS }, work));
+  await Promise.all(Array.from({ length: STATS_IN_PARALLEL }, work));
   return bytes;
 }

@@ -12,22 +12,22 @@ import { errors } from "./errors.ts";
 export interface DataEntry {
   readonly kind: "file" | "folder";
   readonly path: string;
-  /** The path without links: two entries are the same file exactly if these are equal. */
+  /** The path with all links resolved. Two entries are the same file if and only if these are equal. */
   readonly real: string;
-  /** The folders through which it was reached, without links in their paths. */
+  /** The folders on the path to it, with all links resolved. */
   readonly above: readonly string[];
 }
 
-/** An entry that is there and cannot be data: what it would have held is unknown, which is not the same as nothing. */
+/** An entry that exists but cannot be read as data. Its content is unknown, which is not the same as empty. */
 export interface BadEntry {
   readonly kind: "bad";
   readonly path: string;
   readonly problem: AgnesError;
-  /** Whether it may stand for a folder of files, whatever its name. */
+  /** Whether it may be a folder of files, regardless of its name. */
   readonly mayBeFolder: boolean;
 }
 
-/** A link out of the folders of the source, which is not followed unless the options say so. */
+/** A link to a target outside the folders of the source, which is followed only with `followLinks`. */
 export interface LeftOutEntry {
   readonly kind: "leftOut";
   readonly path: string;
@@ -35,17 +35,17 @@ export interface LeftOutEntry {
   readonly mayBeFolder: boolean;
 }
 
-/** What is at one name of a folder. */
+/** An entry of a folder. */
 export type Entry = DataEntry | BadEntry | LeftOutEntry;
 
-/** Which links are followed. */
+/** The rule that decides which links are followed. */
 export interface LinkRule {
   readonly followLinks: boolean;
-  /** Folders, without links in their paths, inside which links may lead. */
+  /** The folders, with all links resolved, in which the targets of links are allowed. */
   readonly roots: readonly string[];
 }
 
-/** What a path of the options names. Such a path may be a link itself; `null` when there is nothing. */
+/** Returns the entry at a configured path, which may be a link; `null` if it does not exist. */
 export async function entryAt(path: string): Promise<DataEntry | BadEntry | null> {
   try {
     return ofStat(path, await realpath(path), await stat(path), [await realpath(dirname(path))]);
@@ -55,22 +55,22 @@ export async function entryAt(path: string): Promise<DataEntry | BadEntry | null
 }
 
 /**
- * The entries of a folder by name, without those that are hidden or temporary, and without links to a folder above.
- * @throws `file_failed` when the folder cannot be listed
+ * Returns the entries of a folder sorted by name, without hidden and temporary entries and links to a parent folder.
+ * @throws `file_failed` if the folder cannot be listed
  */
 export async function entriesOf(folder: DataEntry, rule: LinkRule): Promise<readonly Entry[]> {
   const found = await listed(folder.path);
-  const shown = found.filter(({ name }) => !isIgnored(name)).sort((a, b) => (a.name < b.name ? -1 : 1));
-  const entries = await Promise.all(shown.map((one) => entryOf(folder, one, rule)));
-  return entries.filter((entry) => !leadsBack(entry));
+  const visible = found.filter(({ name }) => !isIgnored(name)).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const entries = await Promise.all(visible.map((one) => entryOf(folder, one, rule)));
+  return entries.filter((entry) => !isParentLink(entry));
 }
 
-/** Whether an entry is a link to a folder above it: that holds what is beside the table, and this link again. */
-function leadsBack(entry: Entry): boolean {
+/** Whether an entry is a link to one of its parent folders, which contains the link itself and files of other tables. */
+function isParentLink(entry: Entry): boolean {
   return entry.kind === "folder" && entry.above.some((folder) => isInside(entry.real, folder));
 }
 
-/** A name in a folder, and what the folder itself says is there. */
+/** A name in a folder, with the kind that the listing reports. */
 interface Listed {
   readonly name: string;
   readonly kind: "file" | "folder" | "other" | "misnamed";
@@ -81,13 +81,13 @@ async function listed(folder: string): Promise<readonly Listed[]> {
     const found = await readdir(folder, { withFileTypes: true });
     const entries = found.map((one) => ({ name: one.name, kind: kindOf(one) }));
     if (!entries.some(({ name }) => name.includes("\ufffd"))) return entries;
-    // Bytes that are no UTF-8 show as this character. Bun gives the kinds only with names that are text.
+    // Bytes that are not UTF-8 are decoded to this character. Bun returns kinds only with names as strings.
     const names = await readdir(folder, { encoding: "buffer" });
     const texts = new Set(names.map(textOf));
     const misnamed = names.filter((name) => textOf(name) === null);
     return [
       ...entries.filter(({ name }) => texts.has(name)),
-      ...misnamed.map((name) => ({ name: shownName(name), kind: "misnamed" as const })),
+      ...misnamed.map((name) => ({ name: escapedName(name), kind: "misnamed" as const })),
     ];
   } catch (error) {
     throw fileFailure("list", folder, error);
@@ -105,21 +105,26 @@ async function entryOf(folder: DataEntry, { name, kind }: Listed, rule: LinkRule
   const above = [...folder.above, folder.real];
   if (kind !== "other") return { kind, path, real, above };
   try {
-    // Some file systems do not say with the name what it is.
+    // Some file systems do not list the kind of an entry.
     const own = await lstat(path);
     return own.isSymbolicLink() ? await linkedEntry(path, rule, above) : ofStat(path, real, own, above);
   } catch (error) {
-    return { kind: "bad", path, problem: fileFailure("look at", path, error), mayBeFolder: true };
+    return {
+      kind: "bad",
+      path,
+      problem: fileFailure("read the attributes of", path, error),
+      mayBeFolder: true,
+    };
   }
 }
 
-/** Looks again at an entry of a folder; `null` when it is gone, or a link to a folder above by now. */
-export async function entryAgain(folder: DataEntry, name: string, rule: LinkRule): Promise<Entry | null> {
+/** Reads an entry of a folder again; `null` if it no longer exists or is now a link to a parent folder. */
+export async function refreshEntry(folder: DataEntry, name: string, rule: LinkRule): Promise<Entry | null> {
   const entry = await entryOf(folder, { name, kind: "other" }, rule);
-  return leadsBack(entry) || (entry.kind === "bad" && isGone(entry.problem.cause)) ? null : entry;
+  return isParentLink(entry) || (entry.kind === "bad" && isGone(entry.problem.cause)) ? null : entry;
 }
 
-/** What a link leads to, when it may be followed. */
+/** The target of a link if it may be followed. */
 async function linkedEntry(
   path: string,
   { followLinks, roots }: LinkRule,
@@ -136,10 +141,10 @@ async function linkedEntry(
   }
 }
 
-/** Whether a path is a folder or lies in it; neither may have links in it. */
+/** Whether a path is a folder or is inside it. Links in both paths must be resolved. */
 function isInside(folder: string, path: string): boolean {
-  const way = relative(folder, path);
-  return way === "" || (!/^\.\.(?:[/\\]|$)/.test(way) && !isAbsolute(way));
+  const inside = relative(folder, path);
+  return inside === "" || (!/^\.\.(?:[/\\]|$)/.test(inside) && !isAbsolute(inside));
 }
 
 function ofStat(
@@ -150,8 +155,8 @@ function ofStat(
 ): DataEntry | BadEntry {
   if (found.isFile()) return { kind: "file", path, real, above };
   if (found.isDirectory()) return { kind: "folder", path, real, above };
-  const what = found.isFIFO() ? "a named pipe" : found.isSocket() ? "a socket" : "a device";
-  return bad(path, `it is ${what}, not a file`, false);
+  const kind = found.isFIFO() ? "a named pipe" : found.isSocket() ? "a socket" : "a device";
+  return bad(path, `it is ${kind}, not a file`, false);
 }
 
 const bad = (path: string, reason: string, mayBeFolder: boolean): BadEntry => ({
@@ -164,7 +169,12 @@ const bad = (path: string, reason: string, mayBeFolder: boolean): BadEntry => ({
 function linkFailure(path: string, error: unknown): BadEntry {
   if (isGone(error)) return bad(path, "it is a link to nothing", true);
   if (codeOf(error) === "ELOOP") return bad(path, "it is a link that leads back to itself", true);
-  return { kind: "bad", path, problem: fileFailure("look at", path, error), mayBeFolder: true };
+  return {
+    kind: "bad",
+    path,
+    problem: fileFailure("read the attributes of", path, error),
+    mayBeFolder: true,
+  };
 }
 
 async function isLink(path: string): Promise<boolean> {
@@ -172,13 +182,13 @@ async function isLink(path: string): Promise<boolean> {
     return (await lstat(path)).isSymbolicLink();
   } catch (error) {
     if (isGone(error)) return false;
-    throw fileFailure("look at", path, error);
+    throw fileFailure("read the attributes of", path, error);
   }
 }
 
 const isGone = (error: unknown) => ["ENOENT", "ENOTDIR"].includes(codeOf(error));
 
-/** The name as text; `null` when its bytes are none. */
+/** Decodes a name; `null` if it is not UTF-8. */
 function textOf(name: Buffer): string | null {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(name);
@@ -187,8 +197,8 @@ function textOf(name: Buffer): string | null {
   }
 }
 
-/** A name that is no text, so that it can be shown and typed: `caf\xe9.csv`. */
-function shownName(name: Buffer): string {
+/** A name that is not UTF-8, with escapes: `caf\xe9.csv`. */
+function escapedName(name: Buffer): string {
   return [...name]
     .map((byte) => (byte < 0x80 ? String.fromCharCode(byte) : `\\x${byte.toString(16)}`))
     .join("");

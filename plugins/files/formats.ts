@@ -14,7 +14,7 @@ const FORMATS: Readonly<Record<string, SourceFormat>> = {
 const COMPRESSED = /\.(gz|zst)$/i;
 const IGNORED = /^[._~#]|^node_modules$|[~#]$|\.(tmp|temp|part|partial|crdownload|download|swp|lock|bak)$/i;
 
-/** What the name of a file tells: the table it belongs to and how to read it; `null` when it is not a table file. */
+/** Derives the name of the table and the format from a file name; `null` if it is not a data file. */
 export function readName(
   path: string,
   fallback?: SourceFormat,
@@ -26,18 +26,18 @@ export function readName(
   return fallback === undefined ? null : { stem: dot > 0 ? name.slice(0, dot) : name, format: fallback };
 }
 
-/** Whether a file or folder is hidden, temporary, half written or installed: it never is data. */
+/** Whether a file or folder is never data: it is hidden, temporary, incomplete or `node_modules`. */
 export function isIgnored(path: string): boolean {
   return IGNORED.test(basename(path));
 }
 
-/** Whether what cannot be looked into may be data: by its name, or as a folder, whose name tells nothing. */
+/** Whether an unreadable entry may contain data: it has the name of a data file, or it may be a folder. */
 export function mayHoldData(
   { path, mayBeFolder }: { readonly path: string; readonly mayBeFolder: boolean },
   fallback?: SourceFormat,
 ): boolean {
-  return readName(path, fallback) !== null || (mayBeFolder && !hasEnding(path));
+  return readName(path, fallback) !== null || (mayBeFolder && !hasExtension(path));
 }
 
-/** Whether a name has an ending, as those of folders seldom do. */
-export const hasEnding = (path: string): boolean => /.\.[^.]+$/.test(basename(path));
+/** Whether a name has an extension, which names of folders rarely have. */
+export const hasExtension = (path: string): boolean => /.\.[^.]+$/.test(basename(path));

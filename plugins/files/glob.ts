@@ -3,28 +3,28 @@ import { basename, dirname } from "node:path";
 import { AgnesError } from "agnes/kit";
 
 import { entryAt, type DataEntry, type Entry, type LinkRule } from "./entries.ts";
-import { hasEnding } from "./formats.ts";
+import { hasExtension } from "./formats.ts";
 import { entriesOrProblem } from "./walk.ts";
 
-/** What a glob matches, and what stands in the way of knowing it. */
+/** The matches of a glob, and the folders that could not be searched. */
 export interface Matched {
-  /** Files, folders and what is neither, by path. */
+  /** All matching entries, sorted by path. */
   readonly entries: readonly Entry[];
-  /** Folders on the way that cannot be listed, with the reason. */
+  /** Folders on the path of the glob that cannot be listed, with the reason. */
   readonly blocked: readonly { readonly path: string; readonly problem: AgnesError }[];
 }
 
 const MAGIC = /[*?[]/;
 
-/** Whether a path has characters that stand for others. */
+/** Whether a path contains wildcards. */
 export const isGlob = (path: string): boolean => MAGIC.test(path);
 
-/** The folder above the first part of a glob that stands for several names. */
+/** The folder above the first part of a glob that contains a wildcard. */
 export const fixedPart = (pattern: string): string => dirname(pattern.slice(0, pattern.search(MAGIC) + 1));
 
 /**
- * What a glob matches: `*`, `?` and `[…]` within a name, `**` for folders at any depth, as in DuckDB, but without
- * what is hidden or temporary, and never silently without a folder that cannot be listed.
+ * Returns the matches of a glob: `*`, `?` and `[…]` in a name, `**` for folders at any depth, as in DuckDB. Unlike DuckDB,
+ * it ignores hidden and temporary entries and reports folders that cannot be listed.
  */
 export async function matchesOf(pattern: string, rule: LinkRule): Promise<Matched> {
   const fixed = fixedPart(pattern);
@@ -65,7 +65,7 @@ class Search {
       if (!matches(basename(entry.path))) continue;
       if (rest.length === 0) this.#entries.set(entry.path, entry);
       else if (entry.kind === "folder") await this.descend(entry, isDeep ? parts : rest);
-      else if (entry.kind === "bad" && entry.mayBeFolder && (!isDeep || !hasEnding(entry.path))) {
+      else if (entry.kind === "bad" && entry.mayBeFolder && (!isDeep || !hasExtension(entry.path))) {
         this.#blocked.set(entry.path, entry.problem);
       } else if (entry.kind === "leftOut" && entry.mayBeFolder) {
         this.#entries.set(entry.path, entry);

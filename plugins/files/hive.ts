@@ -1,14 +1,14 @@
 import type { AgnesError } from "agnes/kit";
 import { errors } from "./errors.ts";
 
-/** The partition columns that the folders of a file stand for, outermost first; `null` for Hive's word for null. */
+/** The partition columns of a file by its folders, outermost first; `null` for Hive's default partition. */
 export type Partitions = ReadonlyMap<string, string | null>;
 
 const NULL = "__HIVE_DEFAULT_PARTITION__";
 
 /**
- * The partition columns in an origin: `year=2024/month=01/a.csv` has `year` 2024 and `month` 01. Names and values are
- * as they were before the writer encoded them for a path, such as `%3A` for a colon.
+ * Parses the partition columns of an origin: `year=2024/month=01/a.csv` has `year` 2024 and `month` 01. Names and values
+ * are URL-decoded, such as `%3A` to a colon.
  */
 export function partitionsOf(origin: string): readonly (readonly [name: string, value: string | null])[] {
   const folders = origin.split(/[/\\]/).slice(0, -1);
@@ -21,8 +21,8 @@ export function partitionsOf(origin: string): readonly (readonly [name: string, 
 }
 
 /**
- * The partition columns of all files of a table, by origin. All have the same names, in the order of the first.
- * @throws `files/partitions_differ` naming two files that do not go together, or one that has a name twice
+ * Returns the partition columns of all files of a table, by origin. All have the same names, in the order of the first.
+ * @throws `files/partitions_differ` naming two files with different columns, or one whose path repeats a name
  */
 export function tablePartitions(table: string, origins: readonly string[]): ReadonlyMap<string, Partitions> {
   const found = new Map<string, Partitions>();
@@ -32,15 +32,15 @@ export function tablePartitions(table: string, origins: readonly string[]): Read
     const names = pairs.map(([name]) => name);
     first ??= { origin, names };
     const own = new Map(pairs);
-    // DuckDB does not tell columns apart by case.
+    // DuckDB's column names are case-insensitive.
     const folded = names.map((name) => name.toLowerCase());
-    const twice = names.find((_, at) => folded.indexOf(folded[at]!) !== at);
-    if (twice !== undefined) {
-      const other = names[folded.indexOf(twice.toLowerCase())]!;
+    const repeated = names.find((_, at) => folded.indexOf(folded[at]!) !== at);
+    if (repeated !== undefined) {
+      const other = names[folded.indexOf(repeated.toLowerCase())]!;
       const reason =
-        other === twice
-          ? `the path of a file has ${twice} twice`
-          : `the path of a file has ${other} and ${twice}, which differ by case only`;
+        other === repeated
+          ? `the path of a file contains ${repeated} twice`
+          : `the path of a file contains ${other} and ${repeated}, which differ only by case`;
       throw errors.partitions_differ({ table, first: origin, reason });
     }
     if (names.length !== first.names.length || !first.names.every((name) => own.has(name))) {
@@ -57,7 +57,7 @@ function differing(table: string, first: string, second: string, reason: string)
   return errors.partitions_differ({ table, first, second, reason });
 }
 
-/** A percent sign that encodes nothing stands for itself. */
+/** URL-decodes a text; text with an invalid percent escape stays unchanged. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);

@@ -9,7 +9,7 @@ import { FilesSource } from "./source.ts";
 export default definePlugin({
   name: "files",
   version: "1.0.0",
-  description: "CSV, TSV, NDJSON, JSON and Parquet files: a file or a sub-folder is a table",
+  description: "CSV, TSV, NDJSON, JSON and Parquet files: each file or sub-folder is a table",
   capabilities: ["discover", "read"],
   register: "all",
   options: filesOptions,
@@ -25,12 +25,12 @@ export default definePlugin({
         const tables = await source.tables(signal);
         const files = [...tables.values()].reduce((sum, one) => sum + one.files.length, 0);
         const { path } = context.options;
-        const where = path === undefined ? "" : ` at ${context.resolvePath(path)}`;
+        const location = path === undefined ? "" : ` at ${context.resolvePath(path)}`;
         const bad = [...tables.values()].filter((one) => one.problem !== undefined).length;
         const rest = bad === 0 ? "" : `; ${bad} of them cannot be read`;
         return {
           ok: true,
-          message: `${counted(tables.size, "table")} in ${counted(files, "file")}${where}${rest}`,
+          message: `${counted(tables.size, "table")} in ${counted(files, "file")}${location}${rest}`,
         };
       },
     };

@@ -2,38 +2,38 @@ import { basename, dirname, relative, sep } from "node:path";
 
 import type { AgnesError } from "agnes/kit";
 
-import { entryAgain, entryAt, entriesOf, type DataEntry, type Entry } from "./entries.ts";
-import { formatUnknown, nothingThere } from "./failures.ts";
+import { refreshEntry, entryAt, entriesOf, type DataEntry, type Entry } from "./entries.ts";
+import { formatUnknown, pathEmpty } from "./failures.ts";
 import { mayHoldData, readName } from "./formats.ts";
 import { fixedPart, isGlob, matchesOf } from "./glob.ts";
 import type { SourceFormat } from "./options.ts";
 import { joined, walk, type Walked, type WalkRule } from "./walk.ts";
 import { errors } from "./errors.ts";
 
-/** The files that make up one table, as they were found. */
+/** The files of one table. */
 export interface FoundTable {
-  /** The name of the file without its ending, or of the folder. */
+  /** The name of the file without its extension, or the name of the folder. */
   readonly name: string;
-  /** The file or folder the name comes from. */
+  /** The file or folder that names the table. */
   readonly path: string;
-  /** Where the names of the files start. */
+  /** The folder that origins are relative to. */
   readonly folder: string;
   readonly format: SourceFormat;
   /** Absolute paths, sorted. */
   readonly files: readonly string[];
-  /** Why these files make no table. */
+  /** Why these files cannot be read as a table. */
   readonly problem?: AgnesError;
-  /** Whether the table is left out on purpose, as `problem` says: all there is of it is a link out of the source. */
+  /** Whether the table is skipped, because it consists only of a link out of the source; see `problem`. */
   readonly isLeftOut?: boolean;
-  /** What a person should know, such as links that are not followed. */
+  /** Notes for users, such as links that are not followed. */
   readonly notes: readonly string[];
-  /** Looks again at what makes up this table; `null` when nothing does any more. */
-  again(): Promise<FoundTable | null>;
+  /** Finds the files of this table again; `null` if it no longer exists. */
+  refresh(): Promise<FoundTable | null>;
 }
 
 /**
- * Finds the tables at a path: a file is one; of a folder, every file and every sub-folder is one; of a glob, every
- * match is one. What cannot be looked into is a table with a problem.
+ * Finds the tables at a path: a file is one table. Each file and each sub-folder of a folder, and each match of a glob,
+ * is a table. Entries that cannot be read are tables with a problem.
  *
  * @throws `source_path_empty`, `files/format_unknown`, `file_failed`, `files/entry_unusable` for the path itself
  */
@@ -41,65 +41,65 @@ export async function findTables(path: string, rule: WalkRule): Promise<readonly
   const entry = await entryAt(path);
   if (entry?.kind === "bad") throw entry.problem;
   if (entry?.kind === "folder") {
-    const look = async (name: string): Promise<FoundTable | null> => {
-      const again = await entryAgain(entry, name, rule);
-      return again && tableAt(again, rule, () => look(name));
+    const refresh = async (name: string): Promise<FoundTable | null> => {
+      const refreshed = await refreshEntry(entry, name, rule);
+      return refreshed && tableAt(refreshed, rule, () => refresh(name));
     };
     const found = await entriesOf(entry, rule);
-    return present(found.map((one) => tableAt(one, rule, () => look(basename(one.path)))));
+    return present(found.map((one) => tableAt(one, rule, () => refresh(basename(one.path)))));
   }
   if (entry !== null || !isGlob(path)) return [await findTable(path, basename(path), rule)];
   const { entries, blocked } = await matchesOf(path, rule);
-  if (entries.length + blocked.length === 0) throw nothingThere(path);
-  const look = async (wanted: string) =>
+  if (entries.length + blocked.length === 0) throw pathEmpty(path);
+  const refresh = async (wanted: string) =>
     (await findTables(path, rule)).find((table) => table.path === wanted) ?? null;
-  const barred = blocked.map((one) => badTable(one.path, one.problem, () => look(one.path)));
-  const tables = await present(entries.map((one) => tableAt(one, rule, () => look(one.path))));
+  const barred = blocked.map((one) => badTable(one.path, one.problem, () => refresh(one.path)));
+  const tables = await present(entries.map((one) => tableAt(one, rule, () => refresh(one.path))));
   return [...tables, ...barred];
 }
 
 /**
- * The one table that a path makes up: a file, all files of a folder, or all matches of a glob.
+ * Finds the one table of a path: a file, all files of a folder, or all matches of a glob.
  * @throws `source_path_empty`, `files/format_unknown`, `file_failed`, `files/entry_unusable`
  */
 export async function findTable(path: string, name: string, rule: WalkRule): Promise<FoundTable> {
-  const again = () => findTable(path, name, rule);
+  const refresh = () => findTable(path, name, rule);
   const entry = await entryAt(path);
   if (entry?.kind === "bad") throw entry.problem;
   if (entry === null) {
-    if (!isGlob(path)) throw nothingThere(path);
+    if (!isGlob(path)) throw pathEmpty(path);
     const { entries, blocked } = await matchesOf(path, rule);
     const walked = await Promise.all(entries.map((one) => walk(one, rule)));
     const barred = blocked.map(({ problem }): Walked => ({ files: [], leftOut: [], problem }));
-    return fromFiles({ name, path, folder: fixedPart(path), again }, joined([...barred, ...walked]), rule);
+    return fromFiles({ name, path, folder: fixedPart(path), refresh }, joined([...barred, ...walked]), rule);
   }
   if (entry.kind === "folder") {
-    return fromFiles({ name, path, folder: path, again }, await walk(entry, rule), rule);
+    return fromFiles({ name, path, folder: path, refresh }, await walk(entry, rule), rule);
   }
-  const found = fromFile(entry, rule.format, again);
+  const found = fromFile(entry, rule.format, refresh);
   if (found === null) throw formatUnknown(path);
   return found;
 }
 
-/** The folder, without links in its path, inside which the links at a path of the options may lead. */
+/** The folder, with all links resolved, in which the targets of links at a configured path are allowed. */
 export async function rootsAt(path: string): Promise<readonly string[]> {
   const entry = await entryAt(path);
   const above = isGlob(path) && entry === null ? await entryAt(fixedPart(path)) : entry;
   return above === null || above.kind === "bad" ? [] : [above.real];
 }
 
-type Again = FoundTable["again"];
+type Refresh = FoundTable["refresh"];
 
-async function tableAt(entry: Entry, rule: WalkRule, again: Again): Promise<FoundTable | null> {
+async function tableAt(entry: Entry, rule: WalkRule, refresh: Refresh): Promise<FoundTable | null> {
   const { path } = entry;
   switch (entry.kind) {
     case "file":
-      return fromFile(entry, rule.format, again);
+      return fromFile(entry, rule.format, refresh);
     case "bad":
-      return mayHoldData(entry, rule.format) ? badTable(path, entry.problem, again) : null;
+      return mayHoldData(entry, rule.format) ? badTable(path, entry.problem, refresh) : null;
     case "leftOut":
       return mayHoldData(entry, rule.format)
-        ? { ...badTable(path, entry.problem, again), isLeftOut: true }
+        ? { ...badTable(path, entry.problem, refresh), isLeftOut: true }
         : null;
     case "folder": {
       const walked = await walk(entry, rule);
@@ -107,8 +107,8 @@ async function tableAt(entry: Entry, rule: WalkRule, again: Again): Promise<Foun
       // A folder without data, such as one of scripts, is not a table.
       if (!hasData && walked.problem === undefined && walked.leftOut.length === 0) return null;
       const isLeftOut = !hasData && walked.problem === undefined;
-      if (isLeftOut) return { ...badTable(path, walked.leftOut[0]!.problem, again), isLeftOut };
-      return fromFiles({ name: basename(path), path, folder: path, again }, walked, rule);
+      if (isLeftOut) return { ...badTable(path, walked.leftOut[0]!.problem, refresh), isLeftOut };
+      return fromFiles({ name: basename(path), path, folder: path, refresh }, walked, rule);
     }
   }
 }
@@ -117,21 +117,21 @@ async function present(found: readonly Promise<FoundTable | null>[]): Promise<re
   return (await Promise.all(found)).filter((table) => table !== null);
 }
 
-function fromFile(entry: DataEntry, fallback: SourceFormat | undefined, again: Again): FoundTable | null {
+function fromFile(entry: DataEntry, fallback: SourceFormat | undefined, refresh: Refresh): FoundTable | null {
   const { path } = entry;
   const read = readName(path, fallback);
   if (read === null) return null;
   const { stem: name, format } = read;
-  return { name, path, folder: dirname(path), format, files: [path], notes: [], again };
+  return { name, path, folder: dirname(path), format, files: [path], notes: [], refresh };
 }
 
-function badTable(path: string, problem: AgnesError, again: Again): FoundTable {
+function badTable(path: string, problem: AgnesError, refresh: Refresh): FoundTable {
   const name = readName(path)?.stem ?? basename(path);
-  return { name, path, folder: path, format: "csv", files: [], problem, notes: [], again };
+  return { name, path, folder: path, format: "csv", files: [], problem, notes: [], refresh };
 }
 
 function fromFiles(
-  of: Pick<FoundTable, "name" | "path" | "folder" | "again">,
+  of: Pick<FoundTable, "name" | "path" | "folder" | "refresh">,
   walked: Walked,
   { format: fallback }: WalkRule,
 ): FoundTable {
@@ -146,7 +146,7 @@ function fromFiles(
   const problem =
     walked.problem ??
     (files.length === 0
-      ? (walked.leftOut[0]?.problem ?? nothingThere(of.path))
+      ? (walked.leftOut[0]?.problem ?? pathEmpty(of.path))
       : other === undefined
         ? undefined
         : errors.files_mixed({ path: of.path, first: files[0]!, second: other }));
@@ -154,7 +154,7 @@ function fromFiles(
   return { ...of, format, files, notes, ...(problem === undefined ? {} : { problem }) };
 }
 
-/** The paths of files, sorted; a file that is reached by a link as well counts once, by its own path. */
+/** The sorted paths of files. A file that is also reached by a link counts once, by its own path. */
 function distinct(files: readonly DataEntry[], folder: string): readonly string[] {
   const byReal = new Map<string, DataEntry>();
   const isOwn = (file: DataEntry) => file.real.endsWith(sep + relative(folder, file.path));

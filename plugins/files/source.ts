@@ -8,24 +8,24 @@ import {
   type TableInfo,
 } from "agnes/kit";
 
-import { lookAtFiles, parseState, planRead, writeState, type ReadState } from "./changes.ts";
+import { fingerprintFiles, parseState, planRead, writeState, type ReadState } from "./changes.ts";
 import { limitsOf, type DecompressionLimits } from "./decompression-limits.ts";
 import { Describer, type DescribedTable } from "./describe.ts";
 import type { FilesOptions } from "./options.ts";
-import { listTables, lookAgain, originOf, type FilesTable } from "./tables.ts";
+import { listTables, refreshTable, originOf, type FilesTable } from "./tables.ts";
 import { checkWhole } from "./whole.ts";
 import { errors } from "./errors.ts";
 
-/** The tables that files make up, and the reading of them. */
+/** Lists, describes and reads the tables of a source. */
 export class FilesSource {
   readonly #context: ConnectContext<FilesOptions, Record<never, never>>;
   readonly #limits: DecompressionLimits;
   readonly #describer: Describer;
-  /** The tables as they were listed last, so that reading one does not list them all again. */
+  /** The tables of the last listing, so that reading one table does not list all of them again. */
   #listed: ReadonlyMap<string, FilesTable> | undefined;
-  /** How the tables were described last, so that reading one does not look at it again. */
+  /** The last descriptions, so that reading a table does not describe it again. */
   readonly #described = new Map<string, DescribedTable>();
-  /** Compressed files that were decompressed to their end, by path and time. */
+  /** The paths of compressed files that were checked. */
   readonly #whole = new Set<string>();
 
   constructor(context: ConnectContext<FilesOptions, Record<never, never>>) {
@@ -80,8 +80,8 @@ export class FilesSource {
     const table = await this.#table(name, signal);
     const before = parseState(options.state);
     const described = this.#described.get(name) ?? (await this.#describer.describe(table, before, signal));
-    const lookedAt = this.#context.now();
-    const seen = await this.#look(table, described, before, options);
+    const fingerprintedAt = this.#context.now();
+    const seen = await this.#fingerprint(table, described, before, options);
     const plan = planRead(before, seen);
     const changed = new Set(plan.changed);
     const { reading } = described;
@@ -101,19 +101,19 @@ export class FilesSource {
       };
     }
     const columns = await this.#describer.columnsOf(table, described, seen.files, signal);
-    const state = writeState({ ...seen, ...columns }, lookedAt);
+    const state = writeState({ ...seen, ...columns }, fingerprintedAt);
     return plan.isUnchanged ? { unchanged: true, state } : { state, kept: plan.kept };
   }
 
   async #table(name: string, signal: AbortSignal): Promise<FilesTable> {
     const listed = this.#listed?.get(name) ?? (await this.tables(signal)).get(name);
-    const table = listed && (await lookAgain(listed));
+    const table = listed && (await refreshTable(listed));
     if (table === undefined || table === null) throw new AgnesError("source_table_gone", { table: name });
     if (table.problem !== undefined) throw table.problem;
     return table;
   }
 
-  async #look(
+  async #fingerprint(
     table: FilesTable,
     { reading }: DescribedTable,
     before: ReadState | null,
@@ -128,11 +128,11 @@ export class FilesSource {
       reading,
       settings: this.#describer.settingsOf(table),
       conditions,
-      files: await lookAtFiles(files, { now, before: before?.files, signal }),
+      files: await fingerprintFiles(files, { now, before: before?.files, signal }),
     };
   }
 
-  /** Once for each file as it is: a known table would else be decompressed twice in a run. */
+  /** Checks each file once per run, because a known table would otherwise be decompressed twice. */
   async #checkWhole(path: string, signal: AbortSignal): Promise<void> {
     if (this.#whole.has(path)) return;
     try {
@@ -143,7 +143,7 @@ export class FilesSource {
     this.#whole.add(path);
   }
 
-  /** An error about what a file holds names it as every other one does. */
+  /** Replaces the path in an error about a file's content with its origin, as in all other errors. */
   #named(error: unknown, path: string): unknown {
     const tables = [...(this.#listed?.values() ?? [])];
     const table = tables.find(({ files }) => files.includes(path));
@@ -158,11 +158,11 @@ export class FilesSource {
 function infoOf(table: FilesTable, described: DescribedTable): TableInfo {
   const { schema, reading, bytesToRead, badRow } = described;
   const { primaryKey = [], description } = table.settings;
-  const stranger = primaryKey.find((column) => !schema.names.includes(column));
-  if (stranger !== undefined) {
+  const unknown = primaryKey.find((column) => !schema.names.includes(column));
+  if (unknown !== undefined) {
     throw errors.column_unknown({
       table: table.name,
-      column: stranger,
+      column: unknown,
       known: schema.names.map(String),
     });
   }
@@ -177,7 +177,7 @@ function infoOf(table: FilesTable, described: DescribedTable): TableInfo {
   });
 }
 
-/** Stands in for a table that cannot be read: listing the others goes on. */
+/** Describes a table that cannot be read, so that discovery continues with the others. */
 function unreadableTable({ name, isLeftOut, notes }: FilesTable, problem: AgnesError): TableInfo {
   return tableInfo(
     name,

@@ -8,7 +8,7 @@ import { findTable, findTables, rootsAt, type FoundTable } from "./scan.ts";
 import type { WalkRule } from "./walk.ts";
 import { errors } from "./errors.ts";
 
-/** How the options say that files are read. */
+/** The configured format and CSV options. */
 interface Reading {
   readonly format: SourceFormat;
   readonly csv: CsvOptions;
@@ -21,10 +21,10 @@ export interface FilesTable extends FoundTable {
 }
 
 /**
- * All tables of the source by name: those named in the options, and those found at the path of which no other took
- * the files. What is wrong with one of them is its `problem` and does not concern the others.
+ * Returns all tables of the source by name: those configured with a path, and those found at the path of the source
+ * whose files belong to no configured table. A table that cannot be read has a `problem`; the others are not affected.
  *
- * @throws what is wrong with the path of the source itself, when no table has a path of its own
+ * @throws the error of the source's path, unless some table has its own path
  */
 export async function listTables(
   options: FilesOptions,
@@ -54,16 +54,16 @@ export async function listTables(
       !taken.has(own) && (files.length === 0 || !files.every((file) => taken.has(file))),
   );
   const found = byName([...named, ...rest.map((one) => ({ ...one, name: toExposedName(one.name) }))]);
-  const strangers = [...settings.keys()].filter((name) => !found.has(name));
+  const unmatched = [...settings.keys()].filter((name) => !found.has(name));
   const tables = [
     ...found.values(),
-    ...strangers.map((name) => missing(name, `tables.${name}`, settingsForNothing(name, [...found.keys()]))),
+    ...unmatched.map((name) => missing(name, `tables.${name}`, unmatchedSettings(name, [...found.keys()]))),
   ];
   return new Map(
     tables.map((table) => [
       table.name,
       withSettings(
-        twice.has(table.name) ? { ...table, problem: settingsTwice(table.name) } : table,
+        twice.has(table.name) ? { ...table, problem: duplicateSettings(table.name) } : table,
         options,
         settings.get(table.name) ?? {},
       ),
@@ -71,12 +71,12 @@ export async function listTables(
   );
 }
 
-/** The table as its files are now; `null` when there is nothing left of it. */
-export async function lookAgain(table: FilesTable): Promise<FilesTable | null> {
+/** Finds the files of a table again; `null` if the table no longer exists. */
+export async function refreshTable(table: FilesTable): Promise<FilesTable | null> {
   if (table.problem !== undefined) return table;
   const { name, settings, reading } = table;
   try {
-    const found = await table.again();
+    const found = await table.refresh();
     return found && { ...found, name, settings, reading };
   } catch (error) {
     if (!(error instanceof AgnesError)) throw error;
@@ -84,7 +84,7 @@ export async function lookAgain(table: FilesTable): Promise<FilesTable | null> {
   }
 }
 
-/** What a file is called inside its table; stays the same when the workspace moves. */
+/** The path of a file relative to its table; it does not change if the workspace moves. */
 export function originOf(table: FoundTable, file: string): string {
   return relative(table.folder, file);
 }
@@ -107,15 +107,15 @@ async function scannedTables(
   try {
     return await findTables(path, rule);
   } catch (error) {
-    // The tables with a path of their own are there, whatever became of this one.
+    // Tables with their own path stay readable.
     if (!(error instanceof AgnesError) || !hasOthers) throw error;
     return [missing(readName(path)?.stem ?? basename(path), path, error)];
   }
 }
 
 function missing(name: string, path: string, problem: AgnesError): FoundTable {
-  const again = () => Promise.resolve(null);
-  return { name, path, folder: path, format: "csv", files: [], problem, notes: [], again };
+  const refresh = () => Promise.resolve(null);
+  return { name, path, folder: path, format: "csv", files: [], problem, notes: [], refresh };
 }
 
 function byName(found: readonly FoundTable[]): ReadonlyMap<string, FoundTable> {
@@ -127,7 +127,7 @@ function byName(found: readonly FoundTable[]): ReadonlyMap<string, FoundTable> {
   return tables;
 }
 
-/** Two that would have the same name are neither of them, unless one is left out anyway. */
+/** Resolves two tables with the same name: an error, unless one of them is skipped. */
 function oneOf(one: FoundTable, other: FoundTable): FoundTable {
   if (other.isLeftOut === true) return { ...one, notes: [...one.notes, other.problem!.message] };
   if (one.isLeftOut === true) return { ...other, notes: [...other.notes, one.problem!.message] };
@@ -141,24 +141,24 @@ function withSettings(found: FoundTable, options: FilesOptions, settings: TableS
   return { ...found, settings, reading };
 }
 
-function csvOf(format: Reading["format"], given: NonNullable<FilesOptions["csv"]>): CsvOptions {
+function csvOf(format: Reading["format"], csv: NonNullable<FilesOptions["csv"]>): CsvOptions {
   if (format !== "csv" && format !== "tsv") return {};
   return {
     ...(format === "tsv" ? { delimiter: "\t" } : {}),
-    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+    ...Object.fromEntries(Object.entries(csv).filter(([, value]) => value !== undefined)),
   };
 }
 
-function settingsForNothing(name: string, known: readonly string[]): AgnesError {
+function unmatchedSettings(name: string, known: readonly string[]): AgnesError {
   return new AgnesError("invalid_input", {
     what: `tables.${name}`,
-    reason: `no such table was found; there are ${known.join(", ") || "none"}`,
+    reason: `no such table was found; the tables are: ${known.join(", ") || "none"}`,
   });
 }
 
-function settingsTwice(name: string): AgnesError {
+function duplicateSettings(name: string): AgnesError {
   return new AgnesError("invalid_input", {
     what: `tables.${name}`,
-    reason: "two entries have names that become this one",
+    reason: "two entries map to this table name",
   });
 }

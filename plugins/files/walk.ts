@@ -4,24 +4,24 @@ import { entriesOf, type DataEntry, type Entry, type LeftOutEntry, type LinkRule
 import { mayHoldData } from "./formats.ts";
 import type { SourceFormat } from "./options.ts";
 
-/** What was found below a folder or by a glob. */
+/** The files found below a folder or by a glob. */
 export interface Walked {
   readonly files: readonly DataEntry[];
-  /** What stands in the way: what it holds is unknown, so `files` may lack some. */
+  /** The error of an entry that cannot be read, because of which `files` may be incomplete. */
   readonly problem?: AgnesError;
-  /** Links out of the source that would have counted. */
+  /** Skipped links out of the source that may contain data. */
   readonly leftOut: readonly LeftOutEntry[];
 }
 
-/** How a walk goes. */
+/** Options of `walk`. */
 export interface WalkRule extends LinkRule {
-  /** The format of files whose names do not tell. */
+  /** The format of files without a known extension. */
   readonly format?: SourceFormat | undefined;
 }
 
 const NOTHING: Walked = { files: [], leftOut: [] };
 
-/** All files at an entry and below it, those of other kinds as well. */
+/** Returns all files at and below an entry, of any format. */
 export async function walk(entry: Entry, rule: WalkRule): Promise<Walked> {
   switch (entry.kind) {
     case "file":
@@ -38,7 +38,7 @@ export async function walk(entry: Entry, rule: WalkRule): Promise<Walked> {
   }
 }
 
-/** The entries of a folder, or why they cannot be listed. */
+/** Returns the entries of a folder, or the error if it cannot be listed. */
 export async function entriesOrProblem(
   folder: DataEntry,
   rule: LinkRule,
@@ -51,7 +51,7 @@ export async function entriesOrProblem(
   }
 }
 
-/** Several findings as one, with the first problem. */
+/** Joins several results, with the first problem. */
 export function joined(found: readonly Walked[]): Walked {
   const problem = found.find((one) => one.problem !== undefined)?.problem;
   return {

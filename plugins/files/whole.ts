@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 
 import {
   DEFAULT_DECOMPRESSION_LIMITS,
-  limitPassed,
+  exceededLimit,
   type DecompressionLimits,
 } from "./decompression-limits.ts";
 import { fileFailure } from "./failures.ts";
@@ -10,8 +10,8 @@ import { compressionOf, decompressed } from "./decompressed.ts";
 import { walkZstd } from "./zstd-frames.ts";
 
 /**
- * Checks that a compressed file is whole and stays within the limits. DuckDB reads what there is of one that is cut
- * off, without an error, and decompresses without a limit.
+ * Checks that a compressed file is complete and does not exceed the limits. DuckDB reads a truncated file without an
+ * error and decompresses without a limit.
  *
  * @throws `file_unreadable`, `files/decompression_limit`, `file_failed`
  */
@@ -22,15 +22,18 @@ export async function checkWhole(
 ): Promise<void> {
   const compression = compressionOf(path);
   if (compression === null) return;
-  if (compression === "zstd" && !(await mayPass(path, signal, limits))) return;
+  if (compression === "zstd" && !(await mayExceed(path, signal, limits))) return;
   for await (const _ of decompressed(path, { signal, limits }));
 }
 
-/** Whether a zstd file may pass a limit: only then it is decompressed to find out. Throws when it is not whole. */
-async function mayPass(path: string, signal: AbortSignal, limits: DecompressionLimits): Promise<boolean> {
+/**
+ * Whether a zstd file may exceed a limit; only then is it decompressed to find out.
+ * @throws `file_unreadable` if it is truncated
+ */
+async function mayExceed(path: string, signal: AbortSignal, limits: DecompressionLimits): Promise<boolean> {
   const { size } = await stat(path).catch((error: unknown) => {
-    throw fileFailure("look at", path, error);
+    throw fileFailure("read the attributes of", path, error);
   });
   const decompressedBytes = await walkZstd(path, signal);
-  return limitPassed({ compressedBytes: size, decompressedBytes }, limits) !== null;
+  return exceededLimit({ compressedBytes: size, decompressedBytes }, limits) !== null;
 }

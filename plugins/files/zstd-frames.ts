@@ -12,12 +12,12 @@ const RESERVED = 3;
 class BrokenError extends Error {}
 
 /**
- * Walks the frames of a .zst file (RFC 8878) from block to block, which takes no decompression.
+ * Walks the frames of a .zst file (RFC 8878) from block to block, without decompression.
  *
- * The sizes that frames state about themselves are not used: a file made to fill a disk would state a small one.
+ * The content sizes in frame headers are ignored, because a decompression bomb may state a small one.
  *
- * @returns how many bytes the file decompresses to at most
- * @throws `file_unreadable` when it is cut off or something else follows its last frame
+ * @returns an upper bound of the decompressed size, in bytes
+ * @throws `file_unreadable` if the file is truncated or other bytes follow its last frame
  */
 export async function walkZstd(path: string, signal: AbortSignal): Promise<number> {
   const file = await open(path);
@@ -50,7 +50,7 @@ async function walkFrame(file: FileHandle, start: number, signal: AbortSignal): 
   if ((magic & 0xfffffff0) >>> 0 === SKIPPABLE) {
     return { end: start + 8 + (await numberAt(file, start + 4, 4)), decompressedBytes: 0 };
   }
-  if (magic !== FRAME) throw new BrokenError(`at byte ${start} there is no zstd frame`);
+  if (magic !== FRAME) throw new BrokenError(`no zstd frame at byte ${start}`);
   const descriptor = await numberAt(file, start + 4, 1);
   const isSingleSegment = (descriptor & 0x20) !== 0;
   const dictionaryBytes = [0, 1, 2, 4][descriptor & 3]!;
@@ -62,7 +62,7 @@ async function walkFrame(file: FileHandle, start: number, signal: AbortSignal): 
     const header = await numberAt(file, at, 3);
     const type = (header >> 1) & 3;
     const sizeBytes = header >> 3;
-    if (type === RESERVED) throw new BrokenError(`at byte ${at} there is no zstd block`);
+    if (type === RESERVED) throw new BrokenError(`no zstd block at byte ${at}`);
     decompressedBytes += type === RAW || type === REPEATED ? sizeBytes : BLOCK_MAX_BYTES;
     at += 3 + (type === REPEATED ? 1 : sizeBytes);
     if ((header & 1) === 1) return { end: at + ((descriptor & 4) === 0 ? 0 : 4), decompressedBytes };

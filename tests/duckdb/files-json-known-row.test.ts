@@ -17,7 +17,7 @@ function isMatched(row: string, known: KnownRow): boolean {
   );
 }
 
-test.each(TYPES)("KnownRow takes only values that the scanner takes for %s", async (type) => {
+test.each(TYPES)("KnownRow accepts only values that the scanner accepts for %s", async (type) => {
   const columns = [
     { name: "value", type },
     { name: "z", type: "BIGINT" },
@@ -31,7 +31,7 @@ test.each(TYPES)("KnownRow takes only values that the scanner takes for %s", asy
   expect(wrong).toEqual([]);
 });
 
-test("KnownRow takes what is usual for each type", () => {
+test("KnownRow accepts the usual values of each type", () => {
   const usual: Readonly<Record<string, readonly string[]>> = {
     BIGINT: ["0", "-7", "999999999999999999", "null"],
     INTEGER: ["123456789", "null"],
@@ -67,7 +67,7 @@ test("KnownRow takes what is usual for each type", () => {
   expect(left).toEqual([]);
 });
 
-test("KnownRow leaves rows with other keys, twice the same key or another order to the scanner", () => {
+test("KnownRow leaves rows with other keys, duplicate keys or another order to the scanner", () => {
   const known = new KnownRow(
     rowShape([
       { name: "id", type: "BIGINT" },
@@ -89,7 +89,7 @@ test("KnownRow leaves rows with other keys, twice the same key or another order 
     expect([row, isMatched(row, known)]).toEqual([row, false]);
 });
 
-test("KnownRow takes no text with one byte changed that the scanner refuses", async () => {
+test("KnownRow accepts no text with one changed byte that the scanner rejects", async () => {
   const columns = [
     { name: "id", type: "BIGINT" },
     { name: "price", type: "DECIMAL(18,2)" },
@@ -114,7 +114,7 @@ test("KnownRow takes no text with one byte changed that the scanner refuses", as
   expect(matched).toBeGreaterThan(100);
 });
 
-test("a scan says the same of a file whether its rows are known or not", async () => {
+test("a scan has the same result for a file with known and unknown rows", async () => {
   await using directory = await temporaryDirectory();
   const path = join(directory.path, "t.ndjson");
   const rows = Array.from({ length: 20_000 }, (_, at) =>

@@ -7,7 +7,7 @@ import type { FileColumn } from "../../lib/kit/mod.ts";
 import { isRight, TYPES, VALUES } from "./files-json-values.ts";
 import { temporaryDirectory } from "./support.ts";
 
-/** Whether one of the automata takes a text. */
+/** Whether one of the automata accepts a text. */
 async function isPlain(columns: readonly FileColumn[]): Promise<(text: string) => boolean> {
   const rows = await plainRows(columns);
   return (text) =>
@@ -16,7 +16,7 @@ async function isPlain(columns: readonly FileColumn[]): Promise<(text: string) =
     );
 }
 
-test.each(TYPES)("plainRows() takes only values that the scanner takes for %s", async (type) => {
+test.each(TYPES)("plainRows() accepts only values that the scanner accepts for %s", async (type) => {
   const columns = [
     { name: "value", type },
     { name: "z", type: "BIGINT" },
@@ -43,7 +43,7 @@ const PLAIN = {
   "STRUCT(x BIGINT, y VARCHAR)[]": ["[{}]", '[{"x":1},{"y":"a"}]', '[{"x": 1, "y": "a"}, null]'],
 };
 
-test.each(Object.entries(PLAIN))("plainRows() takes plain values for %s", async (type, values) => {
+test.each(Object.entries(PLAIN))("plainRows() accepts plain values for %s", async (type, values) => {
   const takes = await isPlain([
     { name: "a", type: "BIGINT" },
     { name: "ab", type },
@@ -69,7 +69,7 @@ test.each([
   '{"č":"\\u0000"}',
   '{"č":"\\x"}',
   '{"č":"\u0001"}',
-])("plainRows() does not take %s", async (text) => {
+])("plainRows() does not accept %s", async (text) => {
   const takes = await isPlain([
     { name: "a", type: "BIGINT" },
     { name: "ab", type: "DATE" },
@@ -78,7 +78,7 @@ test.each([
   expect(takes(text)).toBe(false);
 });
 
-test("hasPlainRows() looks at the whole file, and for UTF-8", async () => {
+test("hasPlainRows() checks the whole file, and that it is UTF-8", async () => {
   await using directory = await temporaryDirectory();
   const columns = [
     { name: "a", type: "BIGINT" },

@@ -72,7 +72,7 @@ const SCALARS: Readonly<Record<string, Kind>> = {
 
 const KEYS = ["a", "b", "Name", "name", "x y", "č", "json", "", 'q"'];
 
-/** A kind of scalars, records or lists. */
+/** A kind of scalars, structs or lists. */
 function kindOf(random: Random, depth: number): Kind {
   const shape = depth > 2 ? 0 : random.below(10);
   if (shape === 8) {
@@ -113,7 +113,7 @@ function keyText(random: Random, key: string): string {
   return isEscaped ? `"${escaped}"` : JSON.stringify(key);
 }
 
-/** Parses JSON with every number as its text. */
+/** Parses JSON with each number as its text. */
 function lossless(text: string): unknown {
   return JSON.parse(
     text.replace(
@@ -126,7 +126,7 @@ function lossless(text: string): unknown {
 const numberOf = (value: unknown): string | null =>
   typeof value === "object" && value !== null && "#" in value ? String(value["#"]) : null;
 
-/** A number as the value it has: whole ones with all digits, others as doubles. */
+/** The value of a number: integers with all digits, others as doubles. */
 const numeral = (text: string) =>
   text === "-0"
     ? "0"
@@ -143,7 +143,7 @@ function moment(text: string): string {
   return `${instant.getTime()} ${fraction.replace(/0+$/, "")} ${zone === ""}`;
 }
 
-/** What a value should be read as, compared with what was read. A missing key and null are the same. */
+/** Compares the expected value with the result. A missing key equals null. */
 function same(written: unknown, read: unknown, type: string): boolean {
   const isNone = (value: unknown) => value === null || value === undefined;
   if (isNone(written) || isNone(read)) return isNone(written) && isNone(read);
@@ -171,11 +171,11 @@ function same(written: unknown, read: unknown, type: string): boolean {
   return written === read;
 }
 
-/** A whole number in a column of doubles or decimals is printed with a fraction. */
+/** An integer in a column of doubles or decimals is printed with a fraction. */
 const wholeOf = (read: string, written: string) =>
   /^-?\d+$/.test(written) ? read.replace(/\.0+$/, "") : read;
 
-/** Below the columns nothing tells the type: a text may be a moment or a number of a mixed place. */
+/** Below the columns the type is unknown: a text may be a timestamp, or a number among mixed values. */
 function sameNested(written: unknown, read: unknown, type: string): boolean {
   if (type !== "any" || typeof read !== "string") return same(written, read, type);
   return (
@@ -184,7 +184,7 @@ function sameNested(written: unknown, read: unknown, type: string): boolean {
   );
 }
 
-/** Reads JSON of any columns, files and orders, and compares it with what JSON.parse gives. */
+/** Reads JSON with any columns, files and orders, and compares it with the result of JSON.parse. */
 export async function expectJsonAsParsed(seeds: readonly number[]): Promise<void> {
   for (const seed of seeds) {
     const random = new Random(seed);

@@ -41,7 +41,7 @@ describe("hasShortLines()", () => {
     expect(await isShort(many, lineOf(LINE_BYTES_MAX + 1))).toBe(false);
   });
 
-  test("finds a long line wherever it begins, among lines of any length", async () => {
+  test("finds a long line at any offset, among lines of any length", async () => {
     for (let shift = 0; shift < 2 * LINE_BYTES_MAX; shift += 997) {
       const lines = [
         many,
@@ -57,14 +57,14 @@ describe("hasShortLines()", () => {
     }
   });
 
-  test("leaves arrays, small files and files that are not there to the full check", async () => {
+  test("leaves arrays, small files and missing files to the full check", async () => {
     expect(await isShort("[", many, "]")).toBe(false);
     expect(await isShort(lineOf(100), "\n")).toBe(false);
     expect(await isShort("x".repeat(2 * MEGABYTE))).toBe(false);
     expect(await hasShortLines(join(directory, "nowhere.ndjson"))).toBe(false);
   });
 
-  test("ends when it is aborted", async () => {
+  test("stops if it is aborted", async () => {
     const path = join(directory, "large.ndjson");
     await writeFile(path, many.repeat(20));
     const error = await hasShortLines(path, AbortSignal.abort()).catch((thrown: unknown) => thrown);

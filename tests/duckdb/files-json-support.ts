@@ -6,7 +6,7 @@ import type { FileColumn, FileInput, FileReading, InspectOptions } from "../../l
 import type { RejectedRow } from "../../lib/duckdb/files/opened-file.ts";
 import { open, temporaryDirectory } from "./support.ts";
 
-/** What was read of files: the columns, and the rows of all files in order, each as the JSON text of its record. */
+/** The result of reading files: the columns, and the rows of all files in order, as JSON text. */
 export interface ReadFiles {
   readonly columns: readonly FileColumn[];
   readonly types: Readonly<Record<string, string>>;
@@ -63,7 +63,7 @@ export async function readJson(
   };
 }
 
-/** Reads one NDJSON file by columns that are known already. */
+/** Reads one NDJSON file with known columns. */
 export async function readKnown(
   content: string,
   columns: readonly FileColumn[],
@@ -83,7 +83,7 @@ export async function readKnown(
   }
 }
 
-/** What is left of a file when the rows that do not fit are sorted out, and these. */
+/** The remaining rows of a file without the rejected ones, and the rejected rows. */
 export async function sortOut(
   name: string,
   content: string | Uint8Array,

@@ -5,7 +5,7 @@ import { readJson, readKnown, sortOut } from "./files-json-support.ts";
 
 const lines = (...rows: readonly string[]) => rows.map((row) => `${row}\n`).join("");
 
-/** Numbers that DuckDB's reader would write otherwise, or not. */
+/** Numbers, some of which DuckDB's reader would reformat. */
 const NUMBERS = [
   "1.10",
   "100.0",
@@ -22,14 +22,14 @@ const NUMBERS = [
   "7",
 ];
 
-/** The texts of one column of the type JSON. */
+/** The texts of one JSON column. */
 async function textsOf(name: string, content: string | Uint8Array): Promise<readonly unknown[]> {
   const { rows, types } = await readJson({ [name]: content });
   expect(types["v"]).toBe("JSON");
   return rows.map((row) => row["v"]);
 }
 
-test("openJsonFile() keeps the digits of every number in JSON text, one by one and together", async () => {
+test("openJsonFile() keeps the digits of each number in JSON text, alone and in combination", async () => {
   for (const number of NUMBERS) {
     const values = [`{"x":${number},"X":[${number}]}`, number, `[${number}]`, '"a \\"b\\" 1.10"', "true"];
     const rows = lines(...values.map((value) => `{"v":${value}}`), '{"v":null}', "{}");
@@ -67,7 +67,7 @@ test("openJsonFile() keeps the numbers of JSON text inside structs, lists and ma
   expect(JSON.stringify(row!["m"])).toContain(JSON.stringify('{"x":1.10}'));
 });
 
-test("openJsonFile() keeps numbers where keys differ by case, and in objects that somebody wants as text", async () => {
+test("openJsonFile() keeps numbers if keys differ only by case, and in objects configured as text", async () => {
   const clash = '{"a":{"x":1.10,"X":[]},"A":"t","":{"y":2e0,"Y":1}}';
   const { rows, columns } = await readJson({ "t.ndjson": lines(clash) });
   expect(columns.map(({ name, type }) => [name, type, rows[0]![name]])).toEqual([
@@ -83,7 +83,7 @@ test("openJsonFile() keeps numbers where keys differ by case, and in objects tha
   }
 });
 
-test("openJsonFile() keeps the numbers of the rows that are left when others are sorted out", async () => {
+test("openJsonFile() keeps the numbers of the remaining rows if others are rejected", async () => {
   const columns = [
     { name: "n", type: "BIGINT" },
     { name: "v", type: "JSON" },

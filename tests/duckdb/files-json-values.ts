@@ -40,7 +40,7 @@ export const TYPES: readonly string[] = [
   "MAP(VARCHAR, BIGINT)",
 ];
 
-/** Values of which only the value can be wrong, not the row. */
+/** Rows that are valid even if a value does not fit. */
 export const VALUES: readonly string[] = [
   "null",
   "nul",
@@ -192,13 +192,13 @@ export const VALUES: readonly string[] = [
   '[{"x":1}]',
 ];
 
-/** Whether the scanner takes the text and all values fit, without the short cut. */
+/** Whether the scanner accepts the text and all values fit, without the fast path. */
 export async function isRight(text: string, columns: readonly FileColumn[]): Promise<boolean> {
   await using directory = await temporaryDirectory();
   const path = join(directory.path, "t.ndjson");
   await writeFile(path, text);
   const root = rowShape(columns);
-  // Who asks for the rows is told all of them piece by piece.
+  // A walk with `onRow` receives all tokens of each row.
   const walk = new ShapeWalk(root, { columnsMax: 100, onRow: () => {} });
   expect(walk.knownRow).toBeNull();
   try {

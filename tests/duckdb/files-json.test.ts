@@ -7,12 +7,12 @@ import { rejection } from "./support.ts";
 
 const lines = (...rows: readonly string[]) => rows.map((row) => `${row}\n`).join("");
 
-test("inspectJson() reads fractions as doubles when asked to", async () => {
+test("inspectJson() reads fractions as doubles if configured", async () => {
   const { types } = await readJson({ "t.ndjson": '{"v":1.5}\n' }, { fractions: "double" });
   expect(types).toEqual({ v: "DOUBLE" });
 });
 
-test("inspectJson() takes the type of a column that one file leaves null from the others", async () => {
+test("inspectJson() decides the type of a column that is null in one file from the others", async () => {
   for (const names of [
     ["a", "b"],
     ["b", "a"],
@@ -29,7 +29,7 @@ test("inspectJson() takes the type of a column that one file leaves null from th
   }
 });
 
-test("inspectJson() gives keys that differ by case, and the empty one, columns of their own", async () => {
+test("inspectJson() creates separate columns for keys that differ only by case and for the empty key", async () => {
   const rows = ['{"Name":"a","":1}', '{"name":"b","NAME":2}'];
   for (const content of [lines(...rows), lines(...rows.toReversed())]) {
     const { columns, texts } = await readJson({ "t.ndjson": content });
@@ -46,7 +46,7 @@ test("inspectJson() gives keys that differ by case, and the empty one, columns o
   expect((await readJson({ "t.ndjson": '{"":1}\n' })).rows).toEqual([{ column_1: 1n }]);
 });
 
-test("inspectJson() keeps known types and names while every value fits, and adds new columns after them", async () => {
+test("inspectJson() keeps known types and names if all values fit, and adds new columns after them", async () => {
   const known = {
     format: "ndjson" as const,
     columns: [
@@ -60,7 +60,7 @@ test("inspectJson() keeps known types and names while every value fits, and adds
   expect(types).toEqual({ v: "VARCHAR", N_1: "VARCHAR" });
 });
 
-test("inspectJson() leaves given types, and strings may hold the numbers that they are said to be", async () => {
+test("inspectJson() keeps configured types, and strings may contain numbers of these types", async () => {
   const types = { v: "DECIMAL(12,2)", b: "BOOLEAN", d: "DATE", u: "UUID" };
   const content = '{"v":"12.50","b":"true","d":"2024-01-05","u":"3f2504e0-4f89-41d3-9a0c-0305e82c3301"}\n';
   const read = await readJson({ "t.ndjson": content }, { types });
@@ -117,15 +117,15 @@ const MALFORMED: readonly (readonly [name: string, content: string, line: number
   ["1.", '{"id":1.}\n', 1, /not a JSON number/],
   ["two values on a line", '{"id":1}{"id":2}\n', 1, /second value/],
   ["an object over two lines", '{"id":1}\n{"id":\n2}\n', 2, /does not end on its line/],
-  ["a cut off line", '{"id":1}\n{"id"', 2, /cut off/],
-  ["a cut off string", '{"id":"a', 1, /cut off/],
-  ["a value cut off where a row should be", '{"id":1}\n"7', 2, /cut off/],
+  ["a truncated line", '{"id":1}\n{"id"', 2, /truncated/],
+  ["a truncated string", '{"id":"a', 1, /truncated/],
+  ["a truncated value instead of a row", '{"id":1}\n"7', 2, /truncated/],
   ["a list over two lines", '{"id":1}\n[1,\n2]\n', 2, /the value does not end on its line/],
-  ["a word that is no value", '{"id":1}\nnope\n', 2, /"nope" instead of an object/],
-  ["a number with letters behind it", '{"id":1}\n42abc\n', 2, /"abc" instead of an object|not a JSON number/],
-  ["a list that does not close", '{"id":1}\n[1}\n', 2, /unexpected "}"/],
-  ["a key that comes twice", '{"id":1}\n{"id":1,"id":2}\n', 2, /"id" comes twice/],
-  ["a nested key that comes twice", '{"a":{"id":1,"id":2}}\n', 1, /"a.id" comes twice/],
+  ["an unknown literal", '{"id":1}\nnope\n', 2, /"nope" instead of an object/],
+  ["a number followed by letters", '{"id":1}\n42abc\n', 2, /"abc" instead of an object|not a JSON number/],
+  ["an unclosed list", '{"id":1}\n[1}\n', 2, /unexpected "}"/],
+  ["a duplicate key", '{"id":1}\n{"id":1,"id":2}\n', 2, /"id" occurs twice/],
+  ["a duplicate nested key", '{"a":{"id":1,"id":2}}\n', 1, /"a.id" occurs twice/],
   ["single quotes", "{'id':1}\n", 1, /key in double quotes/],
   ["a bad escape", '{"id":"\\x"}\n', 1, /backslash/],
   ["half a surrogate pair", '{"id":"\\ud83d"}\n', 1, /surrogate/],
@@ -151,8 +151,8 @@ test.each(MALFORMED)("openJsonFile() names the line of %s", async (_title, conte
 });
 
 test.each([
-  ['[{"id":1},\n{"id":2},', 2, /cut off/],
-  ['[{"id":1},{"id"', 1, /cut off/],
+  ['[{"id":1},\n{"id":2},', 2, /truncated/],
+  ['[{"id":1},{"id"', 1, /truncated/],
   ['[{"id":1},]', 1, /instead of an object/],
   ['[{"id":1}][{"id":2}]', 1, /follows the end/],
   ["[][]", 1, /follows the end/],
@@ -160,14 +160,14 @@ test.each([
   ['[{"id":1} {"id":2}]', 1, /a comma or \]/],
   ['{"id":1}{"id":2}', 1, /second value/],
   ["truth", 1, /instead of an object/],
-] as const)("openJsonFile() refuses %s as a JSON file", async (content, line, reason) => {
+] as const)("openJsonFile() rejects %s as a JSON file", async (content, line, reason) => {
   const error = await rejection(readJson({ "t.json": content }));
   expect(error.code).toBe("file_unreadable");
   expect(error.message).toMatch(new RegExp(`line ${line}: `));
   expect(error.message).toMatch(reason);
 });
 
-test("openJsonFile() refuses what is not UTF-8, even when a chunk ends in the middle of a character", async () => {
+test("openJsonFile() rejects invalid UTF-8, also if a chunk ends in the middle of a character", async () => {
   const bad = Buffer.concat([Buffer.from('{"id":"a"}\n{"id":"'), Buffer.from([0xe9]), Buffer.from('"}\n')]);
   expect((await rejection(readJson({ "t.ndjson": bad }))).message).toMatch(
     /"t.ndjson": line 2, character 8: byte 0xe9 is not UTF-8; write it as UTF-8$/,
@@ -209,7 +209,7 @@ const MISFITS: readonly (readonly [type: string, value: string, shown: string, c
 ];
 
 test.each(MISFITS)(
-  "openJsonFile() refuses for %s the value %s by file, line, column and value",
+  "openJsonFile() rejects for %s the value %s, with file, line, column and value",
   async (type, value, shown, column = "v") => {
     const rows = Array.from({ length: 3000 }, () => '{"v":null}');
     const error = await rejection(
@@ -228,13 +228,13 @@ test.each([
   ["STRUCT(x BIGINT)", '{"v":{"x":1,"y":1}}', "v.y"],
   ["STRUCT(x BIGINT)", '{"v":{"X":1}}', "v.X"],
   ["STRUCT(x STRUCT(z BIGINT)[])[]", '{"v":[{"x":[{"a":1}]}]}', "v.x.a"],
-])("openJsonFile() asks for another look when %s meets %s", async (type, row, path) => {
+])("openJsonFile() requires another inspection if a reading of %s meets %s", async (type, row, path) => {
   const error = await rejection(readKnown(lines('{"v":null}', row), [{ name: "v", type }]));
   const reason = `line 2: it has a new key "${path}"`;
   expect(error).toMatchObject({ code: "file_reading_outdated", details: { file: "t.ndjson", reason } });
 });
 
-test("openJsonFile() sorts out the rows that do not fit, from lines, arrays and UTF-16", async () => {
+test("openJsonFile() rejects the rows that do not fit, in lines, arrays and UTF-16", async () => {
   const columns = [
     { name: "v", type: "BIGINT" },
     { name: "s", type: "STRUCT(x BIGINT)[]" },
@@ -273,7 +273,7 @@ test("openJsonFile() sorts out the rows that do not fit, from lines, arrays and 
   }
 });
 
-test("openJsonFile() keeps the numbers of a row that does not fit, at any depth, as they are written", async () => {
+test("openJsonFile() keeps the numbers of a rejected row as written, at any depth", async () => {
   const columns = [
     { name: "v", type: "BIGINT" },
     { name: "s", type: "STRUCT(a STRUCT(big HUGEINT, many DECIMAL(38,20))[])" },
@@ -292,7 +292,7 @@ test("openJsonFile() keeps the numbers of a row that does not fit, at any depth,
   }
 });
 
-test("openJsonFile() gives numbers in a text column as they are written", async () => {
+test("openJsonFile() reads numbers in a text column as written", async () => {
   const values = ["1.50", "-0", "1e2", "33.624208586962368233548892439773", '"x\\n"', "7", "true", "null"];
   const rows = values.map((value) => `{"v":${value},"l":[{"w":${value}},{"w":"y"}]}`);
   for (const [name, content] of [
@@ -308,14 +308,14 @@ test("openJsonFile() gives numbers in a text column as they are written", async 
   }
 });
 
-test("openJsonFile() gives columns that only the path has, and leaves those that the file has", async () => {
+test("openJsonFile() adds columns that only the path has, and keeps those of the file", async () => {
   const constants = { year: "2024", v: "9" };
   const { types, texts } = await readJson({ "t.ndjson": lines('{"v":1}', '{"v":2}') }, {}, constants);
   expect(types).toEqual({ v: "BIGINT", year: "BIGINT" });
   expect(texts).toEqual(['{"v":1,"year":2024}', '{"v":2,"year":2024}']);
 });
 
-test("inspectJson() says which columns each file has, and looks at none when only these are asked for", async () => {
+test("inspectJson() returns the columns of each file, and reads no file if only these are requested", async () => {
   const { perFile } = await readJson({
     "a.ndjson": '{"v":1}\n',
     "b.ndjson": '{"W":1,"w":2}\n',
@@ -324,7 +324,7 @@ test("inspectJson() says which columns each file has, and looks at none when onl
   expect(perFile).toEqual({ "a.ndjson": ["v"], "b.ndjson": ["W_1", "w"], "c.ndjson": [] });
 });
 
-test("openJsonFile() knows keys that are written with escapes, and keeps a NUL in a value", async () => {
+test("openJsonFile() reads keys with escapes, and keeps a NUL in a value", async () => {
   const content = lines(
     '{"př\\"í":"a\\u0000b","x":{"č":1}}',
     '{"p\\u0159\\u0022\\u00ed":"c","\\u0078":{"\\u010d":2}}',
@@ -336,7 +336,7 @@ test("openJsonFile() knows keys that are written with escapes, and keeps a NUL i
   ]);
 });
 
-test("openJsonFile() reads 2,500 columns in their order, and rows longer than DuckDB's own limit", async () => {
+test("openJsonFile() reads 2,500 columns in order, and rows longer than DuckDB's default limit", async () => {
   const record = Object.fromEntries(Array.from({ length: 2500 }, (_, at) => [`c${at}`, at]));
   const wide = await readJson({ "t.ndjson": lines(JSON.stringify(record)) });
   expect(wide.columns.map(({ name }) => name)).toEqual(Object.keys(record));
@@ -346,7 +346,7 @@ test("openJsonFile() reads 2,500 columns in their order, and rows longer than Du
   expect(rows[0]!["long"] === long).toBe(true);
 });
 
-test("inspectJson() looks at the start of large files only, and the read finds what comes late", async () => {
+test("inspectJson() inspects only the start of large files, and the read finds late values", async () => {
   const rows = Array.from({ length: 100_000 }, (_, id) => JSON.stringify({ id, text: "x".repeat(150) }));
   const content = lines(...rows, '{"id":"late","text":"y"}');
   const error = await rejection(readJson({ "t.ndjson": content }));

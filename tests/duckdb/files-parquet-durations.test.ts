@@ -8,7 +8,7 @@ import { open, rejection, temporaryDirectory } from "./support.ts";
 
 const { SECOND, MICROSECOND, MILLISECOND } = arrow.TimeUnit;
 
-/** Writes a Parquet file with the schema that Arrow's writers put beside it. */
+/** Writes a Parquet file with the schema that Arrow's writers add. */
 async function write(
   connection: Connection,
   path: string,
@@ -26,7 +26,7 @@ async function write(
   );
 }
 
-test("inspectFiles() says of durations in Parquet what their whole numbers are, also inside others", async () => {
+test("inspectFiles() reports the unit of durations in Parquet, also in nested types", async () => {
   await using directory = await temporaryDirectory();
   await using opened = await open();
   const { connection } = opened;
@@ -71,7 +71,7 @@ test("inspectFiles() says of durations in Parquet what their whole numbers are, 
   expect(await connection.rows(`SELECT d FROM (${file.select})`)).toEqual([{ d: 1500n }]);
 });
 
-test("inspectFiles() refuses durations of different units, and a known table takes no other unit", async () => {
+test("inspectFiles() rejects durations in different units, and a known table accepts no other unit", async () => {
   await using directory = await temporaryDirectory();
   await using opened = await open();
   const { connection } = opened;
@@ -86,18 +86,18 @@ test("inspectFiles() refuses durations of different units, and a known table tak
   }
   const problem = await rejection(inspectFiles(connection, inputs, { format: "parquet" }));
   expect(problem.message).toMatch(
-    /b\.parquet.*column "d" says duration in microseconds, but duration in seconds in a\.parquet/,
+    /b\.parquet.*column "d" is declared as duration in microseconds, but as duration in seconds in a\.parquet/,
   );
   const { reading } = await inspectFiles(connection, inputs.slice(0, 1), { format: "parquet" });
   const { path: data, origin } = inputs[1]!;
   const chunk = { kind: "file", format: "parquet", data, origin, reading: reading! } as const;
   expect(await rejection(openFile(chunk, { connection }))).toMatchObject({
     code: "file_reading_outdated",
-    message: expect.stringMatching(/b\.parquet.*"d" says duration in microseconds/),
+    message: expect.stringMatching(/b\.parquet.*"d" is declared as duration in microseconds/),
   });
 });
 
-test("inspectFiles() reads Parquet whose Arrow schema cannot be read without it", async () => {
+test("inspectFiles() ignores an invalid Arrow schema of a Parquet file", async () => {
   await using directory = await temporaryDirectory();
   await using opened = await open();
   const { connection } = opened;

@@ -3,8 +3,8 @@ import { expect, test } from "bun:test";
 import { readParquet } from "./files-parquet-support.ts";
 import { rejection } from "./support.ts";
 
-test("inspectParquet() makes no name for a repeated column that another file has", async () => {
-  // In each file the second column is called `v` as well.
+test("inspectParquet() generates no name for a repeated column that another file has", async () => {
+  // The second column of each file is also named `v`.
   const change = (bytes: Buffer) =>
     Buffer.from(bytes.toString("latin1").replaceAll("\x01w", "\x01v"), "latin1");
   const selects = ["SELECT 1 AS id, 2 AS v, 3 AS w", "SELECT 4 AS id, 5 AS v, 6 AS v_1"];

@@ -13,7 +13,7 @@ interface ReadParquet {
   readonly rejected: readonly RejectedRow[];
 }
 
-/** Writes each SELECT to a Parquet file and reads the files as one table. */
+/** Writes the rows of each SELECT to a Parquet file and reads the files as one table. */
 export async function readParquet(
   selects: readonly string[],
   options: Partial<InspectOptions> & {

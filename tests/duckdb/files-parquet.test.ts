@@ -71,7 +71,7 @@ test.each([
   ["true", "1"],
   ["'\\x00'::BLOB", "'x'"],
   ["1::DECIMAL(38,0)", "0.1::DECIMAL(38,38)"],
-])("inspectParquet() names both files when no type holds %s and %s", async (one, other) => {
+])("inspectParquet() names both files if no type holds %s and %s", async (one, other) => {
   const error = await rejection(readParquet([`SELECT ${one} AS v`, `SELECT ${other} AS v`]));
   expect(error.code).toBe("file_unreadable");
   expect(error.message).toMatch(/"1[.]parquet": its column "v" is .* in 0[.]parquet; no type holds both/);
@@ -95,15 +95,12 @@ test.each([
     ["1::BIGINT", "1::UBIGINT", "1::DECIMAL(2,1)"],
     'its column "v" is DECIMAL(2,1), but BIGINT in 0.parquet and UBIGINT in 1.parquet; no type holds all',
   ],
-])(
-  "inspectParquet() names a file with its own type beside one that does not go with it: %s",
-  async (values, problem) => {
-    const error = await rejection(readParquet(values.map((value) => `SELECT ${value} AS v`)));
-    expect(error.message).toContain(`"${values.length - 1}.parquet": ${problem}, so give one under types`);
-  },
-);
+])("inspectParquet() names two files with conflicting types: %s", async (values, problem) => {
+  const error = await rejection(readParquet(values.map((value) => `SELECT ${value} AS v`)));
+  expect(error.message).toContain(`"${values.length - 1}.parquet": ${problem}; set its type under types`);
+});
 
-test("openParquetFile() names a moment that nanoseconds do not reach", async () => {
+test("openParquetFile() names a timestamp outside the range of nanoseconds", async () => {
   for (const [value, text] of [
     ["TIMESTAMP '9999-01-01'", "9999-01-01 00:00:00"],
     ["DATE '1500-01-01'", "1500-01-01"],
@@ -115,7 +112,7 @@ test("openParquetFile() names a moment that nanoseconds do not reach", async () 
   }
 });
 
-test("openParquetFile() reads times without a zone as UTC when types says so", async () => {
+test("openParquetFile() reads timestamps without a time zone as UTC if `types` sets such a type", async () => {
   const selects = ["SELECT TIMESTAMP '2024-01-02' AS v", "SELECT TIMESTAMPTZ '2024-01-02 01:00:00+01' AS v"];
   const { rows } = await readParquet(selects, { types: { v: "TIMESTAMP WITH TIME ZONE" } });
   expect(rows).toEqual(Array.from({ length: 2 }, () => '{"v":"2024-01-02 00:00:00+00"}'));
@@ -135,12 +132,12 @@ test.each([
     "0.parquet",
     "[{'x': 9007199254740993}]",
   ],
-])("openParquetFile() refuses what a double does not hold: %s", async (one, other, file, value) => {
+])("openParquetFile() rejects values that a double cannot hold: %s", async (one, other, file, value) => {
   const error = await rejection(readParquet([one, other]));
   expect(error).toMatchObject({ code: "file_value_invalid", details: { file, column: "v", value } });
 });
 
-test("openParquetFile() reads a given type only when nothing is lost, and sorts out rows where something is", async () => {
+test("openParquetFile() reads a configured type only without loss, and rejects other rows", async () => {
   const select = "SELECT unnest(['1', '2.5', NULL, 'x']) AS v, unnest([1.5, 2, 3.25, 4]::DOUBLE[]) AS w";
   const types = { v: "BIGINT", w: "DECIMAL(9,1)" };
   const error = await rejection(readParquet([select], { types }));
@@ -175,7 +172,7 @@ test("openParquetFile() reads a given type only when nothing is lost, and sorts 
   ]);
 });
 
-test("openParquetFile() keeps the numbers of a row that does not fit as the file has them, at any depth", async () => {
+test("openParquetFile() keeps the numbers of a rejected row as in the file, at any depth", async () => {
   const select = `SELECT 'x' AS v, {'big': 9007199254740993123, 'many': 1.12345678901234567890::DECIMAL(38,20)} AS s,
     {'n': 'nan'::DOUBLE, 'i': ['-inf'::DOUBLE], 't': 'NaN'} AS odd, '{"a": 12345678901234567890.5}'::JSON AS j`;
   const { rejected } = await readParquet([select], { types: { v: "BIGINT" }, sortsOut: true });
@@ -187,7 +184,7 @@ test("openParquetFile() keeps the numbers of a row that does not fit as the file
   ]);
 });
 
-test("inspectParquet() keeps the order that is known and lets files lack columns", async () => {
+test("inspectParquet() keeps the known order, and files may lack columns", async () => {
   const known = {
     format: "parquet",
     columns: [
@@ -201,14 +198,14 @@ test("inspectParquet() keeps the order that is known and lets files lack columns
   expect(read.rows).toEqual(['{"a":1,"b":2}', '{"a":3,"c":4}']);
 });
 
-test("openParquetFile() makes no column of a path, but of what it is given", async () => {
+test("openParquetFile() creates columns from constants, not from a path", async () => {
   expect((await readParquet(["SELECT 1 AS v"])).types).toEqual({ v: "INTEGER" });
   const read = await readParquet(["SELECT 1 AS v"], { constants: { year: "2024", v: "7" } });
   expect(read.types).toEqual({ v: "INTEGER", year: "BIGINT" });
   expect(read.rows).toEqual(['{"v":1,"year":2024}']);
 });
 
-test("openParquetFile() asks for another look when a file has other columns or types than are known", async () => {
+test("openParquetFile() requires another inspection if a file has unknown columns or types", async () => {
   const columns = [{ name: "v", type: "INTEGER" }];
   expect((await rejection(readParquet(["SELECT 1 AS v, 2 AS w"], { columns }))).message).toContain(
     'it has a new column "w"',
@@ -255,23 +252,23 @@ test.each([
   expect(error.message).toMatch(reason);
 });
 
-test("inspectParquet() takes a file without a byte for empty", async () => {
+test("inspectParquet() treats a file of zero bytes as empty", async () => {
   const read = await readParquet(["SELECT 1 AS v"], { change: () => Buffer.alloc(0) });
   expect(read).toMatchObject({ types: {}, rows: [] });
 });
 
-/** A file that pyarrow wrote: one row, whose only column `v` has the type null. */
+/** A file written by pyarrow with one row, whose only column `v` has the type null. */
 const NULLS =
   "UEFSMRUAFQwVDCwVAhUAFQYVBhwAAAACAAAAAgAVBBksNQAYBnNjaGVtYRUCABUCJQIYAXZsvAAAABYCGRwZHCYAHBUCGSUGABkYAXYVABYCFjIWMiYISRwVABUAFQIAPCkGGSYCAAAAABYyFgImCBYyACggcGFycXVldC1jcHAtYXJyb3cgdmVyc2lvbiAyNi4wLjEZHBwAAAB+AAAAUEFSMQ==";
 
-test("inspectParquet() takes the type of a column that is only null in one file from the others", async () => {
+test("inspectParquet() decides the type of a column that is only null in one file from the others", async () => {
   let at = 0;
   const change = (bytes: Buffer) => (at++ === 0 ? Buffer.from(NULLS, "base64") : bytes);
   const read = await readParquet(["SELECT 1 AS v", "SELECT 'x' AS v"], { change });
   expect(read).toMatchObject({ types: { v: "VARCHAR" }, rows: ['{"v":null}', '{"v":"x"}'] });
 });
 
-/** Makes times of nanoseconds of the timestamps of nanoseconds in a file, which DuckDB writes, but no such times. */
+/** Changes timestamps in nanoseconds to times, because DuckDB can write only the former. */
 function toTimes(isUtc: boolean): (bytes: Buffer) => Buffer {
   const nanoseconds = Buffer.from([0x8c, 0x12, 0x1c, 0x3c, 0, 0, 0, 0]);
   return (bytes) => {
@@ -284,7 +281,7 @@ function toTimes(isUtc: boolean): (bytes: Buffer) => Buffer {
 
 const ns = (clock: string) => `TIMESTAMP_NS '1970-01-01 ${clock}'`;
 
-test("openParquetFile() reads times with nanoseconds as texts, at any depth, and others as times", async () => {
+test("openParquetFile() reads times with nanoseconds as text, at any depth, and others as times", async () => {
   const [last, micro] = [ns("23:59:59.999999999"), ns("00:00:00.000001")];
   const select = `SELECT * FROM (VALUES
     (1, ${last}, ${micro}, {'a': ${last}, 'b': TIME '01:00:00'}, [${last}, NULL], MAP {'k': ${micro}, 'l': ${last}}),
@@ -312,7 +309,7 @@ test("openParquetFile() reads times with nanoseconds as texts, at any depth, and
   ]);
 });
 
-test("inspectParquet() unites times with nanoseconds with times and with text, also under types", async () => {
+test("inspectParquet() merges times with nanoseconds with times and text, also under `types`", async () => {
   const selects = [`SELECT ${ns("00:00:00.000001001")} AS v`, "SELECT TIME '10:00:00' AS v"];
   const rows = ['{"v":"00:00:00.000001001"}', '{"v":"10:00:00"}'];
   expect(await readParquet(selects, { change: toTimes(false) })).toMatchObject({
@@ -333,11 +330,9 @@ test("inspectParquet() unites times with nanoseconds with times and with text, a
 
 test.each([
   ["in UTC", ns("00:00:00.000000001"), true],
-  ["beyond a day", "TIMESTAMP_NS '1970-01-02 00:00:00.000000001'", false],
-])("inspectParquet() refuses times with nanoseconds %s", async (what, value, isUtc) => {
+  ["outside a day", "TIMESTAMP_NS '1970-01-02 00:00:00.000000001'", false],
+])("inspectParquet() rejects times with nanoseconds %s", async (what, value, isUtc) => {
   const error = await rejection(readParquet([`SELECT [${value}] AS v`], { change: toTimes(isUtc) }));
   expect(error.code).toBe("file_unreadable");
-  expect(error.message).toContain(
-    `"0.parquet": its column "v" holds times ${what} with parts of a microsecond`,
-  );
+  expect(error.message).toContain(`"0.parquet": its column "v" contains times ${what} with nanoseconds`);
 });

@@ -20,11 +20,11 @@ afterEach(async () => {
 const at = (name: string) => join(folder.path, name);
 const discovered = async (options?: Record<string, unknown>) => (await folder.connect(options)).tables();
 
-/** Each table with what is wrong with it; a good one with `ok`. */
+/** The problem of each table; `ok` if it has none. */
 const problems = (tables: ReadonlyMap<string, TableInfo>) =>
   Object.fromEntries([...tables].map(([name, { problem }]) => [name, problem?.message ?? "ok"]));
 
-/** Works without the rights of root, for whom no file is unreadable. */
+/** Runs without the rights of root, who can read any file. */
 async function withoutRights<T>(work: () => Promise<T>): Promise<T> {
   if (process.getuid!() !== 0) return work();
   process.seteuid!(65534);
@@ -35,7 +35,7 @@ async function withoutRights<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-describe("files: entries that are no data", () => {
+describe("files: entries that are not data", () => {
   test("discover() fails only the table of a pipe, a socket or a device, and opens none", async () => {
     execFileSync("mkfifo", [at("pipe.csv")]);
     await folder.write("events/a.csv", "id\n1\n");
@@ -58,13 +58,13 @@ describe("files: entries that are no data", () => {
     expect(tables.get("pipe")!.problem).toMatchObject({ code: "files/entry_unusable" });
   });
 
-  test("discover() leaves out pipes and links whose names are no data files", async () => {
+  test("discover() ignores pipes and links without the name of a data file", async () => {
     execFileSync("mkfifo", [at("control")]);
     await symlink("nowhere.md", at("README.md"));
     expect(problems(await discovered())).toEqual({ good: "ok" });
   });
 
-  test("discover() fails only the table of a link to nothing or to itself", async () => {
+  test("discover() fails only the table of a broken link or a link to itself", async () => {
     await symlink("nowhere.csv", at("orders.csv"));
     await symlink("archive-of-last-year", at("archive"));
     await symlink("loop.csv", at("loop.csv"));
@@ -99,7 +99,7 @@ describe("files: entries that are no data", () => {
     });
   });
 
-  test("discover() fails only the table of a folder or file that may not be read", async () => {
+  test("discover() fails only the table of a folder or file without read permission", async () => {
     await folder.write("events/a.csv", "id\n1\n");
     await folder.write("events/eu/b.csv", "id\n1\n");
     await folder.write("closed/a.csv", "id\n1\n");
@@ -122,7 +122,7 @@ describe("files: entries that are no data", () => {
     });
   });
 
-  test("discover() does not take a folder that may not be read for one without tables", async () => {
+  test("discover() does not treat a folder without read permission as empty", async () => {
     await mkdir(at("exports"));
     await chmod(folder.path, 0o755);
     await chmod(at("exports"), 0);
@@ -131,7 +131,7 @@ describe("files: entries that are no data", () => {
     expect(failed).toMatchObject({ code: "file_failed" });
   });
 
-  test("read() fails for a table whose entry went bad since it was listed", async () => {
+  test("read() fails for a table whose entry became unreadable after it was listed", async () => {
     await folder.write("events/a.csv", "id\n1\n");
     const source = await folder.connect();
     const table = (await source.tables()).get("events");
@@ -142,7 +142,7 @@ describe("files: entries that are no data", () => {
     });
   });
 
-  test("read() sees the files that came since the tables were listed", async () => {
+  test("read() finds files that were added after the tables were listed", async () => {
     await folder.write("events/a.csv", "id\n1\n");
     const source = await folder.connect({ path: ".", tables: { logs: { path: "logs/*.csv" } } });
     await folder.write("logs/1.csv", "id\n1\n");
@@ -168,7 +168,7 @@ describe("files: links", () => {
     expect(chunks.map(({ origin }) => origin)).toEqual(["2025.csv", "other.csv"]);
   });
 
-  test("discover() leaves out links that lead out of the folder and names them, unless told to follow", async () => {
+  test("discover() skips and names links out of the folder, unless `followLinks` is set", async () => {
     await folder.write("outside/orders.csv", "id\n7\n");
     await folder.write("outside/more/a.csv", "id\n8\n");
     await folder.write("outside/notes.md", "");
@@ -196,7 +196,7 @@ describe("files: links", () => {
     expect(tables.get("good")!.notes).toEqual([expect.stringContaining("in/good.ndjson")]);
     expect(tables.get("events")!.notes).toEqual([expect.stringContaining("in/events/more")]);
     expect(tables.get("globbed")!.notes).toEqual([expect.stringContaining("in/logs/us")]);
-    // A path of the options is followed wherever it leads.
+    // A configured path may lead anywhere.
     expect(tables.get("named")!.problem).toBeUndefined();
     const source = await folder.connect({ ...options, followLinks: true });
     const all = await source.tables();
@@ -204,7 +204,7 @@ describe("files: links", () => {
     expect(await source.rows(all.get("events"))).toEqual([{ id: 1n }, { id: 8n }]);
   });
 
-  test("discover() takes a path that is itself a link for the folder it leads to", async () => {
+  test("discover() reads the target folder of a path that is a link", async () => {
     await folder.write("real/orders.csv", "id\n1\n");
     await symlink("orders.csv", at("real/again.csv"));
     await symlink("real", at("link"));

@@ -3,7 +3,7 @@ import { rename, rm, stat, utimes } from "node:fs/promises";
 
 import {
   fingerprint,
-  lookAtFiles,
+  fingerprintFiles,
   planRead,
   writeState,
   type Fingerprint,
@@ -18,17 +18,17 @@ afterEach(async () => {
   await folder[Symbol.asyncDispose]();
 });
 
-/** Makes a file look as if it had been written an hour ago. */
+/** Sets the modification time of a file to one hour ago. */
 async function age(file: string): Promise<void> {
   const past = new Date(Date.now() - 3_600_000);
   await utimes(file, past, past);
 }
 
-/** How the files of these tests are read, which is the same always. */
+/** The reading of the files of these tests. */
 const asked = { reading: { format: "csv", columns: [] }, settings: "s", conditions: "c" } as const;
 
 describe("files: unchanged files", () => {
-  test("read() yields nothing when no file changed, and says that nothing changed", async () => {
+  test("read() yields nothing and reports `unchanged` if no file changed", async () => {
     await age(await folder.write("orders.csv", "id\n1\n"));
     await folder.write("fresh.csv", "id\n1\n");
     const source = await folder.connect();
@@ -40,7 +40,7 @@ describe("files: unchanged files", () => {
     }
   });
 
-  test("read() yields only the files of a folder that changed, keeps the others and drops the removed", async () => {
+  test("read() yields only changed files of a folder, keeps the others and drops the removed ones", async () => {
     const files = ["a.csv", "b.csv", "c.csv", "d.csv"];
     for (const [at, file] of files.entries()) await age(await folder.write(`events/${file}`, `id\n${at}\n`));
     const source = await folder.connect();
@@ -61,7 +61,7 @@ describe("files: unchanged files", () => {
     expect(third.end.unchanged).toBeUndefined();
   });
 
-  test("read() sees a change that leaves size, time and inode as they were, right after the file was written", async () => {
+  test("read() detects a change with the same size, time and inode right after the file was written", async () => {
     const file = await folder.write("orders.csv", "id\n1\n");
     const now = new Date();
     await utimes(file, now, now);
@@ -73,7 +73,7 @@ describe("files: unchanged files", () => {
     expect((await source.read(table, end.state)).chunks).toHaveLength(1);
   });
 
-  test("read() sees a file that another took the place of", async () => {
+  test("read() detects a replaced file", async () => {
     const file = await folder.write("orders.csv", "id\n1\n");
     await age(file);
     const source = await folder.connect();
@@ -86,7 +86,7 @@ describe("files: unchanged files", () => {
     expect((await source.read(table, end.state)).chunks).toHaveLength(1);
   });
 
-  test("read() reads everything again when the way of reading changed", async () => {
+  test("read() reads all files again if the reading changed", async () => {
     await age(await folder.write("orders.csv", "id,n\n1,2\n"));
     const before = await folder.connect();
     const { end } = await before.read((await before.tables()).get("orders"));
@@ -95,7 +95,7 @@ describe("files: unchanged files", () => {
     expect((await after.read(table, end.state)).chunks).toHaveLength(1);
   });
 
-  test("read() reads everything when the state is one it does not know", async () => {
+  test("read() reads all files if the state is unknown", async () => {
     await folder.write("orders.csv", "id\n1\n");
     const source = await folder.connect();
     const table = (await source.tables()).get("orders");
@@ -104,26 +104,26 @@ describe("files: unchanged files", () => {
     }
   });
 
-  test("fingerprint() reads a file's content only while its time stamp may not tell", async () => {
+  test("fingerprint() hashes a file only if its time stamp may miss a change", async () => {
     const file = await folder.write("orders.csv", "id\n1\n");
     const { signal } = new AbortController();
     const fresh = await fingerprint(file, { now: new Date(), signal });
     expect(fresh.sha256).toHaveLength(64);
-    // A copy may bring an old time stamp along, so that alone does not settle it.
+    // A copied file may have an old time stamp, so the time stamp alone is not enough.
     await age(file);
     expect((await fingerprint(file, { now: new Date(), signal })).sha256).toHaveLength(64);
     const later = new Date(Date.now() + 3_600_000);
     expect((await fingerprint(file, { now: later, signal })).sha256).toBeUndefined();
   });
 
-  test("planRead() sees a file that was rewritten in place with its size and its time stamp restored", async () => {
+  test("planRead() detects a file that was rewritten in place with size and time stamp restored", async () => {
     const file = await folder.write("orders.csv", "id\n1\n");
     await age(file);
     const { signal } = new AbortController();
     const now = () => new Date(Date.now() + 3_600_000);
     const look = async () => ({
       ...asked,
-      files: await lookAtFiles([["orders.csv", file]], { now, signal }),
+      files: await fingerprintFiles([["orders.csv", file]], { now, signal }),
     });
     const before = await look();
     const { mtime, ino } = await stat(file);
@@ -134,17 +134,17 @@ describe("files: unchanged files", () => {
     expect(planRead(before, after)).toMatchObject({ changed: ["orders.csv"], kept: [] });
   });
 
-  test("lookAtFiles() keeps the order of the files, however many there are", async () => {
+  test("fingerprintFiles() keeps the order of many files", async () => {
     const names = Array.from({ length: 100 }, (_, at) => `${(at * 37) % 100}.csv`);
     for (const [at, name] of names.entries()) await folder.write(name, "x".repeat(at));
     const { signal } = new AbortController();
     const files = names.map((name) => [name, `${folder.path}/${name}`] as const);
-    const seen = await lookAtFiles(files, { now: () => new Date(), signal });
+    const seen = await fingerprintFiles(files, { now: () => new Date(), signal });
     expect([...seen.keys()]).toEqual(names);
     expect([...seen.values()].map(({ sizeBytes }) => sizeBytes)).toEqual(names.map((_, at) => at));
   });
 
-  test("writeState() keeps the digest of a file only while its time stamps may not tell", () => {
+  test("writeState() keeps the hash of a file only if its time stamps may miss a change", () => {
     const now = new Date(1_000_000);
     const seen = { sizeBytes: 1, inode: 1, modifiedAtMs: 1, sha256: "x" };
     const files = new Map([
@@ -158,7 +158,7 @@ describe("files: unchanged files", () => {
     expect(state.files["fresh"]).toHaveProperty("sha256", "x");
   });
 
-  test("planRead() keeps exactly the origins that look the same", () => {
+  test("planRead() keeps exactly the origins with equal fingerprints", () => {
     const seen = (sizeBytes: number, sha256?: string): Fingerprint => ({
       sizeBytes,
       modifiedAtMs: 1,

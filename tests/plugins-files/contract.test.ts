@@ -5,7 +5,7 @@ import { connectorContract } from "agnes/testing";
 import files from "../../plugins/files/plugin.ts";
 import { makeFolder, type Folder } from "./support.ts";
 
-// Many databases are opened here; a busy machine takes its time.
+// These tests open many databases, which is slow on a busy machine.
 setDefaultTimeout(60_000);
 
 let folder: Folder;

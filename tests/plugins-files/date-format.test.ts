@@ -35,7 +35,7 @@ async function published(): Promise<{ readonly types: readonly string[]; readonl
   return { rows: rows.map(({ row }) => row), types: columns.map(({ name, type }) => `${name} ${type}`) };
 }
 
-test("a published column of a given format stays: another value is an error, or quarantined", async () => {
+test("a published column in a configured format keeps it: another value is an error, or quarantined", async () => {
   const good = Array.from({ length: 30 }, (_, at) => `01/02/${2001 + at}`);
   await folder.write("data/t.csv", `d\n${good.join("\n")}\n`);
   await sync();
@@ -55,7 +55,7 @@ test("a published column of a given format stays: another value is an error, or 
   expect(await published()).toEqual(before);
 });
 
-test("a published column of a given format stays when the files are described again for another reason", async () => {
+test("a published column in a configured format keeps it if the files are described again for another reason", async () => {
   await folder.write("data/t.csv", "at,n\n01/02/2024 10:00,1\n");
   await sync();
   await folder.write("data/t.csv", "at,n,new\n13/13/2024 10:00,1,x\n");
@@ -68,14 +68,14 @@ test("a published column of a given format stays when the files are described ag
   expect((await published()).rows).toEqual(["2024-12-13 10:00:00|1.5|x"]);
 });
 
-test("what only the start of a large file told does not bind: the column is text, with a note", async () => {
+test("a type decided only from the start of a large file may change: the column becomes text, with a note", async () => {
   const start = Array.from({ length: 21_000 }, () => `01/02/2024,${"x".repeat(100)}`);
   await folder.write("data/t.csv", `d,text\n${start.join("\n")}\n02/30/2024,x\n`);
   expect(outcome(await sync()).error).toBeNull();
   expect((await published()).types).toEqual(["d VARCHAR", "text VARCHAR"]);
 });
 
-test("a format that strptime does not have is an error of the table that names the option", async () => {
+test("an invalid strptime format is an error of the table that names the option", async () => {
   await folder.write("data/t.csv", "d,n\n2026-01-31,1\n");
   await folder.write("data/j.ndjson", '{"n":1}\n');
   for (const [option, format] of [
@@ -88,20 +88,20 @@ test("a format that strptime does not have is an error of the table that names t
     const stats = await syncFolder(folder, { path: "data", csv: { [option]: format } });
     expect(stats.errors.map(({ table }) => table)).toEqual(["t"]);
     expect(stats.errors[0]!.error.message).toContain(
-      `csv.${option} is not valid: ${JSON.stringify(format)} is no format of strptime: `,
+      `csv.${option} is not valid: ${JSON.stringify(format)} is not a strptime format: `,
     );
   }
 });
 
 test("CSV options that contradict the delimiter of the files are errors that name the option", async () => {
   await folder.write("data/t.csv", "d,n\n2026-01-31,1\n");
-  for (const [given, message] of [
-    [{ quote: "," }, 'csv.quote is not valid: it is also in the delimiter of the files, ","'],
-    [{ escape: "," }, 'csv.escape is not valid: it is also in the delimiter of the files, ","'],
-    [{ nullValues: ['"'] }, 'csv.nullValues is not valid: "\\"" holds the quote'],
-    [{ nullValues: ["a,"] }, 'csv.nullValues is not valid: "a," holds the delimiter'],
+  for (const [csv, message] of [
+    [{ quote: "," }, 'csv.quote is not valid: it also occurs in the delimiter of the files, ","'],
+    [{ escape: "," }, 'csv.escape is not valid: it also occurs in the delimiter of the files, ","'],
+    [{ nullValues: ['"'] }, 'csv.nullValues is not valid: "\\"" contains the quote'],
+    [{ nullValues: ["a,"] }, 'csv.nullValues is not valid: "a," contains the delimiter'],
   ] as const) {
-    const stats = await syncFolder(folder, { path: "data", csv: given });
+    const stats = await syncFolder(folder, { path: "data", csv });
     expect(stats.errors[0]!.error.message).toEndWith(message);
   }
 });

@@ -20,7 +20,7 @@ async function textOf(path: string): Promise<string> {
   return Buffer.concat(await Array.fromAsync(decompressed(path, { signal }))).toString();
 }
 
-/** A gzip member that takes up exactly `sizeBytes`, made as long as that by the name of a file in its header. */
+/** A gzip member of exactly `sizeBytes`, padded with a file name in its header. */
 function memberOf(content: string, sizeBytes: number): Uint8Array {
   const body = deflateRawSync(content);
   const trailer = Buffer.alloc(8);
@@ -33,7 +33,7 @@ function memberOf(content: string, sizeBytes: number): Uint8Array {
 }
 
 describe("files: decompressed()", () => {
-  test("decompressed() gives the bytes of plain, .gz and .zst files, also of several members", async () => {
+  test("decompressed() yields the bytes of plain, .gz and .zst files, also with several members", async () => {
     expect(await textOf(await folder.write("a.csv", text))).toBe(text);
     expect(await textOf(await folder.write("a.csv.gz", Bun.gzipSync(text)))).toBe(text);
     expect(await textOf(await folder.write("a.csv.ZST", Bun.zstdCompressSync(text)))).toBe(text);
@@ -43,7 +43,7 @@ describe("files: decompressed()", () => {
     expect(await textOf(await folder.write("b.csv.zst", frames))).toBe("a\nb\n");
   });
 
-  test("decompressed() reads on when a gzip member ends where a chunk of the file does", async () => {
+  test("decompressed() continues if a gzip member ends at the end of a chunk", async () => {
     const members = Buffer.concat([memberOf("a\n", 256 * 1024), Bun.gzipSync("b\n")]);
     expect(await textOf(await folder.write("a.csv.gz", members))).toBe("a\nb\n");
     const garbage = Buffer.concat([memberOf("a\n", 256 * 1024), Buffer.from("more")]);
@@ -51,7 +51,7 @@ describe("files: decompressed()", () => {
     expect(failed).toMatchObject({ code: "file_unreadable" });
   });
 
-  test("decompressed() gives nothing of a file of no byte, and of a compressed empty one", async () => {
+  test("decompressed() yields nothing for an empty file and a compressed empty one", async () => {
     for (const [name, content] of [
       ["none.csv", ""],
       ["none.csv.gz", ""],
@@ -63,7 +63,7 @@ describe("files: decompressed()", () => {
     }
   });
 
-  test("decompressed() stops at the limits and names the one to raise", async () => {
+  test("decompressed() stops at the limits and names the limit to raise", async () => {
     const path = await folder.write("a.csv.gz", Bun.gzipSync(text));
     const limits = { maxDecompressedBytes: 100_000, maxCompressionRatio: 1000 };
     const failed = await rejection(Array.fromAsync(decompressed(path, { signal, limits })));
@@ -74,7 +74,7 @@ describe("files: decompressed()", () => {
     });
   });
 
-  test("decompressed() never opens what is no regular file", async () => {
+  test("decompressed() opens only regular files", async () => {
     execFileSync("mkfifo", [`${folder.path}/pipe.csv`]);
     for (const name of ["pipe.csv", "."]) {
       const failed = await rejection(textOf(`${folder.path}/${name}`));
@@ -86,7 +86,7 @@ describe("files: decompressed()", () => {
     });
   });
 
-  test("decompressed() stops when it is aborted", async () => {
+  test("decompressed() stops if it is aborted", async () => {
     const path = await folder.write("a.csv.gz", Bun.gzipSync(text));
     const controller = new AbortController();
     const reading = decompressed(path, { signal: controller.signal });
@@ -95,7 +95,7 @@ describe("files: decompressed()", () => {
     expect((await rejection(Array.fromAsync(reading))).name).toBe("AbortError");
   });
 
-  test("unzstdInScript() decompresses what the runtime does, and refuses what is cut off", async () => {
+  test("unzstdInScript() decompresses like the runtime, and rejects truncated files", async () => {
     const bytes = Buffer.concat([Bun.zstdCompressSync(text), Bun.zstdCompressSync("end")]);
     const chunks = async function* (content: Uint8Array) {
       for (let at = 0; at < content.length; at += 1000) yield content.subarray(at, at + 1000);

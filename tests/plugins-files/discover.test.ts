@@ -11,7 +11,7 @@ afterEach(async () => {
 });
 
 describe("files: discover()", () => {
-  test("discover() makes a table of every file and of every sub-folder", async () => {
+  test("discover() creates a table for each file and each sub-folder", async () => {
     await folder.write("orders.csv", "id,at\n1,2026-01-01\n");
     await folder.write("People List.tsv", "name\tage\nAda\t36\n");
     await folder.write("notes.ndjson", '{"id":1,"tags":["a"]}\n');
@@ -30,7 +30,7 @@ describe("files: discover()", () => {
     ]);
   });
 
-  test("discover() leaves out hidden, temporary and foreign files", async () => {
+  test("discover() ignores hidden, temporary and unknown files", async () => {
     await folder.write("orders.csv", "id\n1\n");
     for (const name of [
       ".hidden.csv",
@@ -47,7 +47,7 @@ describe("files: discover()", () => {
     expect([...(await (await folder.connect()).tables()).keys()]).toEqual(["orders"]);
   });
 
-  test("discover() takes one file, a glob, and reads below hidden folders when told to", async () => {
+  test("discover() accepts one file or a glob, and reads below hidden folders if configured", async () => {
     await folder.write(".cache/orders_1.csv", "id\n1\n");
     await folder.write(".cache/orders_2.csv", "id\n2\n");
     await folder.write(".cache/people.csv", "id\n2\n");
@@ -58,7 +58,7 @@ describe("files: discover()", () => {
     expect(await names(".cache/**/*.csv")).toEqual(["orders_1", "orders_2", "people"]);
   });
 
-  test("discover() joins the files of a glob into one table when `tables` names it", async () => {
+  test("discover() joins the files of a glob into one table if `tables` contains it", async () => {
     await folder.write("orders_1.csv", "id\n1\n");
     await folder.write("orders_2.csv", "id\n2\n");
     await folder.write("people.csv", "name\nAda\n");
@@ -70,7 +70,7 @@ describe("files: discover()", () => {
     expect(await source.rows(found.get("orders"))).toEqual([{ id: 1n }, { id: 2n }]);
   });
 
-  test("discover() unites the columns of a folder by name, with types that hold every file", async () => {
+  test("discover() merges the columns of a folder by name, with types that hold the values of all files", async () => {
     await folder.write("events/a.csv", "id,value,day\n1,2,2026-01-01\n");
     await folder.write("events/b.csv", "id,extra,value\n2,x,2.5\n");
     await folder.write("events/c.csv", "id,value\nthree,4\n");
@@ -93,14 +93,14 @@ describe("files: discover()", () => {
     );
   });
 
-  test("discover() unites records of JSON field by field", async () => {
+  test("discover() merges JSON objects field by field", async () => {
     await folder.write("events/a.ndjson", '{"id":1,"who":{"name":"Ada"}}\n');
     await folder.write("events/b.ndjson", '{"id":2,"who":{"name":"Bob","age":4}}\n');
     const table = (await (await folder.connect()).tables()).get("events");
     expect(columnsOf(table)[1]).toMatch(/name:\s*Utf8.*age:\s*Int64/);
   });
 
-  test("discover() sniffs a whole file, so that a late value decides the type", async () => {
+  test("discover() inspects a whole file, so that a late value decides the type", async () => {
     const ids = Array.from({ length: 60_000 }, (_, id) => id).join("\n");
     await folder.write("late.csv", `id\n${ids}\nx1\n`);
     const source = await folder.connect();
@@ -109,7 +109,7 @@ describe("files: discover()", () => {
     expect(await source.rows(table)).toHaveLength(60_001);
   });
 
-  test("discover() takes the first line for names even when all is text or all is numbers", async () => {
+  test("discover() uses the first line as column names even if all values are text or all are numbers", async () => {
     await folder.write("texts.csv", "\ufeffcode,name\na,b\nc,d\n");
     await folder.write("header.csv", "id,name\n");
     await folder.write("years.csv", "2024,2025\n1,2\n");
@@ -124,7 +124,7 @@ describe("files: discover()", () => {
     expect(await source.rows(tables.get("header"))).toEqual([]);
   });
 
-  test("discover() reads other encodings, separators and nulls when told", async () => {
+  test("discover() reads configured encodings, separators and nulls", async () => {
     await folder.write("latin.csv", Buffer.from("id;name\n1;caf\xe9\n2;-\n", "latin1"));
     const csv = { encoding: "latin-1", delimiter: ";", nullValues: ["-"] };
     const source = await folder.connect({ path: ".", csv });
@@ -135,7 +135,7 @@ describe("files: discover()", () => {
     ]);
   });
 
-  test("discover() takes types from the options instead of sniffing", async () => {
+  test("discover() uses types from the options instead of detecting them", async () => {
     await folder.write("zips.csv", "zip,n\n01234,1\n");
     const source = await folder.connect({ path: ".", tables: { zips: { types: { zip: "VARCHAR" } } } });
     const table = (await source.tables()).get("zips");
@@ -143,7 +143,7 @@ describe("files: discover()", () => {
     expect(await source.rows(table)).toEqual([{ zip: "01234", n: 1n }]);
   });
 
-  test("discover() reads a file whose name holds quotes and glob characters", async () => {
+  test("discover() reads a file whose name contains quotes and glob characters", async () => {
     await folder.write("it's [1] *.csv", "id\n1\n");
     await folder.write("it's 1 x.csv", "other\nx\n");
     const source = await folder.connect();
@@ -160,7 +160,7 @@ describe("files: discover()", () => {
     expect((await source.rows(table))[0]!["c1999"]).toBe(1999n);
   });
 
-  test("discover() makes no column of a folder called like year=2024", async () => {
+  test("discover() creates no column for a folder named like year=2024", async () => {
     await folder.write("csv/year=2024/a.csv", "id,year\n1,x\n");
     await folder.write("csv/year=2025/a.csv", "id,year\n2,y\n");
     await folder.write("json/year=2024/a.ndjson", '{"id":1}\n');

@@ -15,12 +15,12 @@ afterEach(async () => {
   await folder[Symbol.asyncDispose]();
 });
 
-/** Syncs the folder as the product does. */
+/** Syncs the folder. */
 async function sync(options: Record<string, unknown> = { path: "data" }): Promise<ExtractStats> {
   return syncFolder(folder, options, { isKnown: false });
 }
 
-/** The rows that are published, as text, sorted. */
+/** The published rows as sorted texts. */
 async function published(table: string): Promise<readonly string[]> {
   await using database = await openDatabase({
     path: join(folder.path, "extract/extract.duckdb"),
@@ -37,7 +37,7 @@ const statusOf = (stats: ExtractStats) =>
   stats.tables.map(({ name, status, partsWritten }) => `${name} ${status} ${partsWritten}`);
 
 describe("files: extract", () => {
-  test("a second extract reads only what changed in a folder, and nothing when nothing did", async () => {
+  test("a second extract reads only changed files of a folder, and nothing if none changed", async () => {
     for (const name of ["a", "b", "c"])
       await folder.write(`data/events/${name}.csv`, `id,source\n1,${name}\n2,${name}\n`);
     await folder.write("data/orders.csv", "id\n1\n");
@@ -55,7 +55,7 @@ describe("files: extract", () => {
     ]);
   });
 
-  test("an extract unites files with different columns and types", async () => {
+  test("an extract merges files with different columns and types", async () => {
     await folder.write("data/events/a.csv", "id,value\n1,2\n");
     await folder.write("data/events/b.csv", "value,id,extra\n2.5,x,y\n");
     await folder.sql(
@@ -71,7 +71,7 @@ describe("files: extract", () => {
     ]);
   });
 
-  test("an extract keeps the published rows of a table whose file went bad, and brings the others up to date", async () => {
+  test("an extract keeps the published rows of a table with a damaged file, and updates the others", async () => {
     await folder.sql("COPY (SELECT 1 AS id) TO '@/bad.parquet'");
     await folder.write("data/orders.csv", "id\n1\n");
     await folder.sql("COPY (FROM range(3)) TO '@/data/numbers.parquet'");
@@ -85,7 +85,7 @@ describe("files: extract", () => {
     expect(await published("orders")).toHaveLength(2);
   });
 
-  test("an extract follows a file that becomes empty, and one that has only its header", async () => {
+  test("an extract publishes no rows of a file that becomes empty or has only its header", async () => {
     await folder.write("data/orders.csv", "id,name\n1,x\n");
     await sync();
     await folder.write("data/orders.csv", "id,name\n");

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 
-import { lookAtFiles } from "../../plugins/files/changes.ts";
+import { fingerprintFiles } from "../../plugins/files/changes.ts";
 import { findTables } from "../../plugins/files/scan.ts";
 import { makeFolder, rejection, type Folder } from "./support.ts";
 
@@ -17,7 +17,7 @@ afterEach(async () => {
 const discovered = async (options: Record<string, unknown>) => (await folder.connect(options)).tables();
 
 describe("files: failures", () => {
-  test("discover() fails only the table of two files that would be one, and names both", async () => {
+  test("discover() fails only the table that two files map to, and names both", async () => {
     await folder.write("Orders.csv", "id\n1\n");
     await folder.write("orders.ndjson", '{"id":1}\n');
     await folder.write("a-b.csv", "id\n1\n");
@@ -44,14 +44,14 @@ describe("files: failures", () => {
     expect(message).toMatch(/different formats.*a\.csv.*b\.ndjson/);
   });
 
-  test("discover() says when there is nothing at the path", async () => {
+  test("discover() fails if the path does not exist", async () => {
     await folder.write("orders.csv", "id\n1\n");
     for (const path of ["nowhere", "*.parquet", "orders.csv/x"]) {
       expect(await rejection(discovered({ path }))).toMatchObject({ code: "source_path_empty" });
     }
   });
 
-  test("discover() asks for the format of a file whose name does not tell", async () => {
+  test("discover() requires `format` for a file without a known extension", async () => {
     await folder.write("orders.txt", "id\n1\n");
     expect(await rejection(discovered({ path: "orders.txt" }))).toMatchObject({
       code: "files/format_unknown",
@@ -59,7 +59,7 @@ describe("files: failures", () => {
     expect([...(await discovered({ path: "orders.txt", format: "csv" })).keys()]).toEqual(["orders"]);
   });
 
-  test("discover() fails only the table whose settings name what is not there", async () => {
+  test("discover() fails only the table whose settings name a missing column or file", async () => {
     await folder.write("orders.csv", "id\n1\n");
     await folder.write("people.csv", "id\n1\n");
     const problemOf = async (settings: Record<string, unknown>, name: string) => {
@@ -73,14 +73,14 @@ describe("files: failures", () => {
     expect(await problemOf({ orders: {}, Orders: {} }, "orders")).toMatch(/tables\.orders.*two entries/);
   });
 
-  test("connect() refuses options without a path and options nobody has", async () => {
+  test("connect() rejects options without a path and unknown options", async () => {
     expect(await rejection(folder.connect({}))).toMatchObject({ code: "config_invalid" });
     expect((await rejection(folder.connect({ path: ".", csv: { delimeter: ";" } }))).message).toMatch(
       /delim/,
     );
   });
 
-  test("read() fails only for the table with the bad file, and names the file", async () => {
+  test("read() fails only for the table with the damaged file, and names the file", async () => {
     await folder.write("good.csv", "id\n1\n");
     await folder.write("empty.csv", "");
     await folder.sql("COPY (FROM range(10000)) TO '@/cut.parquet'");
@@ -108,7 +108,7 @@ describe("files: failures", () => {
     }
   });
 
-  test("read() fails only for the table of the options whose path is empty", async () => {
+  test("read() fails only for the configured table whose path is empty", async () => {
     await folder.write("orders.csv", "id\n1\n");
     const source = await folder.connect({ path: ".", tables: { clicks: { path: "logs/*.csv" } } });
     const tables = await source.tables();
@@ -118,7 +118,7 @@ describe("files: failures", () => {
     });
   });
 
-  test("discover() fails only the path of the source when other tables have their own", async () => {
+  test("discover() fails only the path of the source if other tables have their own", async () => {
     await folder.write("logs/clicks.csv", "id\n1\n");
     const clicks = { path: "logs/*.csv" };
     for (const path of ["nowhere.csv", "nowhere", "*.parquet"]) {
@@ -129,20 +129,20 @@ describe("files: failures", () => {
     }
   });
 
-  test("read() names the file that is removed between listing and reading", async () => {
+  test("read() names a file that is removed between listing and reading", async () => {
     const file = await folder.write("events/a.csv", "id\n1\n");
     await folder.write("events/b.csv", "id\n1\n");
     const { signal } = new AbortController();
     const found = await findTables(folder.path, { followLinks: false, roots: [] });
     await rm(file);
     const files = found[0]!.files.map((path) => [path, path] as const);
-    expect(await rejection(lookAtFiles(files, { now: () => new Date(), signal }))).toMatchObject({
+    expect(await rejection(fingerprintFiles(files, { now: () => new Date(), signal }))).toMatchObject({
       code: "file_failed",
       message: expect.stringContaining("a.csv"),
     });
   });
 
-  test("read() says when the files of a table are gone", async () => {
+  test("read() fails if the files of a table no longer exist", async () => {
     const file = await folder.write("orders.csv", "id\n1\n");
     await folder.write("people.csv", "id\n1\n");
     const source = await folder.connect();

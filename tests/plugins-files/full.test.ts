@@ -26,7 +26,7 @@ afterEach(async () => {
 const write = (name: string, content: string) => folder.write(`exports/${name}`, content);
 const remove = (name: string) => rm(join(folder.path, "exports", name));
 
-/** Syncs, with what went wrong and what was noted. */
+/** Syncs, and returns the errors and notes. */
 async function sync(options: { readonly only?: readonly string[]; readonly full?: boolean } = {}) {
   const { only: tables, full } = options;
   const { sources } = await agnes.sync({
@@ -56,7 +56,7 @@ async function described(table: string): Promise<readonly string[]> {
   return columns.map(({ n, t }) => `${String(n)} ${String(t)}`);
 }
 
-test("a full sync takes types and date orders from the files as they are, not from an earlier read", async () => {
+test("a full sync decides types and date orders from the current files, not from an earlier read", async () => {
   await write("t/a.csv", "id,v\n1,1.5\n");
   await write("e/a.csv", "id,v\n1,\n");
   await write("d/a.csv", "id,v\n1,01/02/2026\n");
@@ -68,7 +68,7 @@ test("a full sync takes types and date orders from the files as they are, not fr
   await write("j/b.ndjson", '{"id":1,"v":"x"}\n');
   const later = await sync();
   expect(later.errors).toEqual([]);
-  // What was ambiguous is decided by now.
+  // The ambiguous dates are now decided.
   expect(later.notes.join()).not.toMatch(/can be read as/);
   await remove("t/b.csv");
   await remove("j/b.ndjson");
@@ -83,7 +83,7 @@ test("a full sync takes types and date orders from the files as they are, not fr
   expect((await sync()).changes).toEqual([]);
 });
 
-test("a full sync reads a file that changed its dialect, which the error of a plain sync says", async () => {
+test("a full sync reads a file with a changed dialect, as the error of a plain sync advises", async () => {
   await write("s.csv", "id,v\n1,2\n");
   await write("e.csv", "id,v\n1,2\n");
   await write("h.csv", "id,v\n1,2\n");
@@ -94,9 +94,11 @@ test("a full sync reads a file that changed its dialect, which the error of a pl
   const plain = await sync();
   expect(plain.errors).toHaveLength(3);
   expect(plain.errors.join("\n")).toMatch(
-    /s\.csv.*separated by ";".*by ","; if all files of the table are written so now, a sync with --full/,
+    /s\.csv.*its delimiter is ";".*is ","; if all files of the table use ";" now, run `agnes sync --full`/,
   );
-  expect(plain.errors.join("\n")).toMatch(/h\.csv.*is its header missing\? If not, a sync with --full/);
+  expect(plain.errors.join("\n")).toMatch(
+    /h\.csv.*its header may be missing; if its columns changed, run `agnes sync --full`/,
+  );
   expect((await sync({ full: true })).errors).toEqual([]);
   expect(await described("s")).toEqual(["id BIGINT", "v BIGINT"]);
   expect(await described("e")).toEqual(["id BIGINT", "v VARCHAR"]);
@@ -104,7 +106,7 @@ test("a full sync reads a file that changed its dialect, which the error of a pl
   expect((await sync()).errors).toEqual([]);
 });
 
-test("a header that differs from the published one in case only is the same columns, until a full sync", async () => {
+test("a header that differs from the published one only by case keeps the columns until a full sync", async () => {
   await write("t.csv", "id,v\n1,2\n");
   await write("one.csv", "id\n1\n");
   await write("many/a.csv", "id,v\n1,2\n");
@@ -128,14 +130,14 @@ test("a header that differs from the published one in case only is the same colu
   expect(await described("p")).toEqual(["ID INTEGER", "V VARCHAR"]);
 });
 
-test("a file of a folder whose header differs from that of another in case only is still refused", async () => {
+test("a file whose header differs from that of another file only by case is still rejected", async () => {
   await write("t/a.csv", "id,v\n1,2\n");
   await sync();
   await write("t/b.csv", "ID,V\n1,2\n");
-  expect((await sync()).errors.join()).toMatch(/b\.csv.*"ID" differs from "id" in a\.csv by case only/);
+  expect((await sync()).errors.join()).toMatch(/b\.csv.*"ID" differs from "id" in a\.csv only by case/);
 });
 
-test("a full sync of a table with a quarantine takes the types of all its files", async () => {
+test("a full sync of a table with a quarantine decides types from all of its files", async () => {
   const values = Array.from({ length: 100 }, (_, at) => `${at},${at}`);
   await write("t/a.csv", `id,v\n${values.join("\n")}\n`);
   await sync();

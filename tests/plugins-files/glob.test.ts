@@ -49,7 +49,7 @@ describe("files: globs", () => {
     });
   }
 
-  test("matchesOf() takes ? for a character whatever its bytes, and several **", async () => {
+  test("matchesOf() matches ? to any character, also of several bytes, and supports several **", async () => {
     await folder.write("cz/x/y/Ä.csv", "id\n1\n");
     for (const pattern of ["cz/**/?.csv", "cz/**/x/**/[Ä].csv", "cz/**"]) {
       const { entries } = await matchesOf(`${folder.path}/${pattern}`, { followLinks: false, roots: [] });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { partitionsOf, tablePartitions } from "../../plugins/files/hive.ts";
 
 describe("files: hive partitions", () => {
-  test("partitionsOf() takes the folders with = and nothing of the name of the file", () => {
+  test("partitionsOf() uses folders with = and ignores the file name", () => {
     expect(partitionsOf("year=2024/month=01/a=b.csv")).toEqual([
       ["year", "2024"],
       ["month", "01"],
@@ -16,7 +16,7 @@ describe("files: hive partitions", () => {
     ]);
   });
 
-  test("partitionsOf() decodes what a path cannot hold, and null", () => {
+  test("partitionsOf() decodes escapes and null", () => {
     expect(partitionsOf("at=2024-01-01 10%3A00/n%61me=%C3%84/x=__HIVE_DEFAULT_PARTITION__/a.csv")).toEqual([
       ["at", "2024-01-01 10:00"],
       ["name", "Ä"],
@@ -25,7 +25,7 @@ describe("files: hive partitions", () => {
     expect(partitionsOf("share=100%/a.csv")).toEqual([["share", "100%"]]);
   });
 
-  test("tablePartitions() gives each file its values, in the order of the first", () => {
+  test("tablePartitions() returns the values of each file, in the order of the first", () => {
     const found = tablePartitions("events", ["year=2024/m=1/a.csv", "m=2/year=2025/a.csv"]);
     expect([...found].map(([origin, values]) => [origin, [...values]])).toEqual([
       [
@@ -48,7 +48,7 @@ describe("files: hive partitions", () => {
     ]);
   });
 
-  test("tablePartitions() names both files whose folders do not go together", () => {
+  test("tablePartitions() names both files whose partition columns differ", () => {
     for (const origins of [
       ["year=2024/a.csv", "year=2024/month=1/b.csv"],
       ["year=2024/a.csv", "b.csv"],
@@ -62,8 +62,8 @@ describe("files: hive partitions", () => {
       );
     }
     expect(() => tablePartitions("events", ["a=1/A=2/x.csv"])).toThrow(
-      /a file has a and A, which differ by case only: a=1\/A=2\/x\.csv$/,
+      /a file contains a and A, which differ only by case: a=1\/A=2\/x\.csv$/,
     );
-    expect(() => tablePartitions("events", ["a=1/a=2/x.csv"])).toThrow(/has a twice: a=1\/a=2\/x\.csv$/);
+    expect(() => tablePartitions("events", ["a=1/a=2/x.csv"])).toThrow(/contains a twice: a=1\/a=2\/x\.csv$/);
   });
 });

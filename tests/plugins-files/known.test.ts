@@ -22,7 +22,7 @@ interface Synced {
   readonly stats: ExtractStats;
 }
 
-/** Syncs the one table of the folder as the product does, with what was published before. */
+/** Syncs the only table of the folder, with its published state. */
 async function sync(options: Record<string, unknown> = {}, plan: Partial<TablePlan> = {}): Promise<Synced> {
   const stats = await syncFolder(folder, { path: "data", ...options }, { plan });
   const [table] = stats.tables;
@@ -34,7 +34,7 @@ async function sync(options: Record<string, unknown> = {}, plan: Partial<TablePl
   };
 }
 
-/** The rows that are published, in their order, as text; and the types of the columns. */
+/** The published rows, in order, as texts, and the types of the columns. */
 async function published(): Promise<{ rows: readonly string[]; types: string }> {
   await using database = await openDatabase({
     path: join(folder.path, "extract/extract.duckdb"),
@@ -50,8 +50,8 @@ async function published(): Promise<{ rows: readonly string[]; types: string }> 
   };
 }
 
-describe("files: a table that is known", () => {
-  test("a column whose values become JSON text is reported, also when it was text, and is no change of a frozen table", async () => {
+describe("files: a known table", () => {
+  test("a column that becomes JSON text is reported, also if it was text, and does not change a frozen table", async () => {
     await folder.write("data/t.ndjson", '{"t":"open","n":5}\n');
     await sync();
     await folder.write("data/t.ndjson", '{"t":"open","n":5}\n{"t":["x"],"n":{"a":1}}\n');
@@ -76,7 +76,7 @@ describe("files: a table that is known", () => {
     ]);
   });
 
-  test("a later moment that a first read would leave as text makes its column text", async () => {
+  test("a later date or timestamp that a first read would keep as text makes its column text", async () => {
     await folder.write(
       "data/t/a.csv",
       "id,d,e,m,c,f\n1,2026-01-31,2026-01-31,2026-01-31 10:00:00,10:00:00,31.01.2026\n",
@@ -97,7 +97,7 @@ describe("files: a table that is known", () => {
     });
   });
 
-  test("a later value of another type changes the column, and every row is read again", async () => {
+  test("a later value of another type changes the column, and all rows are read again", async () => {
     await folder.write("data/t/a.csv", "id,amount\n1,10\n2,20\n");
     await folder.write("data/t/b.csv", "id,amount\n3,30\n");
     await sync();
@@ -115,7 +115,7 @@ describe("files: a table that is known", () => {
     expect(await sync()).toMatchObject({ status: "unchanged", error: null });
   });
 
-  test("a known date order holds for ambiguous dates; a date of the other order makes the column text", async () => {
+  test("a known date order applies to ambiguous dates; a date in the other order makes the column text", async () => {
     await folder.write("data/t.csv", "day\n31/12/2023\n");
     await sync();
     await folder.write("data/t.csv", "day\n03/04/2024\n");
@@ -126,7 +126,7 @@ describe("files: a table that is known", () => {
     expect(await published()).toEqual({ rows: ["31/12/2023", "12/31/2023"], types: "day VARCHAR" });
   });
 
-  test("another delimiter is a schema change like any other", async () => {
+  test("another delimiter is a schema change", async () => {
     await folder.write("data/t.csv", "id,name\n1,a\n");
     await sync();
     await folder.write("data/t.csv", "id;name\n2;b\n");
@@ -141,16 +141,16 @@ describe("files: a table that is known", () => {
     expect((await published()).rows).toEqual(["2|b"]);
   });
 
-  test("a file whose delimiter changed by itself is refused, and the published rows stay", async () => {
+  test("a single file with a changed delimiter is rejected, and the published rows stay", async () => {
     await folder.write("data/t.csv", "id,name\n1,a\n");
     await sync();
     await folder.write("data/t.csv", "id;name\n2;b\n");
     const again = await sync();
-    expect(again.error).toMatch(/t\.csv.*separated by ";", those of its table by ","/);
+    expect(again.error).toMatch(/t\.csv.*its delimiter is ";", but that of its table is ","/);
     expect((await published()).rows).toEqual(["1|a"]);
   });
 
-  test("columns that come and go are changes, and a removed one stays as null", async () => {
+  test("added and removed columns are changes, and a removed one stays as null", async () => {
     await folder.write("data/t.csv", "id,name\n1,a\n");
     await sync();
     await folder.write("data/t.csv", "extra,id\nx,2\n");
@@ -165,7 +165,7 @@ describe("files: a table that is known", () => {
     expect((await published()).rows).toEqual(["1|a"]);
   });
 
-  test("a column keeps its type when a file has no value of it any more", async () => {
+  test("a column keeps its type if a file has no value of it anymore", async () => {
     await folder.write("data/t.csv", "id,day\n1,2024-01-01\n");
     await sync();
     await folder.write("data/t.csv", "id,day\n");
@@ -173,7 +173,7 @@ describe("files: a table that is known", () => {
     expect(await published()).toEqual({ rows: [], types: "id BIGINT, day DATE" });
   });
 
-  test("a row of another width fails the table, and quarantine leaves it out", async () => {
+  test("a row of another width fails the table, and a quarantine rejects the row", async () => {
     const good = Array.from({ length: 60 }, (_, id) => `${id},n${id}`);
     await folder.write("data/t.csv", `id,name\n${good.join("\n")}\n`);
     await sync();

@@ -18,7 +18,7 @@ afterEach(async () => {
 
 const at = (name: string) => join(folder.path, name);
 
-/** The files of each table, as the table calls them. */
+/** The origins of each table's files. */
 async function filesOf(options: Record<string, unknown>): Promise<Record<string, readonly string[]>> {
   const source = await folder.connect(options);
   const found: Record<string, readonly string[]> = {};
@@ -31,7 +31,7 @@ async function filesOf(options: Record<string, unknown>): Promise<Record<string,
 
 const OWN = { top: ["top.csv"], d: ["a.csv"], e: ["a.csv", "sub/b.csv"] };
 
-test("discover() follows no link to the folder of the source, from whatever depth, also by a chain", async () => {
+test("discover() does not follow a link to the folder of the source, from any depth and through a chain", async () => {
   await symlink("..", at("in/d/up"));
   await symlink("../..", at("in/e/sub/far"));
   await symlink("far", at("in/e/sub/chain"));
@@ -40,7 +40,7 @@ test("discover() follows no link to the folder of the source, from whatever dept
   expect(await filesOf({ path: "in", followLinks: true })).toEqual(OWN);
 });
 
-test("discover() makes no table of a link to the folder of the source", async () => {
+test("discover() creates no table for a link to the folder of the source", async () => {
   await symlink(".", at("in/self"));
   await symlink("../in", at("in/round"));
   await symlink("d/../../in", at("in/chain"));
@@ -48,17 +48,17 @@ test("discover() makes no table of a link to the folder of the source", async ()
   expect(await filesOf({ path: "in/*" })).toEqual(OWN);
 });
 
-test("discover() follows no link above when the path of the source is a link", async () => {
+test("discover() does not follow a link to a parent folder if the path of the source is a link", async () => {
   await symlink("in", at("link"));
   await symlink(at("link"), at("in/d/up"));
-  // Above the source as it was written, though beside it on the disk.
+  // A parent of the source by its configured path, but beside it on disk.
   await folder.write("elsewhere/f/c.csv", "id\n40\n");
   await symlink("../elsewhere", at("in/x"));
   await symlink("../../in", at("elsewhere/f/back"));
   expect(await filesOf({ path: "link", followLinks: true })).toEqual({ ...OWN, x: ["f/c.csv"] });
 });
 
-test("discover() follows no link above in a glob", async () => {
+test("discover() does not follow a link to a parent folder in a glob", async () => {
   await symlink("..", at("in/d/up"));
   const tables = { one: { path: "in/*/*.csv" }, deep: { path: "in/d/**/*.csv" }, all: { path: "in/d/*" } };
   expect(await filesOf({ tables, followLinks: true })).toEqual({
@@ -68,7 +68,7 @@ test("discover() follows no link above in a glob", async () => {
   });
 });
 
-test("discover() follows links to a folder beside the table, and stops where they lead back", async () => {
+test("discover() follows links to a folder beside the table, and stops at links to a parent folder", async () => {
   await symlink("../e/sub", at("in/d/beside"));
   await symlink("../../d", at("in/e/sub/back"));
   expect(await filesOf({ path: "in" })).toEqual({

@@ -7,7 +7,7 @@ import { createAgnes } from "agnes";
 import files from "../../plugins/files/plugin.ts";
 import { makeFolder } from "./support.ts";
 
-test("a file that could never be read and is removed fails no sync, unless its table is asked for", async () => {
+test("a file that was never readable and is removed fails a sync only if its table is requested", async () => {
   await using folder = await makeFolder();
   const bytes = Buffer.from(`id,v\n${`1,${"p".repeat(100)}\n`.repeat(25_000)}`);
   bytes[bytes.length - 50] = 0xff;
@@ -30,7 +30,7 @@ test("a file that could never be read and is removed fails no sync, unless its t
   ]);
   const asked = (await agnes.sync({ only: ["exports.big"] })).sources[0]!;
   expect(asked.stats!.errors.map(({ error }) => error.code)).toEqual(["table_vanished"]);
-  // What was published once is a loss.
+  // Losing a published table is an error.
   await rm(join(folder.path, "exports/ok.csv"));
   await folder.write("exports/other.csv", "id\n1\n");
   const lost = (await agnes.sync()).sources[0]!;

@@ -12,7 +12,7 @@ afterEach(async () => {
   await folder[Symbol.asyncDispose]();
 });
 
-/** Writes one Parquet file for each SELECT and reads the table with a type that the options give. */
+/** Writes one Parquet file per SELECT and reads the table with a configured type. */
 async function readAs(type: string, ...selects: readonly string[]) {
   for (const [at, select] of selects.entries())
     await folder.sql(`COPY (${select}) TO '@/data/t/${at}.parquet'`);
@@ -22,7 +22,7 @@ async function readAs(type: string, ...selects: readonly string[]) {
   return { columns: columnsOf(table), values: (await source.rows(table)).map(({ v }) => v) };
 }
 
-test("types settles what the types of Parquet files leave open", async () => {
+test("`types` resolves conflicting types of Parquet files", async () => {
   const read = await readAs(
     "TIMESTAMP WITH TIME ZONE",
     "SELECT TIMESTAMP '2024-01-02 03:04:05' AS v",

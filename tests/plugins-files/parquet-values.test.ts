@@ -17,7 +17,7 @@ afterEach(async () => {
 
 type Column = Omit<SchemaElement, "name" | "repetition_type">;
 
-/** A Parquet file of the columns `id` and `v`, of which the second holds plain values that its type does not have. */
+/** A Parquet file with the columns `id` and `v`, whose raw values are invalid for its type. */
 function parquet(
   column: Column,
   values: readonly unknown[],
@@ -47,7 +47,7 @@ const POINT = Buffer.from("0101000000000000000000f03f0000000000000040", "hex");
 const micros = { type: "TIMESTAMP", isAdjustedToUTC: false, unit: "MICROS" } as const;
 const millis = { type: "TIMESTAMP", isAdjustedToUTC: false, unit: "MILLIS" } as const;
 
-test("a value of Parquet that cannot be read is an error that names file and column", async () => {
+test("a Parquet value that cannot be read is an error that names file and column", async () => {
   const text = Buffer.from("ok");
   for (const [name, file, reason] of [
     [
@@ -86,7 +86,7 @@ test("a value of Parquet that cannot be read is an error that names file and col
   }
 });
 
-test("the command that leaves a column out is told as it works", async () => {
+test("the hint contains the command that leaves a column out", async () => {
   await folder.write("exports/p.parquet", parquet({ type: "INT64", logical_type: millis }, [0n, 2n ** 62n]));
   const sources = { exports: { plugin: "files", options: { path: "exports" } } };
   await using agnes = await createAgnes({
@@ -98,13 +98,13 @@ test("the command that leaves a column out is told as it works", async () => {
   expect(failure!.error.hint).toContain("`agnes table update exports.p --columns id`");
 });
 
-test("a time of Parquet that is none of a day is an error, or quarantined, and does not end the process", async () => {
+test("a Parquet time outside a day is an error, or quarantined, and does not crash the process", async () => {
   const time = { type: "TIME", isAdjustedToUTC: false, unit: "MICROS" } as const;
   for (const value of [2n ** 62n, -5n, 86_400_000_000n, 86_400_000_001n]) {
     const values = [...Array.from({ length: 40 }, () => 0n), 86_399_999_999n, value];
     await folder.write("data/t.parquet", parquet({ type: "INT64", logical_type: time }, values));
     const [failure] = (await syncFolder(folder, { path: "data" })).errors;
-    const text = value === 86_400_000_000n ? "24:00:00" : `${value} microseconds outside of a day`;
+    const text = value === 86_400_000_000n ? "24:00:00" : `${value} microseconds outside a day`;
     expect(failure!.error.message).toBe(`"t.parquet", column v: "${text}" is not TIME`);
     const { tables } = await syncFolder(folder, { path: "data" }, { plan: { quarantine: true } });
     expect(tables[0]).toMatchObject({ rows: 41, rowsQuarantined: 1 });

@@ -5,7 +5,7 @@ import { createAgnes } from "agnes";
 import files from "../../plugins/files/plugin.ts";
 import { makeFolder } from "./support.ts";
 
-test("sync() names the command that lets a table quarantine rows as it works, registered or not", async () => {
+test("sync() prints the command that enables the quarantine of a table, registered or not", async () => {
   await using folder = await makeFolder();
   const lines = Array.from({ length: 40 }, (_, at) => `{"id":${at},"v":${at}}\n`);
   await folder.write("exports/j.ndjson", `${lines.join("")}42\n`);
@@ -41,6 +41,6 @@ test("sync() names the command that lets a table quarantine rows as it works, re
   const then = await hints();
   expect([...then.keys()].sort()).toEqual(["k", "t"]);
   expect(then.get("k")).toContain("agnes table update exports.k --quarantine true");
-  // Its only row does not fit, which no further command changes.
+  // Its only row does not fit, so no other command helps.
   expect(then.get("t")).not.toContain("--quarantine true");
 });

@@ -16,7 +16,7 @@ afterEach(async () => {
 
 type Format = "csv" | "ndjson";
 
-/** Writes a file of table `t` with these values of its column `v`, as SQL authors would write them in the format. */
+/** Writes a file of table `t` with these values, as SQL, in its column `v`. */
 async function write(format: Format, name: string, values: readonly string[]): Promise<void> {
   const lines =
     format === "csv"
@@ -69,7 +69,7 @@ for (const format of formats) {
     });
   }
 
-  test(`a fraction behind texts and a number too long for any type widens a ${format} column`, async () => {
+  test(`a fraction after texts and a number too long for any type widens a ${format} column`, async () => {
     await write(format, "a", hundred);
     await sync();
     await write(format, "b", ['"x"', "12345678901234567890123456789012345678901", "7.25", ...hundred]);
@@ -93,7 +93,7 @@ for (const format of formats) {
     expect(await typeAndSum()).toEqual(["DECIMAL(18,1)", "99.5"]);
   });
 
-  test(`a new column in a ${format} file lets text in a column of numbers go to the quarantine`, async () => {
+  test(`a new column in a ${format} file still quarantines text in a column of numbers`, async () => {
     await write(format, "a", hundred);
     await sync();
     const content =
@@ -107,7 +107,7 @@ for (const format of formats) {
     expect((await typeAndSum())[0]).toBe("BIGINT");
   });
 
-  test(`a fraction in a ${format} file is quarantined when the schema is frozen`, async () => {
+  test(`a fraction in a ${format} file is quarantined if the schema is frozen`, async () => {
     await write(format, "a", hundred);
     await sync({ schemaPolicy: "freeze" });
     await write(format, "b", withOne(hundred, "100.5"));
@@ -117,7 +117,7 @@ for (const format of formats) {
   });
 }
 
-test("a whole number beyond BIGINT in JSON makes its column HUGEINT, and a wider field of a record widens it", async () => {
+test("a whole number beyond BIGINT in JSON makes its column HUGEINT, and a wider field of a struct widens it", async () => {
   await write("ndjson", "a", hundred);
   await write(
     "ndjson",

@@ -39,7 +39,7 @@ async function rejectedOf(stats: ExtractStats): Promise<readonly unknown[]> {
 
 const EXACT = "SELECT unnest([1, 2, 9007199254740993]::BIGINT[]) AS id";
 
-test("a value of a Parquet file that the united type does not hold is quarantined with its row", async () => {
+test("a value of a Parquet file that the merged type cannot hold is quarantined with its row", async () => {
   await folder.write("data/t/.keep", "");
   await folder.sql(`COPY (${EXACT}) TO '@/data/t/a.parquet'`);
   await folder.sql("COPY (SELECT 1.5::DOUBLE AS id) TO '@/data/t/b.parquet'");
@@ -52,7 +52,7 @@ test("a value of a Parquet file that the united type does not hold is quarantine
   ]);
 });
 
-test("a Parquet file of which no row is left fails its table by its quarantine", async () => {
+test("a Parquet file without valid rows fails its table despite the quarantine", async () => {
   await folder.write("data/t/.keep", "");
   await folder.sql("COPY (SELECT 9007199254740993::BIGINT AS id) TO '@/data/t/a.parquet'");
   await folder.sql("COPY (SELECT 1.5::DOUBLE AS id) TO '@/data/t/b.parquet'");
@@ -91,7 +91,7 @@ test("a table with a record of another width is read only with a quarantine, and
   expect(stats.errors[0]!.error.message).toMatch(/t\.csv.*line 52.*it has 3 values, the header has 2/);
 });
 
-test("a quote that does not close fails the first read of a table even with a quarantine", async () => {
+test("an unclosed quote fails the first read of a table even with a quarantine", async () => {
   await folder.write("data/t.csv", rows({ 50: "7,1,2", 55: '8,"open' }));
   const stats = await sync();
   expect(stats.errors[0]!.error.message).toMatch(/quote/i);
@@ -100,7 +100,7 @@ test("a quote that does not close fails the first read of a table even with a qu
 const records = (bad: Readonly<Record<number, string>>) =>
   Array.from({ length: 60 }, (_, at) => bad[at] ?? `{"id":${at}}`);
 
-test("a value of JSON that is no object is quarantined with its line, at the first read and later ones", async () => {
+test("a JSON row that is not an object is quarantined with its line, at the first read and later ones", async () => {
   for (const [name, written] of [
     ["t.ndjson", (rows: readonly string[]) => `${rows.join("\n")}\n`],
     ["t.json", (rows: readonly string[]) => `[${rows.join(",\n")}]`],
@@ -126,7 +126,7 @@ test("a value of JSON that is no object is quarantined with its line, at the fir
   }
 });
 
-test("a table with a value that is no object fails without a quarantine, and one of nothing else with it", async () => {
+test("a table with a row that is not an object fails without a quarantine, and with one if it has no objects", async () => {
   await folder.write("data/t.ndjson", records({ 50: "42" }).join("\n"));
   const stats = await syncFolder(folder, { path: "data" });
   expect(stats.errors[0]!.error).toMatchObject({

@@ -6,7 +6,7 @@ import { syncFolder } from "./sync-folder.ts";
 const LONG = "1".repeat(39);
 const FITS = "9".repeat(38);
 
-test("a number that HUGEINT has and a part has not is an error with its place, or quarantined", async () => {
+test("a HUGEINT that a part cannot store is an error with its position, or quarantined", async () => {
   await using folder = await makeFolder();
   const rows = Array.from({ length: 40 }, (_, at) => at);
   const csv = (big: string) => `id,v\n${rows.map((at) => `${at},${at}\n`).join("")}40,${FITS}\n41,${big}\n`;
@@ -36,7 +36,7 @@ test("a number that HUGEINT has and a part has not is an error with its place, o
   ]);
 });
 
-test("a moment that TIMESTAMP_S has and a part has not is an error with its place", async () => {
+test("a TIMESTAMP_S that a part cannot store is an error with its position", async () => {
   await using folder = await makeFolder();
   await folder.write("data/c.csv", "id,v\n1,2026-01-31 10:00:00\n2,400000-01-01 00:00:00\n");
   const tables = { c: { types: { v: "TIMESTAMP_S" } } };
@@ -46,7 +46,7 @@ test("a moment that TIMESTAMP_S has and a part has not is an error with its plac
   ]);
 });
 
-test("a value that a type of DuckDB's own would cut is an error in CSV, NDJSON and Parquet, or quarantined", async () => {
+test("a value that a DuckDB type would truncate is an error in CSV, NDJSON and Parquet, or quarantined", async () => {
   await using folder = await makeFolder();
   const values = { t: "10:00:00", u: null, z: "10:00:00+02", b: "101" };
   const rows = Array.from({ length: 40 }, () => values);

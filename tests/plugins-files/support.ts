@@ -16,9 +16,9 @@ type Published = (table: string) => Promise<JsonValue | undefined>;
 export interface Folder extends AsyncDisposable {
   readonly path: string;
   write(name: string, content: string | Uint8Array): Promise<string>;
-  /** Runs SQL, such as a COPY into the folder; `@` stands for its path. */
+  /** Runs SQL, such as a COPY into the folder; `@` is replaced with its path. */
   sql(statement: string): Promise<void>;
-  /** @param published what the tables keep of their last read; nothing by default */
+  /** @param published the state of the last read, by table; default: none */
   connect(options?: Record<string, unknown>, published?: Published): Promise<Source>;
 }
 
@@ -78,8 +78,8 @@ async function connect(
   });
   const { signal } = new AbortController();
   const read: Source["read"] = async (table, state) => {
-    const given = { batchRows: 8192, signal, ...(state === undefined ? {} : { state }) };
-    const batches = handle.connector.read!(table!, given)[Symbol.asyncIterator]();
+    const readOptions = { batchRows: 8192, signal, ...(state === undefined ? {} : { state }) };
+    const batches = handle.connector.read!(table!, readOptions)[Symbol.asyncIterator]();
     const chunks: FileChunk[] = [];
     for (;;) {
       const step = await batches.next();
@@ -106,12 +106,12 @@ async function connect(
   };
 }
 
-/** `name:Type` of every column. */
+/** `name:Type` of each column. */
 export function columnsOf(table: TableInfo | undefined): readonly string[] {
   return table!.schema.fields.map((field) => `${field.name}:${String(field.type)}`);
 }
 
-/** What a promise is rejected with. */
+/** The error with which a promise is rejected. */
 export async function rejection(work: Promise<unknown>): Promise<Error> {
   try {
     await work;

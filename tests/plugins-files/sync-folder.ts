@@ -6,9 +6,9 @@ import { discoverTables } from "../../lib/sources/mod.ts";
 import type { Folder } from "./support.ts";
 
 /**
- * Syncs the tables of a folder into `extract` beside them, as the product does.
+ * Syncs the tables of a folder into `extract` beside it.
  *
- * @param options of the source; `isKnown`: with what was published before
+ * @param options the options of the source; `isKnown`: whether to use the published state
  */
 export async function syncFolder(
   folder: Folder,

@@ -20,7 +20,7 @@ describe("files: compressed files", () => {
     ["gz", (bytes: string) => Bun.gzipSync(bytes)],
     ["zst", (bytes: string) => Bun.zstdCompressSync(bytes)],
   ] as const) {
-    test(`checkWhole() accepts whole .${ending} files, also of several members`, async () => {
+    test(`checkWhole() accepts complete .${ending} files, also with several members`, async () => {
       const bytes = compress(text);
       const empty = compress("");
       for (const [name, content] of Object.entries({
@@ -32,7 +32,7 @@ describe("files: compressed files", () => {
       }
     });
 
-    test(`checkWhole() refuses a .${ending} file cut off anywhere`, async () => {
+    test(`checkWhole() rejects a .${ending} file truncated at any byte`, async () => {
       const bytes = Buffer.concat([compress(text), compress(text)]);
       const half = compress(text).length;
       for (const length of [3, 20, half - 1, half + 2, half + 100, bytes.length - 1]) {
@@ -42,7 +42,7 @@ describe("files: compressed files", () => {
     });
   }
 
-  test("checkWhole() accepts what DuckDB compresses with zstd", async () => {
+  test("checkWhole() accepts zstd files written by DuckDB", async () => {
     await folder.sql("COPY (FROM range(200000)) TO '@/numbers.csv.zst'");
     await folder.sql("COPY (FROM range(0)) TO '@/none.csv.zst'");
     await checkWhole(`${folder.path}/numbers.csv.zst`, signal);
@@ -58,14 +58,14 @@ describe("files: compressed files", () => {
     ["gz", (bytes: string) => Bun.gzipSync(bytes)],
     ["zst", (bytes: string) => Bun.zstdCompressSync(bytes)],
   ] as const) {
-    test(`checkWhole() refuses a .${ending} file that something else follows, zeros too`, async () => {
+    test(`checkWhole() rejects a .${ending} file followed by other bytes, including zeros`, async () => {
       for (const rest of [Buffer.from("garbage"), Buffer.alloc(512)]) {
         const path = await folder.write(`more.csv.${ending}`, Buffer.concat([compress(text), rest]));
         expect(await rejection(checkWhole(path, signal))).toMatchObject({ code: "file_unreadable" });
       }
     });
 
-    test(`checkWhole() accepts a .${ending} file of no byte, which is like an empty one`, async () => {
+    test(`checkWhole() accepts an empty .${ending} file`, async () => {
       await checkWhole(await folder.write(`none.csv.${ending}`, ""), signal);
     });
 
@@ -98,7 +98,7 @@ describe("files: compressed files", () => {
     expect(["files/decompression_limit", "file_unreadable"]).toContain((failed as { code?: string }).code!);
   });
 
-  test("read() of a cut off file fails instead of publishing the half of it", async () => {
+  test("read() of a truncated file fails instead of publishing a part of it", async () => {
     const whole = Bun.gzipSync(`id\n${text}`);
     await folder.write("orders.csv.gz", whole.subarray(0, whole.length / 2));
     const source = await folder.connect();

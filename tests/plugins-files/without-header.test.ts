@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { makeFolder } from "./support.ts";
 import { syncFolder } from "./sync-folder.ts";
 
-test("files without a header of which one has more columns are refused by what they are, also later", async () => {
+test("files without a header and with different numbers of columns are rejected, at the first read and later", async () => {
   await using folder = await makeFolder();
   const sync = async (csv: Readonly<Record<string, unknown>> = { header: false }) =>
     (await syncFolder(folder, { path: "data", csv })).errors.map(({ error }) => error.message);
@@ -11,7 +11,7 @@ test("files without a header of which one has more columns are refused by what t
   expect(await sync()).toEqual([]);
   await folder.write("data/t/b.csv", "3,4,5\n");
   const differs =
-    'could not read "b.csv": it has 3 columns, but a.csv has 2; without a header all files of a table need the same columns';
+    'could not read "b.csv": it has 3 columns, but a.csv has 2; without a header, all files of a table must have the same columns';
   expect(await sync()).toEqual([differs]);
   expect(await sync({ header: false, delimiter: "," })).toEqual([differs]);
   expect(await sync({ names: ["x", "y"] })).toEqual([

@@ -11,18 +11,18 @@ import {
   type NumberSeparators,
 } from "./text-types.ts";
 
-/** A column whose values are texts in a relation, to be read as its type. */
+/** A column whose values are texts in a relation and are converted to its type. */
 export interface TextColumn {
   readonly column: FileColumn;
   /** The SQL of the text over the relation. */
   readonly text: string;
-  /** Whether the relation has the value there instead, which is known to say all that its text does. */
+  /** Whether the relation already has the converted value, which is known to be exact. */
   readonly isValue?: boolean;
-  /** The type of a list or record of texts that the relation has in place of a text. */
+  /** The type of the list or struct of texts that the relation has instead of a text. */
   readonly nested?: string;
 }
 
-/** The SQL condition that a value says all that its text does; null when there is nothing to check. */
+/** The SQL condition that a conversion loses nothing of its text; `null` if there is nothing to check. */
 function checkOf(
   { column, isValue, nested }: TextColumn,
   text: string,
@@ -34,8 +34,8 @@ function checkOf(
   return both(`CAST(${value} AS ${nested}) IS NOT DISTINCT FROM ${text}`, checkStored(column.type, value));
 }
 
-/** Names beside those of the columns, none of which is one of theirs. */
-function ownNames(columns: readonly TextColumn[]) {
+/** Names for helper columns that no column of the file has. */
+function helperNames(columns: readonly TextColumn[]) {
   let prefix = "agnes_";
   while (columns.some(({ column }) => column.name.toLowerCase().startsWith(prefix))) prefix += "_";
   const named = (what: string) => (at: number) => quoteIdentifier(`${prefix}${what}_${at}`);
@@ -43,17 +43,17 @@ function ownNames(columns: readonly TextColumn[]) {
 }
 
 /**
- * The SELECT that reads texts as their types and fails at the first value that would not read back as it is written.
+ * The SELECT that converts texts to their types and fails at the first value that loses part of its text.
  *
- * Values are cast below and compared above, so that nothing is cast twice, and one condition holds all comparisons: a
- * `CASE` for each column takes twice the time.
+ * The inner query casts and the outer query compares, so that nothing is cast twice. One condition holds all comparisons,
+ * because a `CASE` per column takes twice the time.
  */
 export function checkedSelect(
   relation: string,
   columns: readonly TextColumn[],
   numbers: NumberSeparators = PLAIN_NUMBERS,
 ): string {
-  const { text: textName } = ownNames(columns);
+  const { text: textName } = helperNames(columns);
   const names = columns.map(({ column }) => quoteIdentifier(column.name));
   const checks = columns.flatMap((column, at) => {
     const check = checkOf(column, textName(at), names[at]!, numbers);
@@ -70,13 +70,13 @@ export function checkedSelect(
   return `SELECT ${names.join(", ")} FROM (${below}) WHERE CASE WHEN (${all}) IS NOT FALSE THEN true ELSE error(${quoteLiteral(MISFIT)}) END`;
 }
 
-/** The rows that hold a value which does not fit: their number from 1, the first such column, and all their texts. */
+/** The SELECT of rows with a value that does not fit: the row number from 1, the first such column and all texts. */
 export function misfitsSelect(
   relation: string,
   columns: readonly TextColumn[],
   numbers: NumberSeparators = PLAIN_NUMBERS,
 ): string {
-  const { text, bad } = ownNames(columns);
+  const { text, bad } = helperNames(columns);
   const misfit = `CASE ${columns.map((_, at) => `WHEN ${bad(at)} THEN ${at}`).join(" ")} END`;
   const record = columns.map(({ column }, at) => `${quoteLiteral(column.name)}: ${text(at)}`).join(", ");
   const values = columns.flatMap(({ isValue }, at) =>
@@ -88,21 +88,21 @@ export function misfitsSelect(
     WHERE agnes_column IS NOT NULL ORDER BY agnes_row`;
 }
 
-/** The rows whose values all fit. */
+/** The SELECT of rows whose values all fit. */
 export function fittingSelect(
   relation: string,
   columns: readonly TextColumn[],
   numbers: NumberSeparators = PLAIN_NUMBERS,
 ): string {
-  const { value, bad } = ownNames(columns);
+  const { value, bad } = helperNames(columns);
   const values = columns.map(({ column }, at) => `${value(at)} AS ${quoteIdentifier(column.name)}`);
   const isBad = columns.map((_, at) => bad(at)).join(" OR ");
   return `SELECT ${values.join(", ")} FROM (${triedSelect(relation, columns, numbers)}) WHERE NOT (${isBad})`;
 }
 
-/** Texts, values and whether they fit, by names of our own only: those of the columns do not occur here. */
+/** The SELECT of texts, values and whether they fit, all under helper names. */
 function triedSelect(relation: string, columns: readonly TextColumn[], numbers: NumberSeparators): string {
-  const own = ownNames(columns);
+  const own = helperNames(columns);
   const tried = columns.map(({ column, text, isValue }, at) => {
     const value = isValue === true ? text : tryCastText(column, text, numbers);
     return `${text} AS ${own.text(at)}, ${value} AS ${own.value(at)}`;

@@ -1,15 +1,15 @@
 import { AgnesError, formatValue } from "../../base/mod.ts";
 import type { FileColumn, FileInput } from "../../kit/mod.ts";
 
-/** The columns of one file of a table, in its order. */
+/** The columns of one file, in file order. */
 export interface NamedColumns {
   readonly file: FileInput;
   readonly names: readonly string[];
 }
 
 /**
- * All columns of the files of a table, in the order in which they first appear.
- * @throws `file_unreadable` for names that differ by case only: DuckDB takes them for one
+ * Returns all columns of the files of a table, in order of first appearance.
+ * @throws `file_unreadable` for names that differ only by case, which DuckDB treats as equal
  */
 export function uniteColumns(files: readonly NamedColumns[]): readonly string[] {
   const seen = new Map<string, { readonly name: string; readonly file: FileInput }>();
@@ -18,7 +18,7 @@ export function uniteColumns(files: readonly NamedColumns[]): readonly string[] 
       const other = seen.get(name.toLowerCase());
       if (other === undefined) seen.set(name.toLowerCase(), { name, file });
       else if (other.name !== name) {
-        const reason = `its column ${JSON.stringify(name)} differs from ${JSON.stringify(other.name)} in ${originOf(other.file)} by case only`;
+        const reason = `its column ${JSON.stringify(name)} differs from ${JSON.stringify(other.name)} in ${originOf(other.file)} only by case`;
         throw new AgnesError("file_unreadable", { path: originOf(file), reason });
       }
     }
@@ -27,8 +27,8 @@ export function uniteColumns(files: readonly NamedColumns[]): readonly string[] 
 }
 
 /**
- * The names of a file as those of its table: a name that differs from a known one by case only is that one, since
- * DuckDB does not tell them apart.
+ * Maps the names of a file to those of its table. A name that differs from a known one only by case maps to it, because
+ * DuckDB's names are case-insensitive.
  */
 export function namesOfTable(
   names: readonly string[],
@@ -40,7 +40,7 @@ export function namesOfTable(
   return names.map((name) => (exact.has(name) ? name : (folded.get(name.toLowerCase()) ?? name)));
 }
 
-/** Checks that every column that somebody gave a type for is there. */
+/** Returns the first column with a configured type that is not among the names. */
 export function unknownColumn(
   types: Readonly<Record<string, string>>,
   names: readonly string[],
@@ -48,10 +48,10 @@ export function unknownColumn(
   return Object.keys(types).find((name) => !names.includes(name));
 }
 
-/** What errors call a file. */
+/** The name of a file in errors. */
 export const originOf = ({ path, origin }: Pick<FileInput, "path" | "origin">): string => origin ?? path;
 
-/** The note about a column of dates that can be read in two orders. */
+/** The note for a column of dates that can be read in two orders. */
 export function ambiguityNote(name: string, formats: readonly string[]): string {
   const option = formats.some((format) => format.includes("%H") || format.includes("%I"))
     ? "csv.timestampFormat"
@@ -59,20 +59,20 @@ export function ambiguityNote(name: string, formats: readonly string[]): string 
   return `the dates in column ${name} can be read as ${formats.join(" or ")}, so it stays text; set ${option} to one of them`;
 }
 
-/** A value that is not written as an option of the table says. */
+/** A value that does not match the configured format. */
 export interface FoundText {
   readonly file: Pick<FileInput, "path" | "origin">;
   readonly text: string;
 }
 
-/** The note about a column of dates that are not all of the format that the options name. */
+/** The note for a column of dates that do not all match the configured format. */
 export function formatNote(
   name: string,
   { option, format }: { readonly option: string; readonly format: string },
   found: FoundText | null,
 ): string {
-  const what = found === null ? "a value" : `${formatValue(found.text, 100)} in ${originOf(found.file)}`;
-  return `column ${name} holds ${what}, which is not written as csv.${option} says (${format}), so it stays text; correct the value or the option`;
+  const value = found === null ? "a value" : `${formatValue(found.text, 100)} in ${originOf(found.file)}`;
+  return `column ${name} contains ${value}, which does not match csv.${option} (${format}), so it stays text; correct the value or the option`;
 }
 
 /** The columns by name. */

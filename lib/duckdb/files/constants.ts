@@ -7,8 +7,8 @@ import { decideTextTypes } from "./text-decide.ts";
 import { castText, checkText, PLAIN_NUMBERS } from "./text-types.ts";
 
 /**
- * The columns that only the paths of files have, besides `columns`.
- * @throws `file_unreadable` for one that differs from a column by case only
+ * Returns the columns that occur only in the paths of files.
+ * @throws `file_unreadable` for one that differs from a column of the files only by case
  */
 export async function constantColumns(
   connection: Connection,
@@ -20,7 +20,7 @@ export async function constantColumns(
   for (const name of names) {
     const other = columns.find((column) => column.name.toLowerCase() === name.toLowerCase());
     if (other === undefined || other.name === name) continue;
-    const reason = `its path has the column ${JSON.stringify(name)}, which differs from ${JSON.stringify(other.name)} in the files by case only`;
+    const reason = `its path has the column ${JSON.stringify(name)}, which differs from ${JSON.stringify(other.name)} in the files only by case`;
     const file = files.find(({ constants = {} }) => name in constants)!;
     throw new AgnesError("file_unreadable", { path: originOf(file), reason });
   }
@@ -41,12 +41,12 @@ export async function constantColumns(
     new Map(fresh.map((name, at) => [name, texts[at]!])),
   );
   return fresh.map((name) => {
-    const given = types[name];
-    return given === undefined ? { name, type: decided.get(name)!.type } : { name, type: given, given: true };
+    const type = types[name];
+    return type === undefined ? { name, type: decided.get(name)!.type } : { name, type, given: true };
   });
 }
 
-/** The SQL of the value that a path gives a column; null when the value does not say all that the text does. */
+/** The SQL of a column's value from a path; the value is null if the conversion would lose part of the text. */
 export function constantValue(column: FileColumn, text: string | null): string {
   if (text === null) return `CAST(NULL AS ${column.type})`;
   const value = castText(column, quoteLiteral(text), PLAIN_NUMBERS);
@@ -54,7 +54,7 @@ export function constantValue(column: FileColumn, text: string | null): string {
   return check === null ? value : `CASE WHEN (${check}) IS NOT FALSE THEN ${value} END`;
 }
 
-/** The columns with their types as DuckDB writes them. */
+/** Returns the columns with the canonical names of their types. */
 export async function canonicalTypes(
   connection: Connection,
   columns: readonly FileColumn[],

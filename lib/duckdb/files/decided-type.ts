@@ -1,31 +1,32 @@
 import type { FileColumn } from "../../kit/mod.ts";
 import type { NumberSeparators, TextType } from "./text-types.ts";
 
-/** What the texts of a column turned out to be. */
+/** The type decided from the texts of a column. */
 export interface DecidedType extends TextType {
-  /** Whether there was any text. */
+  /** Whether the column has no text. */
   readonly isEmpty: boolean;
-  /** What stays open: dates that could be read in two orders. */
+  /** The possible formats of dates that can be read in two orders. */
   readonly ambiguous?: readonly string[];
-  /** The format that somebody named and that not all of its dates have; the column stays text. */
-  readonly against?: GivenFormat;
+  /** The option whose format some of its dates do not match; the column stays text. */
+  readonly mismatch?: FormatOption;
 }
 
-/** A format that the options name. */
-export type GivenFormat = "dateFormat" | "timestampFormat";
+/** An option that sets a format. */
+export type FormatOption = "dateFormat" | "timestampFormat";
 
 export interface DecideOptions {
   readonly numbers?: NumberSeparators;
-  /** How numbers with a fraction are read. Default `decimal`. */
+  /** The type of numbers with a fraction. Default: `decimal`. */
   readonly fractions?: "decimal" | "double";
-  /** Formats that somebody named; a column of which every text fits is read so. */
+  /** The configured format of dates; a column whose texts all match it becomes dates. */
   readonly dateFormat?: string | undefined;
+  /** The configured format of timestamps. */
   readonly timestampFormat?: string | undefined;
-  /** Which types are looked for. Default: all. */
+  /** The types to detect. Default: `all`. */
   readonly allow?: "all" | "moments";
-  /** What the start of a column said, by name: its own kind of text is looked for first. */
+  /** The types decided from the start of the columns, by name; they are tested first. */
   readonly hints?: ReadonlyMap<string, DecidedType>;
-  /** Columns that keep their kind, by name: their texts of other kinds do not count. See `InspectOptions.keepKinds`. */
+  /** Columns that keep their kind, by name: texts of other kinds are ignored. See `InspectOptions.keepKinds`. */
   readonly keep?: ReadonlyMap<string, FileColumn>;
   readonly signal?: AbortSignal | undefined;
 }

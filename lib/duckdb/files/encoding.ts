@@ -2,7 +2,7 @@ import iconv from "iconv-lite";
 
 import { AgnesError } from "../../base/mod.ts";
 
-/** Reads bytes as text, a piece at a time. */
+/** Decodes bytes to text, chunk by chunk. */
 export interface TextDecoding {
   write(bytes: Uint8Array): string;
   end(): string;
@@ -16,7 +16,7 @@ const BYTE_ORDER_MARKS = [
   ["utf-16be", [0xfe, 0xff]],
 ] as const;
 
-/** The encoding that a file says by its first bytes; `null` when it says none. */
+/** The encoding of a file by its byte order mark; `null` without one. */
 export function markedEncoding(
   head: Uint8Array,
 ): { readonly encoding: string; readonly markBytes: number } | null {
@@ -24,7 +24,7 @@ export function markedEncoding(
   return mark === undefined ? null : { encoding: mark[0], markBytes: mark[1].length };
 }
 
-/** The encoding of the start of a file, if nobody named one: by its mark, or by where its zero bytes are. */
+/** Detects the encoding of a file by its byte order mark or the positions of its zero bytes. */
 export function detectEncoding(head: Uint8Array): string {
   const marked = markedEncoding(head);
   if (marked !== null) return marked.encoding;
@@ -37,10 +37,10 @@ export function detectEncoding(head: Uint8Array): string {
 }
 
 /**
- * UTF-16 without a mark in the order that its bytes have: a delimiter, a digit and a line end leave one of two zero. Other
- * encodings are what they are called.
+ * Detects the byte order of UTF-16 without a byte order mark: delimiters, digits and line ends have one zero byte. Returns
+ * any other encoding unchanged.
  *
- * @throws `RangeError` for bytes that are no UTF-16
+ * @throws `RangeError` for bytes that are not UTF-16
  */
 export function orderedEncoding(encoding: string, head: Uint8Array): string {
   if (!encoding.startsWith("utf-16")) return encoding;
@@ -50,7 +50,7 @@ export function orderedEncoding(encoding: string, head: Uint8Array): string {
   return even > odd ? "utf-16be" : "utf-16le";
 }
 
-/** How many of the bytes at even and at odd places are zero. */
+/** Counts the zero bytes at even and at odd positions. */
 function zerosIn(head: Uint8Array): readonly [even: number, odd: number] {
   let [even, odd] = [0, 0];
   for (const [at, byte] of head.subarray(0, ZEROS_AMONG_BYTES).entries()) {
@@ -64,8 +64,8 @@ function zerosIn(head: Uint8Array): readonly [even: number, odd: number] {
 const ZEROS_AMONG_BYTES = 4096;
 
 /**
- * One name for each encoding: `UTF8`, `utf_8` and `utf-8` are the same.
- * @throws `invalid_input`
+ * Normalizes the name of an encoding: `UTF8`, `utf_8` and `utf-8` are the same.
+ * @throws `invalid_input` for an unknown encoding
  */
 export function encodingNamed(name: string): string {
   const folded = name.toLowerCase().replace(/[^a-z0-9]/g, "");
@@ -74,13 +74,13 @@ export function encodingNamed(name: string): string {
   if (folded === "utf16be") return "utf-16be";
   if (folded === "latin1" || folded === "iso88591") return "latin1";
   if (!iconv.encodingExists(folded)) {
-    const reason = `there is no encoding ${name}; utf-8, utf-16le, utf-16be, latin1 and windows-1250 to windows-1258 are common`;
+    const reason = `unknown encoding ${name}; common ones are utf-8, utf-16le, utf-16be, latin1 and windows-1250 to windows-1258`;
     throw new AgnesError("invalid_input", { what: "csv.encoding", reason });
   }
   return /^(windows|cp|win)?125[0-8]$/.test(folded) ? `windows-${folded.slice(-4)}` : folded;
 }
 
-/** Decodes strictly: bytes that mean nothing throw a `RangeError`. */
+/** Creates a strict decoder, which throws a `RangeError` for invalid bytes. */
 export function textDecoding(encoding: string): TextDecoding {
   if (encoding === "utf-8" || encoding === "utf-16le" || encoding === "utf-16be") {
     const decoder = new TextDecoder(encoding, { fatal: true, ignoreBOM: true });

@@ -19,22 +19,22 @@ export async function inspectFiles(
   files: readonly FileInput[],
   options: InspectOptions,
 ): Promise<InspectedFiles> {
-  const types = await canonicalGivenTypes(connection, options.types ?? {});
+  const types = await canonicalTypesOf(connection, options.types ?? {});
   const { reading, columns, badRow } =
     files.length === 0
       ? { reading: options.known ?? null, columns: new Map(), badRow: undefined }
       : await decide(connection, files.map(withOwnConstants), { ...options, types });
-  const stranger = unknownColumn(options.types ?? {}, reading?.columns.map(({ name }) => name) ?? []);
-  if (reading !== null && stranger !== undefined) {
+  const unknown = unknownColumn(options.types ?? {}, reading?.columns.map(({ name }) => name) ?? []);
+  if (reading !== null && unknown !== undefined) {
     const known = reading.columns.map(({ name }) => name).join(", ");
-    const reason = `there is no column ${JSON.stringify(stranger)}; there are ${known}`;
+    const reason = `there is no column ${JSON.stringify(unknown)}; the columns are ${known}`;
     throw new AgnesError("invalid_input", { what: "types", reason });
   }
   const schema = await schemaOf(connection, reading);
   return { reading, columns, schema, ...(badRow === undefined ? {} : { badRow }) };
 }
 
-/** The reading of a chunk that comes without one: decided from the chunk alone. */
+/** Returns the reading of a chunk, or decides it from the chunk alone. */
 export async function readingOf(
   connection: Connection,
   chunk: FileChunk & { readonly data: string },
@@ -48,7 +48,7 @@ export async function readingOf(
     ...(origin === undefined ? {} : { origin }),
     ...(constants === undefined ? {} : { constants }),
   };
-  const types = await canonicalGivenTypes(connection, { ...options.types, ...chunk.types });
+  const types = await canonicalTypesOf(connection, { ...options.types, ...chunk.types });
   const { signal } = options;
   const { reading } = await decide(connection, [withOwnConstants(file)], {
     format,
@@ -87,12 +87,12 @@ async function decide(
 }
 
 /**
- * Types as DuckDB writes them: `int4` is `INTEGER`. The result has no inherited keys, since a column may be called
- * `constructor`.
+ * Returns the canonical names of types: `INTEGER` for `int4`. The result has no inherited keys, because a column may be
+ * named `constructor`.
  *
- * @throws `invalid_input` naming the column whose type DuckDB does not have
+ * @throws `invalid_input` naming the column whose type DuckDB does not support
  */
-async function canonicalGivenTypes(
+async function canonicalTypesOf(
   connection: Connection,
   types: Readonly<Record<string, string>>,
 ): Promise<Readonly<Record<string, string>>> {
@@ -113,10 +113,10 @@ async function canonicalType(connection: Connection, name: string, type: string)
       { what: `types.${name}`, reason: `DuckDB has no type ${formatValue(type)}` },
       { cause },
     );
-  // The type becomes part of a CAST; what leaves its parentheses would be SQL of its own.
+  // The type is inserted into a CAST; unbalanced parentheses would allow SQL injection.
   if (!/^[\w ,"()[\]]+$/.test(type) || !isBalanced(type)) throw refusal();
   try {
-    // A description takes JSON for VARCHAR.
+    // DESCRIBE would return VARCHAR for JSON.
     const [row] = await connection.rows<{ type: string }>(`SELECT typeof(CAST(NULL AS ${type})) AS type`);
     return row!.type;
   } catch (error) {
@@ -135,7 +135,7 @@ function isBalanced(type: string): boolean {
   return depth === 0;
 }
 
-/** As in `canonicalGivenTypes`, without inherited keys. */
+/** As in `canonicalTypesOf`, without inherited keys. */
 function withOwnConstants(file: FileInput): FileInput {
   const { constants } = file;
   return constants === undefined

@@ -12,12 +12,12 @@ import {
   type NumberSeparators,
 } from "./text-types.ts";
 
-/** Whether texts have a wider type of the same kind than that of a column. */
+/** Whether the type of a column has a wider type of the same kind. */
 export function canWiden({ type, format, given }: FileColumn): boolean {
   return given !== true && format === undefined && /^(BIGINT|DECIMAL\(.*\)|DATE)$/.test(type);
 }
 
-/** The SQL condition that a text is of the kind of a column that can be widened, and not by itself no more than text. */
+/** The SQL condition that a text is of the kind of a column that can be widened and fits some type of that kind. */
 export function isOfKind({ type }: FileColumn, text: string, numbers: NumberSeparators): string {
   const like = (pattern: string, sql: string) => `regexp_full_match(${sql}, ${quoteLiteral(pattern)})`;
   if (type === "DATE") {
@@ -35,7 +35,7 @@ export function isOfKind({ type }: FileColumn, text: string, numbers: NumberSepa
   return grouping === null ? isNumber : `(${grouping} AND ${isNumber})`;
 }
 
-/** Whether a text that does not fit a column may fit a wider type of its kind; a look at all texts decides. */
+/** Whether a text that does not fit a column may fit a wider type of its kind; inspecting all texts decides. */
 export function mayWiden(column: FileColumn, text: string, numbers: NumberSeparators): boolean {
   if (!canWiden(column)) return false;
   if (column.type === "DATE") return isLike(TIMESTAMP, text);
@@ -44,7 +44,7 @@ export function mayWiden(column: FileColumn, text: string, numbers: NumberSepara
     decimalSeparator,
     ".",
   );
-  // A whole number beyond BIGINT is text, and so is the column.
+  // A whole number beyond BIGINT makes its column text.
   return isLike(
     column.type === "BIGINT" ? `${FRACTION}|${SCIENTIFIC}` : `${WHOLE}|${FRACTION}|${SCIENTIFIC}`,
     plain,

@@ -5,8 +5,8 @@ import { markedEncoding, textDecoding } from "./encoding.ts";
 import { openBytes } from "./open-bytes.ts";
 
 /** The file whose bytes are decoded. */
-interface Decoded {
-  /** What may help. */
+interface DecodedFile {
+  /** What to do about the error. */
   readonly advice?: string;
   readonly file: FileInput;
   readonly encoding: string;
@@ -14,11 +14,10 @@ interface Decoded {
 }
 
 /**
- * What decoding bytes of a file gives.
- * @throws `file_unreadable` with the line, the character in it and the byte that is no text, for which the file is read
- *   again from its start
+ * Runs `decode` and returns its result.
+ * @throws `file_unreadable` with the line, the character and the invalid byte; the file is read again to find them
  */
-export async function decodedOr(decode: () => string, from: Decoded): Promise<string> {
+export async function decodedOr(decode: () => string, from: DecodedFile): Promise<string> {
   try {
     return decode();
   } catch (cause) {
@@ -26,16 +25,16 @@ export async function decodedOr(decode: () => string, from: Decoded): Promise<st
   }
 }
 
-/** The error about a file that is not in its encoding; see `decodedOr`. */
-export async function misencoded(from: Decoded, cause?: unknown): Promise<AgnesError> {
-  const { file, encoding, signal, advice = "name its encoding in csv.encoding, such as windows-1252" } = from;
+/** The error for a file with bytes that are invalid in its encoding; see `decodedOr`. */
+export async function misencoded(from: DecodedFile, cause?: unknown): Promise<AgnesError> {
+  const { file, encoding, signal, advice = "set csv.encoding to its encoding, such as windows-1252" } = from;
   const name = encoding === "utf-8" ? "UTF-8" : encoding;
   const found = await firstBadByte(file, encoding, signal);
-  const what =
+  const problem =
     found === null
       ? `it is not ${name}`
       : `line ${found.line}, character ${found.character}: byte 0x${found.byte.toString(16).padStart(2, "0")} is not ${name}`;
-  const reason = `${what}; ${advice}`;
+  const reason = `${problem}; ${advice}`;
   return new AgnesError("file_unreadable", { path: originOf(file), reason }, { cause });
 }
 
@@ -47,7 +46,7 @@ interface BadByte {
   readonly byte: number;
 }
 
-/** A character has at most 4 bytes, so one that is not whole before here begins behind it. */
+/** More than the size of a character, so that decoding restarts before the invalid one. */
 const STEPS_BACK_BYTES = 8;
 
 async function firstBadByte(
@@ -55,13 +54,13 @@ async function firstBadByte(
   encoding: string,
   signal: AbortSignal | undefined,
 ): Promise<BadByte | null> {
-  const from = Math.max(0, (await startOfBadPiece(file, encoding, signal)) - STEPS_BACK_BYTES);
+  const from = Math.max(0, (await startOfBadChunk(file, encoding, signal)) - STEPS_BACK_BYTES);
   const decoding = textDecoding(encoding);
   const place = new Place();
   let at = 0;
-  // Bytes of which no character was made yet.
+  // The bytes of the incomplete character.
   let open: number[] = [];
-  for await (const piece of piecesOf(file, signal)) {
+  for await (const piece of chunksOf(file, signal)) {
     const plain = piece.subarray(0, Math.max(0, from - at));
     at += piece.length;
     place.pass(decoding.write(plain));
@@ -79,15 +78,15 @@ async function firstBadByte(
   return open[0] === undefined ? null : { line: place.line, character: place.character, byte: open[0] };
 }
 
-/** Where the piece begins that cannot be decoded; the end when the file ends inside a character. */
-async function startOfBadPiece(
+/** The offset of the first chunk that cannot be decoded; the end of the file if it ends inside a character. */
+async function startOfBadChunk(
   file: FileInput,
   encoding: string,
   signal: AbortSignal | undefined,
 ): Promise<number> {
   const decoding = textDecoding(encoding);
   let at = 0;
-  for await (const piece of piecesOf(file, signal)) {
+  for await (const piece of chunksOf(file, signal)) {
     try {
       decoding.write(piece);
     } catch {
@@ -98,8 +97,8 @@ async function startOfBadPiece(
   return at;
 }
 
-/** The bytes of a file behind its mark. */
-async function* piecesOf(file: FileInput, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+/** The bytes of a file after its byte order mark. */
+async function* chunksOf(file: FileInput, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
   let isFirst = true;
   for await (const bytes of openBytes(file, signal)) {
     yield isFirst ? bytes.subarray(markedEncoding(bytes)?.markBytes ?? 0) : bytes;
@@ -107,7 +106,7 @@ async function* piecesOf(file: FileInput, signal: AbortSignal | undefined): Asyn
   }
 }
 
-/** Where in a text one is. */
+/** A position in a text. */
 class Place {
   line = 1;
   character = 1;

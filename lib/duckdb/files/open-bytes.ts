@@ -5,7 +5,7 @@ import * as zlib from "node:zlib";
 import { AgnesError, messageOf } from "../../base/mod.ts";
 import type { FileInput } from "../../kit/mod.ts";
 
-/** How the bytes of a file are compressed, by what is said or by its ending. */
+/** The compression of a file: as configured, or by its extension. */
 export function compressionOf({
   path,
   compression = "auto",
@@ -16,9 +16,9 @@ export function compressionOf({
 }
 
 /**
- * The bytes of a file, decompressed. Leaving the loop closes it.
+ * Reads and decompresses a file. Leaving the loop closes it.
  *
- * @param chunkBytes how many are read at once; more of them make a whole file faster
+ * @param chunkBytes the bytes per read; larger reads are faster for whole files
  * @throws `file_unreadable`
  */
 export async function* openBytes(
@@ -26,7 +26,7 @@ export async function* openBytes(
   signal?: AbortSignal,
   chunkBytes: number = 64 * 1024,
 ): AsyncGenerator<Uint8Array> {
-  // A compressed file of no bytes is cut off to its decompressor, but to people it is empty.
+  // An empty file counts as empty, although decompressors treat it as truncated.
   const isBlank = (await stat(file.path).catch(() => null))?.size === 0;
   const kind = isBlank ? "none" : compressionOf(file);
   const source = createReadStream(file.path, {
@@ -59,7 +59,7 @@ async function* through(
   }
 }
 
-/** With the runtime's own decompressor where it has one: Node has it since 22.15. */
+/** Uses the runtime's decompressor if it has one, as Node does since 22.15. */
 async function* zstdBytes(source: ReturnType<typeof createReadStream>): AsyncGenerator<Uint8Array> {
   const { createZstdDecompress } = zlib as { createZstdDecompress?: () => zlib.Gunzip };
   if (createZstdDecompress !== undefined) {
@@ -77,7 +77,7 @@ async function* zstdBytes(source: ReturnType<typeof createReadStream>): AsyncGen
   yield* ready.splice(0);
 }
 
-/** The first bytes of a file, decompressed: at most about `maxBytes`, and whether that is all. */
+/** Reads about the first `maxBytes` decompressed bytes of a file, and whether that is the whole file. */
 export async function readHead(
   file: FileInput,
   maxBytes: number,

@@ -5,16 +5,16 @@ import type { OpenFile, OpenFileOptions, ReadableChunk } from "./opened-file.ts"
 import { checkedByPath } from "./path-values.ts";
 
 /**
- * Opens a file by a reading that leaves nothing to be guessed.
- * @throws `file_unreadable`; `file_reading_outdated` when the file has columns that the reading does not know
+ * Opens a file with a complete reading, without detection.
+ * @throws `file_unreadable`; `file_reading_outdated` if the file has columns that the reading does not have
  */
-export async function openFile(given: ReadableChunk, options: OpenFileOptions): Promise<OpenFile> {
-  const { constants } = given;
-  // A column may be called `constructor`.
+export async function openFile(input: ReadableChunk, options: OpenFileOptions): Promise<OpenFile> {
+  const { constants } = input;
+  // A column may be named `constructor`.
   const chunk: ReadableChunk =
     constants === undefined
-      ? given
-      : { ...given, constants: Object.assign(Object.create(null), constants) as typeof constants };
+      ? input
+      : { ...input, constants: Object.assign(Object.create(null), constants) as typeof constants };
   return checkedByPath(await openByFormat(chunk, options), chunk, options);
 }
 

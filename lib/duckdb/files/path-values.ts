@@ -7,17 +7,17 @@ import { constantValue } from "./constants.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk } from "./opened-file.ts";
 import { PLAIN_NUMBERS, tryCastText } from "./text-types.ts";
 
-/** What the error says that a query throws at a value other than the one of the path. */
-const DIFFERENT = "agnes: a value is not that of the path of its file";
+/** The message of the error that a query throws for a value that differs from the one in the path. */
+const DIFFERENT = "agnes: a value differs from the path of its file";
 
 interface PathValue {
   readonly column: FileColumn;
   readonly text: string | null;
-  /** SQL; null when the text is none of the type. */
+  /** The SQL of the value, which is null if the text is not a value of the type. */
   readonly value: string;
 }
 
-/** The values that the path of a file gives columns, among those that are present. */
+/** The values in the path of a file for columns that the file has itself. */
 function pathValues(
   { constants = {}, reading }: ReadableChunk,
   present: OpenFile["present"],
@@ -36,7 +36,7 @@ function pathValues(
 const isDifferent = ({ column: { name }, value }: PathValue): string =>
   `${quoteIdentifier(name)} IS DISTINCT FROM ${value}`;
 
-/** The SELECT of the same rows, which fails at the first that says something else than the path of its file. */
+/** The SELECT of the same rows that fails at the first row with a value that differs from the path of the file. */
 export function selectByPath(select: string, chunk: ReadableChunk, present: OpenFile["present"]): string {
   const values = pathValues(chunk, present);
   if (values.length === 0) return select;
@@ -44,7 +44,7 @@ export function selectByPath(select: string, chunk: ReadableChunk, present: Open
   return `SELECT * FROM (${select}) WHERE CASE WHEN ${any} THEN error(${quoteLiteral(DIFFERENT)}) ELSE true END`;
 }
 
-/** A file whose rows must not say something else than its path, where both have a column. */
+/** Wraps a file so that its values must equal those in its path, for columns that both have. */
 export function checkedByPath(file: OpenFile, chunk: ReadableChunk, options: OpenFileOptions): OpenFile {
   const values = file.isEmpty ? [] : pathValues(chunk, file.present);
   if (values.length === 0) return file;
@@ -74,7 +74,7 @@ export function checkedByPath(file: OpenFile, chunk: ReadableChunk, options: Ope
   return checked;
 }
 
-/** The error that names the column and both values, if that is what a query failed with. */
+/** The error that names the column and both values, if the query failed because of a difference. */
 async function differenceOf(
   error: unknown,
   file: OpenFile,
@@ -97,7 +97,7 @@ async function differenceOf(
   const [misfits] = await connection.rows<Record<string, boolean>>(`SELECT ${tests.join(", ")}`, statement);
   const misfit = values.find(({ text }, at) => text !== null && misfits![`v${at}`] === true);
   const isNoValue = ({ name, type }: FileColumn, text: string | null) =>
-    failure(`its path says ${name}=${formatValue(text)}, but column ${JSON.stringify(name)} is ${type}`);
+    failure(`its path contains ${name}=${formatValue(text)}, but column ${JSON.stringify(name)} is ${type}`);
   if (misfit !== undefined) return isNoValue(misfit.column, misfit.text);
   if (!reasonOf(error).includes(DIFFERENT)) return null;
   const texts = values.map(
@@ -115,12 +115,12 @@ async function differenceOf(
   if (first === undefined) return null;
   const { column, text } = values[first.agnes_place]!;
   const found = first[`v${first.agnes_place}`]!;
-  // A text such as `007` of a file that lacks the column, see `constantValue`.
+  // A text such as `007` in the path of a file without the column; see `constantValue`.
   if (found === null && text !== null && !(await fitsExactly(connection, column, text))) {
     return isNoValue(column, text);
   }
   return failure(
-    `row ${first.agnes_row} has ${valueOf(found)} in column ${JSON.stringify(column.name)}, but its path says ${valueOf(text)}; correct the file or its folder, or set hivePartitions: false`,
+    `row ${first.agnes_row} has ${valueOf(found)} in column ${JSON.stringify(column.name)}, but its path contains ${valueOf(text)}; correct the file or its folder, or set hivePartitions: false`,
   );
 }
 

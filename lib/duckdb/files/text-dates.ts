@@ -1,23 +1,23 @@
 const HOUR = "([01][0-9]|2[0-3])";
 
-/** ISO 8601 without and with a zone, to the microsecond. */
+/** ISO 8601 with and without a time zone, up to microseconds. */
 export const ISO_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}";
 export const TIMESTAMP: string = timestampForm(6);
 export const OFFSET = "[+-](0[0-9]|1[0-5])(:?[0-5][0-9])?";
 export const ZONED_TIMESTAMP: string = `${TIMESTAMP}( ?UTC|Z|${OFFSET})`;
 export const CLOCK_TIME = "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6})?";
 
-/** The regular expression of timestamps of which so many digits of a second count; further ones are zeros. */
+/** The regular expression of timestamps with up to `digits` fractional digits, followed only by zeros. */
 export function timestampForm(digits: number): string {
   const fraction = digits === 0 ? "0+" : `[0-9]{1,${digits}}0*`;
   return `${ISO_DATE}[ T]${HOUR}:[0-5][0-9](:[0-5][0-9]([.]${fraction})?)?`;
 }
 
-/** The order of day, month and year in a date with one separator, as strptime writes it. */
+/** The orders of day, month and year in a date, as strptime directives. */
 const ORDERS = ["dmy", "mdy", "ymd"] as const;
 type DateOrder = (typeof ORDERS)[number];
 
-/** A way in which dates are written that is not ISO 8601. */
+/** A form of dates other than ISO 8601. */
 export interface DateForm {
   readonly separator: "." | "/" | "-";
   readonly order: DateOrder;
@@ -46,7 +46,7 @@ const CLOCK_PATTERNS: Readonly<Record<ClockForm, string>> = {
 
 export const CLOCK_FORMS: readonly ClockForm[] = Object.keys(CLOCK_FORMATS) as ClockForm[];
 
-/** The format of a form for strptime. */
+/** The strptime format of a form. */
 export function formatOf({ separator, order, clock }: DateForm): string {
   const date = order
     .split("")
@@ -60,7 +60,7 @@ export function clockPattern(clock: ClockForm): string {
   return CLOCK_PATTERNS[clock];
 }
 
-/** The regular expression of the texts of a format; null for a format with parts whose form is not known here. */
+/** The regular expression of the texts of a format; `null` if the format has other directives. */
 export function dateForm(format: string): string | null {
   const parts = format.split(/(%.)/);
   const form = parts.map((part) => {
@@ -72,7 +72,7 @@ export function dateForm(format: string): string | null {
   return form.includes(null) ? null : form.join("");
 }
 
-/** strptime by itself takes years of two digits where it should have four. */
+/** Needed because strptime accepts years of two digits for `%Y`. */
 const FORMS_OF_PARTS: Readonly<Record<string, string | undefined>> = {
   Y: "[0-9]{4}",
   y: "[0-9]{2}",

@@ -16,7 +16,7 @@ import {
   WHOLE,
 } from "./text-types.ts";
 
-/** The kinds that a text can be of, as bits, so that one aggregate tells which ones a column has. */
+/** The kinds of text, as bits, so that one aggregate collects the kinds of a column. */
 const KIND = {
   text: 1,
   boolean: 2,
@@ -27,22 +27,22 @@ const KIND = {
   timestamp: 64,
   zoned: 128,
   time: 256,
-  givenDate: 512,
-  givenTimestamp: 1024,
-  /** Three numbers with separators, one of them a year: a date in some order, perhaps. */
+  configuredDate: 512,
+  configuredTimestamp: 1024,
+  /** Three numbers with separators, one of them a year: possibly a date in some order. */
   otherDate: 2048,
-  /** What strptime reads by a format that somebody named, though it is not written so. */
+  /** A text that strptime accepts for a configured format, but that does not match it exactly. */
   unlikeDate: 4096,
   unlikeTimestamp: 8192,
 } as const;
 
 const SCALE_MAX = 6;
 const DECIMAL_WIDTH = 18;
-/** Every column has a dozen regular expressions, which take longer to compile for many columns than to run. */
-const COLUMNS_ABREAST = 40;
+/** Each column has a dozen regular expressions. With many columns, compiling them takes longer than running them. */
+const COLUMNS_IN_ONE_ROW_MAX = 40;
 
 interface Facts {
-  /** The place of the column, from 0. */
+  /** The index of the column, from 0. */
   readonly place: number;
   readonly kinds: bigint | null;
   readonly whole_digits: number | null;
@@ -52,10 +52,10 @@ interface Facts {
 }
 
 /**
- * Decides for each text column of a relation the narrowest type from which all its texts read back as they are written:
- * one scan, and another over the columns of dates that are not ISO 8601.
+ * Decides for each text column of a relation the narrowest type that preserves all of its texts. It takes one scan, and
+ * another over the columns of dates that are not ISO 8601.
  *
- * @param columns SQL of texts over the relation, by the name to give the answer under
+ * @param columns the SQL of the texts over the relation, by column name
  */
 export async function decideTextTypes(
   connection: Connection,
@@ -67,7 +67,7 @@ export async function decideTextTypes(
   if (keep !== undefined) return decideWithinKinds(connection, relation, columns, { ...rest, keep });
   const entries = [...columns];
   const texts = entries.map(([name, sql]) => ({ sql, hint: options.hints?.get(name)?.type }));
-  const sql = texts.length <= COLUMNS_ABREAST ? factsAbreast : factsInRows;
+  const sql = texts.length <= COLUMNS_IN_ONE_ROW_MAX ? factsInOneRow : factsInRows;
   const statement = options.signal === undefined ? {} : { signal: options.signal };
   const facts = await connection.rows<Facts>(sql(relation, texts, options), statement);
   const decided = new Map(facts.map(({ place, ...found }) => [entries[place]![0], typeOf(found, options)]));
@@ -78,7 +78,7 @@ export async function decideTextTypes(
   return decided;
 }
 
-/** As `decideTextTypes`; a column whose texts of one kind have no type in common keeps the one it has. */
+/** As `decideTextTypes`, but a column whose texts of its kind have no common type keeps its type. */
 async function decideWithinKinds(
   connection: Connection,
   relation: string,
@@ -105,8 +105,8 @@ async function decideWithinKinds(
   );
 }
 
-/** The facts of a few columns, in one row, unfolded into one row each. */
-function factsAbreast(relation: string, texts: readonly HintedText[], options: DecideOptions): string {
+/** The SQL of the facts of a few columns: computed in one row, then unnested into one row per column. */
+function factsInOneRow(relation: string, texts: readonly HintedText[], options: DecideOptions): string {
   if (texts.length === 0) return "SELECT 0 AS place WHERE false";
   const kinds = texts.map(({ sql, hint }, at) => `${sql} AS t${at}, ${kindOf(sql, options, hint)} AS k${at}`);
   const numbers = texts.map((_, at) => `k${at}, ${numberOf(`t${at}`, `k${at}`, options)} AS n${at}`);
@@ -118,7 +118,7 @@ function factsAbreast(relation: string, texts: readonly HintedText[], options: D
     ${rows.join(" UNION ALL ")}`;
 }
 
-/** The facts of many columns: their texts below each other, so that everything is compiled once. */
+/** The SQL of the facts of many columns: texts are unnested into rows, so that each expression is compiled once. */
 function factsInRows(relation: string, texts: readonly HintedText[], options: DecideOptions): string {
   const all = texts.map(({ sql }) => sql).join(", ");
   const below = `SELECT unnest(range(${texts.length}))::INTEGER AS place, unnest([${all}]) AS t FROM ${relation}`;
@@ -135,7 +135,7 @@ interface HintedText {
   readonly hint: string | undefined;
 }
 
-/** The kinds of text that make up a type. */
+/** The kind of text by type. */
 const KINDS_OF: Readonly<Record<string, number>> = {
   BOOLEAN: KIND.boolean,
   DATE: KIND.date,
@@ -145,7 +145,7 @@ const KINDS_OF: Readonly<Record<string, number>> = {
   DOUBLE: KIND.fraction,
 };
 
-/** The SQL of the one bit that says what a text is; null for a null. */
+/** The SQL of the kind bit of a text; null for a null. */
 function kindOf(text: string, options: DecideOptions, hint?: string): string {
   const { numbers = PLAIN_NUMBERS, allow = "all", dateFormat, timestampFormat } = options;
   const like = (pattern: string, sql = text) => `regexp_full_match(${sql}, ${quoteLiteral(pattern)})`;
@@ -153,11 +153,11 @@ function kindOf(text: string, options: DecideOptions, hint?: string): string {
   const grouping = groupingCheck(text, numbers);
   const number = (pattern: string) =>
     grouping === null ? like(pattern, plain) : `(${grouping} AND ${like(pattern, plain)})`;
-  const given = [
-    ...(dateFormat === undefined ? [] : [[hasFormat(text, dateFormat), KIND.givenDate] as const]),
+  const configured = [
+    ...(dateFormat === undefined ? [] : [[hasFormat(text, dateFormat), KIND.configuredDate] as const]),
     ...(timestampFormat === undefined
       ? []
-      : [[hasFormat(text, timestampFormat), KIND.givenTimestamp] as const]),
+      : [[hasFormat(text, timestampFormat), KIND.configuredTimestamp] as const]),
   ];
   const readBy = (format: string) => `try_strptime(${text}, ${quoteLiteral(format)}) IS NOT NULL`;
   const unlike = [
@@ -179,7 +179,7 @@ function kindOf(text: string, options: DecideOptions, hint?: string): string {
     allow === "moments"
       ? moments
       : [
-          ...given,
+          ...configured,
           [number(WHOLE), KIND.whole] as const,
           [number(FRACTION), KIND.fraction] as const,
           [`lower(${text}) IN ('true', 'false')`, KIND.boolean] as const,
@@ -190,15 +190,15 @@ function kindOf(text: string, options: DecideOptions, hint?: string): string {
           [like("[0-9]{1,4}([./-])[0-9]{1,2}[./-][0-9]{1,4}( .*)?"), KIND.otherDate] as const,
         ];
   const first = hint?.startsWith("DECIMAL") === true ? KIND.fraction : KINDS_OF[hint ?? ""];
-  // No text is of two kinds, but for formats that somebody gave, which come first.
+  // Only configured formats overlap with other kinds, so they come first.
   const isFirst = ([, bit]: (typeof branches)[number]) =>
-    bit === KIND.givenDate || bit === KIND.givenTimestamp || bit === first;
+    bit === KIND.configuredDate || bit === KIND.configuredTimestamp || bit === first;
   const ordered = [...branches.filter(isFirst), ...branches.filter((branch) => !isFirst(branch))];
   const whens = ordered.map(([condition, bit]) => `WHEN ${condition} THEN ${bit}`).join(" ");
   return `CASE WHEN ${text} IS NULL THEN NULL ${whens} ELSE ${KIND.text} END`;
 }
 
-/** The SQL condition that a text is a date or time of a format. */
+/** The SQL condition that a text is a date or timestamp in a format. */
 export function hasFormat(text: string, format: string): string {
   const value = `try_strptime(${text}, ${quoteLiteral(format)})`;
   return `(${value} IS NOT NULL AND ${checkFormat(format, text, value)})`;
@@ -206,18 +206,18 @@ export function hasFormat(text: string, format: string): string {
 
 const is = (kind: string, bits: number): string => `${kind} & ${bits} <> 0`;
 
-/** The numeral in a text, null for other texts: what follows costs nothing for these. */
+/** The SQL of the numeral in a text; null for other texts, which skips the tests that follow. */
 function numberOf(text: string, kind: string, { numbers = PLAIN_NUMBERS }: DecideOptions): string {
   const numeric = KIND.whole | KIND.fraction | KIND.scientific;
   return `CASE WHEN ${is(kind, numeric)} THEN ${plainNumber(text, numbers)} END`;
 }
 
-/** The numeral if it may be more than a double holds, or a 64-bit number. */
+/** The SQL of a numeral that may exceed a double or a 64-bit integer; null for others. */
 function longOf(number: string, kind: string): string {
   return `CASE WHEN strlen(${number}) > 15 OR ${is(kind, KIND.scientific)} THEN ${number} END`;
 }
 
-/** The aggregate over the kinds and numerals of one column. */
+/** The SQL of the aggregates over the kinds and numerals of one column. */
 function factsOf(kind: string, number: string, long: string): string {
   const fraction = `CASE WHEN ${is(kind, KIND.fraction)} THEN strlen(${number}) - instr(${number}, '.') ELSE 0 END`;
   const whole = `CASE WHEN ${is(kind, KIND.fraction)} THEN instr(${number}, '.') - 1 ELSE strlen(${number}) END - (${number}[1] = '-')::INT`;
@@ -234,7 +234,7 @@ function factsOf(kind: string, number: string, long: string): string {
 
 const OTHER_DATE = "?";
 
-/** The type of a column of which these facts are known. */
+/** Decides the type of a column from its facts. */
 function typeOf(facts: Omit<Facts, "place">, options: DecideOptions): DecidedType {
   if (facts.kinds == null) return { type: "VARCHAR", isEmpty: true };
   const kinds = Number(facts.kinds);
@@ -244,15 +244,15 @@ function typeOf(facts: Omit<Facts, "place">, options: DecideOptions): DecidedTyp
     isEmpty: false,
     ...(format === undefined ? {} : { format }),
   });
-  if (only(KIND.givenDate)) return as("DATE", options.dateFormat);
-  if (only(KIND.givenTimestamp)) {
+  if (only(KIND.configuredDate)) return as("DATE", options.dateFormat);
+  if (only(KIND.configuredTimestamp)) {
     const hasZone = options.timestampFormat!.includes("%z");
     return as(hasZone ? "TIMESTAMP WITH TIME ZONE" : "TIMESTAMP", options.timestampFormat);
   }
   const has = (bits: number) => (kinds & bits) !== 0;
-  if (has(KIND.givenDate | KIND.unlikeDate)) return { ...as("VARCHAR"), against: "dateFormat" };
-  if (has(KIND.givenTimestamp | KIND.unlikeTimestamp)) {
-    return { ...as("VARCHAR"), against: "timestampFormat" };
+  if (has(KIND.configuredDate | KIND.unlikeDate)) return { ...as("VARCHAR"), mismatch: "dateFormat" };
+  if (has(KIND.configuredTimestamp | KIND.unlikeTimestamp)) {
+    return { ...as("VARCHAR"), mismatch: "timestampFormat" };
   }
   if (only(KIND.boolean)) return as("BOOLEAN");
   if (only(KIND.whole) && facts.fits_bigint === true) return as("BIGINT");

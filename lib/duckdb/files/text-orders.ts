@@ -1,13 +1,13 @@
 import type { Connection } from "../connection.ts";
 import { quoteLiteral } from "../sql.ts";
 import { CLOCK_FORMS, clockPattern, formatOf, type DateForm } from "./text-dates.ts";
-import type { DecidedType, DecideOptions, GivenFormat } from "./decided-type.ts";
+import type { DecidedType, DecideOptions, FormatOption } from "./decided-type.ts";
 
-/** Every way to write a date that is not ISO 8601, each with a bit of its own. */
+/** The forms of dates other than ISO 8601, each with its own bit. */
 const FORMS = (
   [
     ["year-last", [".", "/", "-"]],
-    // A year first with hyphens is ISO 8601, or nearly.
+    // Year first with hyphens is ISO 8601, or almost.
     ["year-first", [".", "/"]],
   ] as const
 )
@@ -17,7 +17,7 @@ const FORMS = (
   .map((form, at) => ({ ...form, bit: 2 ** (at + 1) }));
 
 const NO_FORM = 1;
-/** A date of a form that is not known here, such as one with a zone: a year stands at one of its ends. */
+/** A date in an unknown form, such as one with a time zone: the year is at one of its ends. */
 const OTHER_FORM = 2 ** (FORMS.length + 1);
 const OTHER_DATE = "([0-9]{4}[./-][0-9]{1,2}[./-][0-9]{1,2}|[0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{4})( .*)?";
 
@@ -30,8 +30,8 @@ interface Orders {
 }
 
 /**
- * Decides in which order the dates of columns are written, by all of their texts. All of a column must be of one form
- * and hold in one order; a column that holds in two stays text and says which. Where the options name a format, no other
+ * Decides the order of day, month and year from all texts of a column. All texts must have the same form and be valid in
+ * one order. A column that is valid in two orders stays text and reports both. If the options set a format, no other one
  * is chosen.
  */
 export async function decideDateOrders(
@@ -65,7 +65,7 @@ function formOf(text: string): string {
     WHEN regexp_full_match(${text}, ${quoteLiteral(OTHER_DATE)}) THEN ${OTHER_FORM} ELSE ${NO_FORM} END`;
 }
 
-/** The aggregate that says whether every text is a date in one order. */
+/** The SQL of the aggregate that tests whether all texts are dates in an order. */
 function order(sequence: DateForm["order"], place: "year-first" | "year-last"): string {
   const whens = FORMS.filter((form) => form.place === place).map(({ separator, clock, bit }) => {
     const format = formatOf({ separator, order: sequence, clock });
@@ -77,17 +77,17 @@ function order(sequence: DateForm["order"], place: "year-first" | "year-last"): 
 function dateType(found: Orders, options: DecideOptions): DecidedType {
   const text: DecidedType = { type: "VARCHAR", isEmpty: false };
   const form = FORMS.find(({ bit }) => Number(found.forms) === bit);
-  const [own, other]: readonly GivenFormat[] =
+  const [own, other]: readonly FormatOption[] =
     found.has_clock === true ? ["timestampFormat", "dateFormat"] : ["dateFormat", "timestampFormat"];
   const isDates = Number(found.forms) % 2 !== NO_FORM;
-  // Its texts are not of this format, or they would not be looked at here.
-  if (isDates && options[own!] !== undefined) return { ...text, against: own! };
+  // Texts in the configured format never get here.
+  if (isDates && options[own!] !== undefined) return { ...text, mismatch: own! };
   if (form === undefined) return text;
   const { separator, clock } = form;
-  const givenOrder = orderOf(options[other!]);
+  const configuredOrder = orderOf(options[other!]);
   const as = (sequence: DateForm["order"]): DecidedType =>
-    givenOrder !== null && givenOrder !== sequence
-      ? { ...text, against: other! }
+    configuredOrder !== null && configuredOrder !== sequence
+      ? { ...text, mismatch: other! }
       : {
           type: clock === "" ? "DATE" : "TIMESTAMP",
           isEmpty: false,
@@ -95,7 +95,7 @@ function dateType(found: Orders, options: DecideOptions): DecidedType {
         };
   if (form.place === "year-first") return found.year_first === true ? as("ymd") : text;
   const isDayFirst = found.day_first === true;
-  // With dots the day comes first wherever dates are written so.
+  // Dates with dots are always written day first.
   if (separator === ".") return isDayFirst ? as("dmy") : text;
   const isMonthFirst = found.month_first === true;
   if (isDayFirst && isMonthFirst) {
@@ -107,7 +107,7 @@ function dateType(found: Orders, options: DecideOptions): DecidedType {
   return isDayFirst ? as("dmy") : isMonthFirst ? as("mdy") : text;
 }
 
-/** The order of day, month and year in a format that somebody named; null when it does not say all three once. */
+/** The order of day, month and year in a configured format; `null` unless it has each of them once. */
 function orderOf(format: string | undefined): string | null {
   const parts = [...(format ?? "").matchAll(/%-?([demBbYy])/g)].map(([, part]) => PARTS[part!]!);
   return parts.length === 3 && new Set(parts).size === 3 ? parts.join("") : null;

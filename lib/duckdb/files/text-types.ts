@@ -11,20 +11,20 @@ import {
   ZONED_TIMESTAMP,
 } from "./text-dates.ts";
 
-/** A type that texts are read as, and how they are written where that is not the usual way. */
+/** The type of a text column, and the format of its texts unless it is the default. */
 export interface TextType {
   /** The DuckDB type. */
   readonly type: string;
   /** For dates and timestamps, in the notation of strptime. Default: ISO 8601. */
   readonly format?: string;
-  /** Whether somebody named the type: values need only be exact then, not written as DuckDB would. */
+  /** Whether the options set the type. Values must then be exact, but need not be written as DuckDB writes them. */
   readonly given?: boolean;
 }
 
-/** What the error says that a query throws at a value that does not fit. */
+/** The message of the error that a query throws for a value that does not fit. */
 export const MISFIT = "agnes: a value does not fit its column";
 
-/** How numbers are written. */
+/** The separators of numbers. */
 export interface NumberSeparators {
   readonly decimalSeparator: string;
   readonly thousandsSeparator: string;
@@ -39,22 +39,22 @@ const INTEGER_TYPE = /^U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$/;
 export const WHOLE = "0|-?[1-9][0-9]*";
 /** A number with a fraction and without an exponent; never a negative zero, which a decimal cannot hold. */
 export const FRACTION = "-?[1-9][0-9]*[.][0-9]+|0[.][0-9]+|-0[.][0-9]*[1-9][0-9]*";
-/** Scientific notation as programs write it. `1234e56` and `1e5` may be parts of an identifier, so they are not. */
+/** Scientific notation as programs write it. `1234e56` and `1e5` may be parts of an identifier, so they do not match. */
 export const SCIENTIFIC = "-?[1-9]([.][0-9]+[eE][+-]?|[eE][+-])[0-9]{1,3}|-?0[.]0+([eE][+-]?[0-9]{1,3})?";
 
-/** The SQL of the value of a text: it fails, or `checkText` tells, when the text is no such value. */
+/** The SQL that converts a text. If the text is not a value of the type, the SQL fails or `checkText` is false. */
 export function castText({ type, format }: TextType, text: string, numbers: NumberSeparators): string {
   if (type === "VARCHAR") return text;
   if (format !== undefined) return `CAST(strptime(${text}, ${quoteLiteral(format)}) AS ${type})`;
   if (isUnion(type)) {
     const value = hasTexts(type) ? text : `error(${quoteLiteral(MISFIT)})`;
-    // The cast makes of a null a union with a null inside.
+    // The cast converts a null to a union that contains a null.
     return `CASE WHEN ${text} IS NOT NULL THEN CAST(${value} AS ${type}) END`;
   }
   return `CAST(${NUMBER_TYPE.test(type) ? plainNumber(text, numbers) : text} AS ${type})`;
 }
 
-/** As `castText`, with null where the text is no such value. */
+/** As `castText`, but null if the text is not a value of the type. */
 export function tryCastText({ type, format }: TextType, text: string, numbers: NumberSeparators): string {
   if (type === "VARCHAR") return text;
   if (format !== undefined) return `TRY_CAST(try_strptime(${text}, ${quoteLiteral(format)}) AS ${type})`;
@@ -67,7 +67,7 @@ export function tryCastText({ type, format }: TextType, text: string, numbers: N
 
 const isUnion = (type: string) => /\bUNION\b/i.test(type);
 
-/** Whether DuckDB knows a cast from text: to a UNION only by a member that is text. */
+/** Whether DuckDB can cast a text to the type: to a UNION only if it has a VARCHAR member. */
 const hasTexts = (type: string) => isFromText(parseType(type));
 
 function isFromText(tree: TypeTree): boolean {
@@ -85,7 +85,7 @@ function isFromText(tree: TypeTree): boolean {
   }
 }
 
-/** As `checkRead`, and that a part can hold the value: the type in which it keeps a HUGEINT has 38 digits. */
+/** As `checkRead`, and also that a part can store the value: parts store a HUGEINT with 38 digits. */
 export function checkText(
   column: TextType,
   text: string,
@@ -95,20 +95,20 @@ export function checkText(
   return both(checkRead(column, text, value, numbers), checkStored(column.type, value));
 }
 
-/** The SQL condition that a part can hold a value of a type; null when it holds all of them. */
+/** The SQL condition that a part can store a value of a type; `null` if it can store all of them. */
 export function checkStored(type: string, value: string): string | null {
   if (!/\b(HUGEINT|TIMESTAMP_M?S)\b/.test(type)) return null;
   return `(${value} IS NULL OR TRY_CAST(${value} AS ${storedType(type)}) IS NOT NULL)`;
 }
 
-/** Two conditions as one, either of which may be missing. */
+/** Combines two conditions, each of which may be missing. */
 export function both(one: string | null, other: string | null): string | null {
   return one === null || other === null ? (one ?? other) : `((${one}) AND ${other})`;
 }
 
 /**
- * The SQL condition that a value says all that its text says; null for a null, and `null` when there is nothing to
- * check. What is cheap comes first: a `CASE` evaluates its second branch only for the rows that need it.
+ * The SQL condition that a conversion loses nothing of its text. The condition is null for a null; `null` if there is
+ * nothing to check. Cheap tests come first: a `CASE` evaluates its second branch only for the rows that need it.
  */
 function checkRead(
   { type, format, given = false }: TextType,
@@ -125,7 +125,7 @@ function checkRead(
     case "BOOLEAN":
       return given ? null : `${written} = lower(${text})`;
     case "DATE":
-      // DuckDB also reads `infinity`, years of more digits and before the first, and text behind a date.
+      // DuckDB also accepts `infinity`, years with more digits or before year 1, and text after a date.
       return `(strlen(${text}) = 10 AND ${written} = ${text})`;
     case "TIMESTAMP":
       return `CASE WHEN ${written} = ${text} AND ${isPlainTimestamp(text)} THEN true ELSE (${text} >= '0001' AND ${pattern(`${ISO_DATE}|${TIMESTAMP}`)}) END`;
@@ -136,29 +136,29 @@ function checkRead(
     case "TIMESTAMP_NS":
       return `(${text} >= '0001' AND ${pattern(`${ISO_DATE}|${timestampForm(FRACTION_DIGITS[type])}`)})`;
     case "TIME":
-      // Parquet's times end before 24:00:00, which DuckDB reads.
+      // DuckDB accepts 24:00:00, but Parquet does not.
       return `CASE WHEN ${written} = ${text} THEN ${text} < '24' ELSE ${pattern(CLOCK_TIME)} END`;
     default:
       return `lower(replace(${written}, ' ', '')) = lower(replace(${text}, ' ', ''))`;
   }
 }
 
-/** Whether a text that DuckDB would write for its timestamp is finite and has a year of four digits. */
+/** Whether a timestamp in DuckDB's own form is finite and has a year of four digits. */
 const isPlainTimestamp = (text: string): string => `${text} LIKE '____-__-__ __:__:__%'`;
 
 const FRACTION_DIGITS = { TIMESTAMP_S: 0, TIMESTAMP_MS: 3, TIMESTAMP_NS: 9 } as const;
 
-/** A text in a format of its own says what its value does if it has the form, or would be written so again. */
+/** The SQL condition that a text in a format equals its value: it has the form, or formatting the value yields it. */
 export function checkFormat(format: string, text: string, value: string): string {
   if (format.endsWith("%z")) return checkZonedFormat(format.slice(0, -2), text);
   const form = dateForm(format);
   if (form !== null) return `regexp_full_match(${text}, ${quoteLiteral(form)})`;
-  // strptime reads `infinity` by any format.
+  // strptime accepts `infinity` in any format.
   const again = `strftime(${value}, ${quoteLiteral(format)}) = ${text}`;
   return `(isfinite(${value}) AND year(${value}) BETWEEN 1 AND 9999 AND ${again})`;
 }
 
-/** A value is in UTC, so what is written with its own offset is checked without the offset. */
+/** Values are in UTC, so a text with an offset is checked without its offset. */
 function checkZonedFormat(format: string, text: string): string {
   const offset = quoteLiteral(`${OFFSET}$`);
   const local = `regexp_replace(${text}, ${offset}, '')`;
@@ -183,10 +183,10 @@ function checkNumber(
   }
   const [, scale] = /^DECIMAL\(\d+,\s*(\d+)\)$/.exec(type) ?? [];
   if (scale !== undefined) {
-    // Nothing is rounded away, and no decimal is a negative zero.
+    // Rounding must not lose digits, and a decimal cannot be a negative zero.
     const kept = matches(`\\s*[+-]?[0-9]*([.][0-9]{0,${scale}}0*)?\\s*`);
-    const shown = matches(`-?(0|[1-9][0-9]*)([.][0-9]{1,${Math.max(1, Number(scale))}})?`);
-    return cheapOr(given ? kept : `(${shown} AND (${value} <> 0 OR NOT starts_with(${plain}, '-')))`);
+    const plainForm = matches(`-?(0|[1-9][0-9]*)([.][0-9]{1,${Math.max(1, Number(scale))}})?`);
+    return cheapOr(given ? kept : `(${plainForm} AND (${value} <> 0 OR NOT starts_with(${plain}, '-')))`);
   }
   const finite = holdsMagnitude(plain, value);
   if (given || type === "FLOAT") return `${finite}${and}`;
@@ -195,25 +195,22 @@ function checkNumber(
   return `${finite} AND (${short}${and})`;
 }
 
-/** The smallest double that has all its digits. */
+/** The smallest normal double. */
 const NORMAL_MIN = "2.2250738585072014e-308";
 
-/** Whether a double is about as large as its numeral: neither infinite nor so small that digits, or all of it, are lost. */
+/** The SQL condition that a double has the magnitude of its numeral: it is not infinite, subnormal or zero by underflow. */
 export function holdsMagnitude(plain: string, double: string): string {
   return `(isfinite(${double}) AND (abs(${double}) >= ${NORMAL_MIN} OR (${double} = 0 AND NOT regexp_matches(${plain}, '^[^eE]*[1-9]'))))`;
 }
 
-/**
- * Whether a double has every digit of a numeral: always when there are at most 15, else when it is written with the
- * same ones.
- */
+/** The SQL condition that a double keeps all digits of a numeral: it has at most 15, or the double prints the same ones. */
 export function holdsDigits(plain: string, double: string): string {
   const digits = (text: string) =>
     `trim(regexp_replace(regexp_replace(${text}, '[eE].*$', ''), '[-.]', '', 'g'), '0')`;
   return `(strlen(${plain}) <= 15 OR strlen(${digits(plain)}) <= 15 OR ${digits(plain)} = ${digits(`CAST(${double} AS VARCHAR)`)})`;
 }
 
-/** The SQL of a number as DuckDB reads it. */
+/** The SQL that replaces the separators of a number with those of DuckDB. */
 export function plainNumber(
   text: string,
   { decimalSeparator, thousandsSeparator }: NumberSeparators,
@@ -223,7 +220,7 @@ export function plainNumber(
   return decimalSeparator === "." ? grouped : `replace(${grouped}, ${quoteLiteral(decimalSeparator)}, '.')`;
 }
 
-/** Digits must be grouped by threes, and a point must not mean what a comma should. */
+/** The SQL condition that digits are grouped by threes and separators occur only in their places; `null` by default. */
 export function groupingCheck(
   text: string,
   { decimalSeparator, thousandsSeparator }: NumberSeparators,

@@ -1,17 +1,17 @@
 import { quoteIdentifier } from "../sql.ts";
 import { parseType as parseText, printType, type TypeTree as TextTree } from "../type-text.ts";
 
-/** A DuckDB type, taken apart. */
+/** A parsed DuckDB type. */
 export type TypeTree =
   | { readonly kind: "scalar"; readonly name: string; readonly parameters: readonly string[] }
   | { readonly kind: "struct"; readonly fields: readonly (readonly [name: string, type: TypeTree])[] }
   | { readonly kind: "list"; readonly element: TypeTree; readonly length: number | null }
   | { readonly kind: "map"; readonly key: TypeTree; readonly value: TypeTree };
 
-/** The names of types that are numbers. */
+/** The names of numeric types. */
 export const NUMERIC: RegExp = /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|FLOAT|DOUBLE|DECIMAL)$/;
 
-/** Whether a type of this name has whole numbers only. */
+/** Whether a type is an integer type. */
 export function isWholeNumber(name: string): boolean {
   return /^U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$/.test(name);
 }
@@ -21,7 +21,7 @@ export function scalar(name: string): TypeTree {
   return { kind: "scalar", name, parameters: [] };
 }
 
-/** Takes a type apart that DuckDB or a person wrote: `STRUCT(a BIGINT, "b c" DECIMAL(18,2)[])`. */
+/** Parses a type written by DuckDB or a user: `STRUCT(a BIGINT, "b c" DECIMAL(18,2)[])`. */
 export function parseType(text: string): TypeTree {
   return fromText(parseText(text));
 }
@@ -36,10 +36,10 @@ function fromText(tree: TextTree): TypeTree {
       if (tree.word === "UNION") return scalar(printType(tree));
       return { kind: "struct", fields: tree.fields.map(({ name, type }) => [name, fromText(type)]) };
     case "plain": {
-      const [, word = tree.text, list] = /^([A-Za-z_][\w ]*?)\s*(?:\(([^']*)\))?$/.exec(tree.text) ?? [];
-      const name = ALIASES[word.toUpperCase()] ?? word.toUpperCase();
-      // An ENUM or a GEOMETRY is what its text says.
-      if (word === tree.text && word.includes("'")) return scalar(word);
+      const [, base = tree.text, list] = /^([A-Za-z_][\w ]*?)\s*(?:\(([^']*)\))?$/.exec(tree.text) ?? [];
+      const name = ALIASES[base.toUpperCase()] ?? base.toUpperCase();
+      // An ENUM or a GEOMETRY keeps its text.
+      if (base === tree.text && base.includes("'")) return scalar(base);
       const parameters = list?.split(",").map((one) => one.trim()) ?? [];
       if (name === "DECIMAL") return { kind: "scalar", name, parameters: decimalParameters(parameters) };
       return { kind: "scalar", name, parameters: name === "VARCHAR" ? [] : parameters };
@@ -51,7 +51,7 @@ function decimalParameters([width, scale]: readonly string[]): readonly string[]
   return width === undefined ? ["18", "3"] : [width, scale ?? "0"];
 }
 
-/** The type as SQL, for a cast. */
+/** Formats a type as SQL, for a cast. */
 export function formatType(type: TypeTree): string {
   switch (type.kind) {
     case "scalar":
@@ -65,7 +65,7 @@ export function formatType(type: TypeTree): string {
   }
 }
 
-/** Other names of one type; only those that DuckDB prints in another way. */
+/** Aliases of types for which DuckDB prints another name. */
 const ALIASES: Readonly<Record<string, string>> = {
   INT: "INTEGER",
   INT4: "INTEGER",

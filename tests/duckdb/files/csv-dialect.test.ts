@@ -5,21 +5,21 @@ import { rejection } from "../support.ts";
 import { readTable } from "./support.ts";
 
 test.each([
-  ["id,v\n1,a\n", { delimiter: ";" }, '";"', '"id,v" is separated by ","'],
-  ["id,v\n1,a\n", { delimiter: ";;" }, '";;"', '"id,v" is separated by ","'],
-  ["id;v\n1;a\n", { delimiter: "\t" }, "tabs", '"id;v" is separated by ";"'],
-  ["id,v\n", { delimiter: "|" }, '"|"', '"id,v" is separated by ","'],
-  ["id,v\n1,a\n2,b,c\n", { delimiter: "|" }, '"|"', '"id,v" is separated by ","'],
-  ['"id","v"\n"1","a"\n', { delimiter: ";" }, '";"', '"id,v" is separated by ","'],
-  ["1,2\n3,4\n", { delimiter: ";", header: false }, '";"', '"1,2" is separated by ","'],
-  ["1,2\n3,4\n", { delimiter: ";", names: ["a", "b"] }, '";"', '"1,2" is separated by ","'],
+  ["id,v\n1,a\n", { delimiter: ";" }, '";"', 'the delimiter of "id,v" is ","'],
+  ["id,v\n1,a\n", { delimiter: ";;" }, '";;"', 'the delimiter of "id,v" is ","'],
+  ["id;v\n1;a\n", { delimiter: "\t" }, "tab", 'the delimiter of "id;v" is ";"'],
+  ["id,v\n", { delimiter: "|" }, '"|"', 'the delimiter of "id,v" is ","'],
+  ["id,v\n1,a\n2,b,c\n", { delimiter: "|" }, '"|"', 'the delimiter of "id,v" is ","'],
+  ['"id","v"\n"1","a"\n', { delimiter: ";" }, '";"', 'the delimiter of "id,v" is ","'],
+  ["1,2\n3,4\n", { delimiter: ";", header: false }, '";"', 'the delimiter of "1,2" is ","'],
+  ["1,2\n3,4\n", { delimiter: ";", names: ["a", "b"] }, '";"', 'the delimiter of "1,2" is ","'],
 ] as const)(
-  "inspectFiles() refuses %j, which does not hold the delimiter of %j",
+  "inspectFiles() rejects %j, which does not contain the delimiter of %j",
   async (text, csv, own, split) => {
     const error = await rejection(readTable({ "good.csv": `id${csv.delimiter}v\n`, "t.csv": text }, { csv }));
     expect(error).toMatchObject({ code: "file_unreadable" });
     expect(error.message).toContain(
-      `could not read "t.csv": it does not hold the delimiter ${own} that csv.delimiter names: ${split}`,
+      `could not read "t.csv": it does not contain the csv.delimiter ${own}: ${split}`,
     );
   },
 );
@@ -64,24 +64,24 @@ test.each([
     record === null
       ? []
       : [
-          `the first record of t.csv, ${record}, names the columns; set csv.header to false if it is a row, or to true if not`,
+          `the first record of t.csv, ${record}, is used as column names; set csv.header to false if it is a row, otherwise to true`,
         ],
   );
 });
 
-test("inspectFiles() names every file whose first record looks like values, also when they share some of them", async () => {
+test("inspectFiles() names each file whose first record looks like values, also if files share some values", async () => {
   const { notes } = await readTable({
     "1.csv": "2026-01-01T10:00:00,INFO,start\n2026-01-01T10:05:00,WARN,disk\n",
     "2.csv": "2026-01-02T10:00:00,INFO,start\n2026-01-02T10:05:00,WARN,disk\n",
   });
   expect(notes).toEqual([
-    'several files name their columns by their first record: of 1.csv, "2026-01-01T10:00:00, INFO, start"; of 2.csv, ' +
-      '"2026-01-02T10:00:00, INFO, start"; set csv.header to false if they are rows, or to true if not',
+    'the first records of several files are used as column names: of 1.csv, "2026-01-01T10:00:00, INFO, start"; of 2.csv, ' +
+      '"2026-01-02T10:00:00, INFO, start"; set csv.header to false if they are rows, otherwise to true',
   ]);
   const files = Array.from({ length: 5 }, (_, at) => [`${at}.csv`, `ann,${at}\nbob,6\n`]);
   const [note] = (await readTable(Object.fromEntries(files) as Record<string, string>)).notes;
   expect(note).toStartWith(
-    'several files name their columns by their first record: of 0.csv, "ann, 0"; of 1.csv',
+    'the first records of several files are used as column names: of 0.csv, "ann, 0"; of 1.csv',
   );
   expect(note).toContain('of 2.csv, "ann, 2", and of 2 more; set csv.header');
 });
@@ -95,7 +95,7 @@ test.each([
   ["id,date,temp;unit\n1,2026-01-05,5;C\n", ",", [["1", "2026-01-05", "5;C"]]],
   ["id,a;b;c;d\n1,x;y;z;w\n", ",", [["1", "x;y;z;w"]]],
 ] as const)(
-  "inspectFiles() splits %j by %j, though another delimiter splits it evenly, too",
+  "inspectFiles() splits %j by %j although another delimiter also splits it evenly",
   async (text, own, rows) => {
     const { reading, rows: read, notes } = await readTable({ "t.csv": text });
     expect(reading.csv!.delimiter).toBe(own);
@@ -104,7 +104,7 @@ test.each([
   },
 );
 
-test("inspectFiles() decides by rows which delimiter a file without a header has", async () => {
+test("inspectFiles() detects the delimiter of a file without a header from its rows", async () => {
   const { rows } = await readTable(
     { "t.csv": "1;2,5\n2;3,5\n" },
     { csv: { header: false, decimalSeparator: "," } },
@@ -116,13 +116,13 @@ test("inspectFiles() decides by rows which delimiter a file without a header has
 });
 
 test.each([
-  ["a\tb;c\n1\t2;3\n", '";" and tabs', '";"'],
-  ["x|y;z\n1|2;3\n", '";" and "|"', '";"'],
-  ["name|nick,city,country\nann|a,Brno,CZ\n", '"," and "|"', '","'],
+  ["a\tb;c\n1\t2;3\n", '";" or tab', '";"'],
+  ["x|y;z\n1|2;3\n", '";" or "|"', '";"'],
+  ["name|nick,city,country\nann|a,Brno,CZ\n", '"," or "|"', '","'],
 ] as const)("inspectFiles() notes that %j can be split by %s", async (text, both, own) => {
   const { reading, notes } = await readTable({ "t.csv": text });
   expect(notes).toEqual([
-    `${both} both split the records evenly, and the values are read as separated by ${own}; set csv.delimiter to what separates them`,
+    `the delimiter may be ${both}, because both split the records evenly; ${own} is used; set csv.delimiter to the correct one`,
   ]);
   const again = await readTable({ "t.csv": text }, { known: reading });
   expect(again.notes).toEqual([...notes]);

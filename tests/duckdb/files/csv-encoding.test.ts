@@ -13,24 +13,21 @@ test.each([
   ["in the last line of a large file", "t.csv", lines(12_000), 12_002],
   ["in a compressed file", "t.csv.gz", lines(12_000), 12_002],
   ["behind carriage returns", "t.csv", lines(12_000, "\r\n"), 12_002],
-])(
-  "inspectFiles() names line, character and byte of what is not UTF-8: %s",
-  async (_what, name, start, line) => {
-    for (const [rest, byte] of [
-      [[0xe9, 0x2c, 0x7a, 0x0a], "0xe9"],
-      [[0xff, 0x2c, 0x7a], "0xff"],
-      [[0xc3], "0xc3"],
-    ] as const) {
-      const content = Buffer.concat([start, Buffer.from("é1,"), Buffer.from(rest)]);
-      const read = readTable({ [name]: name.endsWith(".gz") ? gzipSync(content) : content });
-      expect((await rejection(read)).message).toBe(
-        `could not read "${name}": line ${line}, character 4: byte ${byte} is not UTF-8; name its encoding in csv.encoding, such as windows-1252`,
-      );
-    }
-  },
-);
+])("inspectFiles() names line, character and byte of invalid UTF-8: %s", async (_what, name, start, line) => {
+  for (const [rest, byte] of [
+    [[0xe9, 0x2c, 0x7a, 0x0a], "0xe9"],
+    [[0xff, 0x2c, 0x7a], "0xff"],
+    [[0xc3], "0xc3"],
+  ] as const) {
+    const content = Buffer.concat([start, Buffer.from("é1,"), Buffer.from(rest)]);
+    const read = readTable({ [name]: name.endsWith(".gz") ? gzipSync(content) : content });
+    expect((await rejection(read)).message).toBe(
+      `could not read "${name}": line ${line}, character 4: byte ${byte} is not UTF-8; set csv.encoding to its encoding, such as windows-1252`,
+    );
+  }
+});
 
-test("inspectFiles() names the byte of a character that two pieces of the file share", async () => {
+test("inspectFiles() names the byte of a character across two chunks", async () => {
   for (const size of [64 * 1024, 256 * 1024]) {
     const start = lines(5_000).subarray(0, size - 2);
     const line = start.toString("latin1").split("\n").length;
@@ -41,7 +38,7 @@ test("inspectFiles() names the byte of a character that two pieces of the file s
   }
 });
 
-test("inspectFiles() names the place of what is not of the encoding given", async () => {
+test("inspectFiles() names the position of bytes that are invalid in the configured encoding", async () => {
   const text = Buffer.concat([Buffer.from("id,v\n1,a\n", "utf16le"), Buffer.from([0x00, 0xd8, 0x41, 0x00])]);
   const read = readTable({ "t.csv": text }, { csv: { encoding: "utf-16le" } });
   expect((await rejection(read)).message).toContain("line 3, character 1: byte 0x00 is not utf-16le");
@@ -53,7 +50,7 @@ const utf16 = (text: string, isBig: boolean) => {
 };
 
 test.each(["utf-16", "utf-16le", "utf-16be", "UTF16"])(
-  "readCsvHead() reads %s without a mark in the order that the bytes of each file have",
+  "readCsvHead() reads %s without a byte order mark in the byte order of each file",
   async (encoding) => {
     const files = { "a.csv": utf16("id,v\n1,é\n", true), "b.csv": utf16("id,v\n2,日本\n", false) };
     const rows = [
@@ -66,11 +63,11 @@ test.each(["utf-16", "utf-16le", "utf-16be", "UTF16"])(
   },
 );
 
-test("readCsvHead() refuses a file of another encoding where csv.encoding names UTF-16", async () => {
+test("readCsvHead() rejects a file in another encoding if csv.encoding is UTF-16", async () => {
   for (const text of ["id,v\n1,a\n", "id,v\n1,ab\n"]) {
     const error = await rejection(readTable({ "t.csv": text }, { csv: { encoding: "utf-16" } }));
     expect(error).toMatchObject({ code: "file_unreadable" });
-    expect(error.message).toContain('"t.csv": its bytes are not UTF-16, as csv.encoding says');
+    expect(error.message).toContain('"t.csv": its bytes are not UTF-16, which csv.encoding sets');
   }
   const { rows } = await readTable(
     { "t.csv": "\ufeffid,v\n1,a\n", "u.csv": "" },

@@ -13,7 +13,7 @@ test.each([
   ["an escaped quote", '"\\a\\"\\\\b"', '\\a"\\b'],
   ["a letter, behind an escaped escape", '"a\\\\\\n"', "a\\\\n"],
   ["a letter, outside of quotes", "C:\\new", "C:\\new"],
-])("openFile() keeps a backslash before %s, which csv.escape names", async (_title, written, value) => {
+])("openFile() keeps a backslash before %s if csv.escape is set to it", async (_title, written, value) => {
   const text = `id,n\n1,${written}\n2,"say \\"hi\\" x"\n`;
   const rows = [
     ["1", value],
@@ -25,15 +25,17 @@ test.each([
   expect((await readTable(others, { csv: { escape } })).rows).toEqual([...rows, ...rows]);
 });
 
-test("openFile() keeps a backslash before a letter behind the start of a file", async () => {
+test("openFile() keeps a backslash before a letter after the start of a file", async () => {
   const text = `id,n\n${'1,"x \\"y\\""\n'.repeat(40_000)}2,"C:\\new"\n`;
   const { rows } = await readTable({ "t.csv": text }, { csv: { escape } });
   expect([rows.length, rows.at(-1)]).toEqual([40_001, ["2", "C:\\new"]]);
   const error = await rejection(readTable({ "t.csv": text }));
-  expect(error.message).toStartWith('"t.csv", line 40002: a \\ stands in quotes before another character');
+  expect(error.message).toStartWith(
+    '"t.csv", line 40002: a \\ in quotes precedes a character other than a quote',
+  );
 });
 
-test("inspectFiles() refuses a file whose backslashes escape some quotes only, unless csv.escape says so", async () => {
+test("inspectFiles() rejects a file whose backslashes escape only some quotes, unless csv.escape is set", async () => {
   const text = 'id,n\n1,"C:\\new folder"\n2,"say \\"hi\\" x"\n';
   const error = await rejection(readTable({ "a.csv": 'id,n\n1,"x \\"y\\""\n', "t.csv": text }));
   expect(error).toMatchObject({ code: "file_row_invalid", details: { file: "t.csv", line: 2 } });

@@ -8,7 +8,7 @@ import { readTable } from "./support.ts";
 const utf16le = (text: string) => Buffer.from(text, "utf16le");
 const utf16be = (text: string) => utf16le(text).swap16();
 
-describe("what is right is read as it is written", () => {
+describe("valid files are read as written", () => {
   test.each([
     ["quotes", 'a,b\n1,"he said ""x"", twice"\n', [["1", 'he said "x", twice']]],
     [
@@ -95,7 +95,7 @@ describe("what is right is read as it is written", () => {
         ['"  "', '" "x'],
       ],
     ],
-    ["spaces behind quoted values", '"a" ,"b"  \n1,"x"  \n', [["1", "x"]]],
+    ["spaces after quoted values", '"a" ,"b"  \n1,"x"  \n', [["1", "x"]]],
     ["two spaces before a quote", 'a,b\n1,  "x"\n', [["1", '  "x"']]],
     [
       "a space before a quoted value of two lines, with line ends of both kinds",
@@ -105,7 +105,7 @@ describe("what is right is read as it is written", () => {
         ["2", "w"],
       ],
     ],
-    ["a space before quoted names behind a mark", '\ufeff "a","b"\n1, "x"\n', [["1", "x"]]],
+    ["a space before quoted names after a byte order mark", '\ufeff "a","b"\n1, "x"\n', [["1", "x"]]],
     ["a quote inside a value", 'a,b\n1,5" disk\n', [["1", '5" disk']]],
     [
       "an empty value as null, quoted or not",
@@ -129,7 +129,7 @@ describe("what is right is read as it is written", () => {
     expect(rows.at(-1)).toEqual(["30000", 'say "hi", now']);
   });
 
-  test("files that are empty, hold only line ends or a mark, compressed ones too, beside one that is not", async () => {
+  test("empty files, files with only line ends or a byte order mark, also compressed, beside one with rows", async () => {
     const { rows, columns } = await readTable({
       "a.csv": "",
       "b.csv": "\n\r\n\n",
@@ -143,7 +143,7 @@ describe("what is right is read as it is written", () => {
     expect([columns, rows]).toEqual([["a:BIGINT"], [["1"], ["2"]]]);
   });
 
-  test("files with other columns, or the same in another order", async () => {
+  test("files with other columns, or in another order", async () => {
     const { columns, rows } = await readTable({ "a.csv": "id,x\n1,p\n", "b.csv": "y,id\nq,2\n" });
     expect(columns).toEqual(["id:BIGINT", "x:VARCHAR", "y:VARCHAR"]);
     expect(rows).toEqual([
@@ -152,7 +152,7 @@ describe("what is right is read as it is written", () => {
     ]);
   });
 
-  test("a name of two lines, also behind a byte order mark", async () => {
+  test("a name with two lines, also after a byte order mark", async () => {
     for (const mark of ["", "\ufeff"]) {
       const { reading, rows } = await readTable({ "t.csv": `${mark}"first\nname",b\n1,2\n` });
       expect(reading.columns.map(({ name }) => name)).toEqual(["first\nname", "b"]);
@@ -160,12 +160,12 @@ describe("what is right is read as it is written", () => {
     }
   });
 
-  test("a file of one column, in which an empty line is no row", async () => {
+  test("a file with one column, in which an empty line is not a row", async () => {
     const { rows } = await readTable({ "t.csv": 'a\n\n1\n\n""\n2\n\n' });
     expect(rows).toEqual([["1"], [null], ["2"]]);
   });
 
-  test("lines that are skipped, whatever they hold", async () => {
+  test("skipped lines with any content", async () => {
     const { rows } = await readTable(
       { "t.csv": '"report of June\na,b\n1,2\n3,4\n' },
       { csv: { skipLines: 1 } },
@@ -176,7 +176,7 @@ describe("what is right is read as it is written", () => {
     ]);
   });
 
-  test("line ends that change behind the head, and a header that is longer than it", async () => {
+  test("line ends that change after the head, and a header longer than the head", async () => {
     const lines = Array.from({ length: 40_000 }, (_, id) => `${id},text ${id}`);
     const { rows } = await readTable({ "t.csv": `id,text\n${lines.join("\n")}\r\n40000,last\r\n` });
     expect([rows.length, rows.at(-1)]).toEqual([40_001, ["40000", "last"]]);
@@ -185,7 +185,7 @@ describe("what is right is read as it is written", () => {
     expect([wide.columns.length, wide.rows[0]!.at(-1)]).toEqual([300, "299"]);
   });
 
-  test("columns called like names of our own, or like what every object has", async () => {
+  test("columns named like helper columns or like properties of Object", async () => {
     const names = [
       "agnes_text_0",
       "agnes_text_1",
@@ -204,7 +204,7 @@ describe("what is right is read as it is written", () => {
     expect(rows).toEqual([["1", "x", "2", "3", "4", "5", "6", "7", "8"]]);
   });
 
-  test("names that are empty, repeated, or hold what SQL would not take", async () => {
+  test("names that are empty, repeated or invalid as SQL identifiers", async () => {
     const { reading } = await readTable({ "t.csv": 'id,,id,"say ""x"""\n1,2,3,4\n' });
     expect(reading.columns.map(({ name }) => name)).toEqual(["id", "column1", "id_1", 'say "x"']);
   });
@@ -247,18 +247,18 @@ describe("what is right is read as it is written", () => {
   });
 });
 
-describe("what is wrong is refused, by file and line", () => {
+describe("invalid files are rejected, with file and line", () => {
   test.each([
     ["a row that is too long", "a,b\n1,2\n3,4,5\n", 3, "3,4,5"],
     ["a row that is too short", "a,b\n1,2\n\n3\n", 4, "3"],
     ["a footer", "a,b\n1,2\nTotal: 1\n", 3, "Total: 1"],
     ["a header that is shorter than its rows", "a\n1,2\n3,4\n", 2, "1,2"],
     ["a line before the header", "Report of May\na,b\n1,2\n", 2, "a,b"],
-    ["a quote that does not close", 'a,b\n1,"x\n2,y\n', 2, '1,"x\n2,y'],
+    ["an unclosed quote", 'a,b\n1,"x\n2,y\n', 2, '1,"x\n2,y'],
     ["a row after a value of several lines", 'a,b\n1,"x\ny\nz"\n2\n', 5, "2"],
     ["a row of a file with line ends of both kinds", "a,b\r\n1,2\n3\r\n", 3, "3"],
     ["a row of a file in UTF-16", utf16le("\ufeffa,b\n1,2\n3\n"), 3, "3"],
-    ["quotes that open again behind a space", 'a,b\n1," "\n2,"x" "y"\n', 3, '2,"x" "y"'],
+    ["quotes that open again after a space", 'a,b\n1," "\n2,"x" "y"\n', 3, '2,"x" "y"'],
     ["empty quotes that open again", 'a,b\n1,""  "y"\n', 2, '1,""  "y"'],
     [
       "quotes that open again in a long file",
@@ -284,32 +284,36 @@ describe("what is wrong is refused, by file and line", () => {
       /line 3.*UTF-8.*csv\.encoding/,
     ],
     ["a control character in a name", "a,b\0\n1,2\n", /control character/],
-    ["names that differ by case", "a,A\n1,2\n", /"a" and "A" differ by case/],
-    ["another delimiter than the other files", "a;b\n1;2\n", /separated by ";", those of its table by ","/],
-    ["a header whose quote does not close", 'a,"b\n1,2\n', /quote that does not close/],
+    ["names that differ only by case", "a,A\n1,2\n", /"a" and "A" differ only by case/],
+    [
+      "another delimiter than the other files",
+      "a;b\n1;2\n",
+      /its delimiter is ";", but that of its table is ","/,
+    ],
+    ["a header with an unclosed quote", 'a,"b\n1,2\n', /unclosed quote/],
   ])("%s", async (_what, content, expected) => {
     const read = readTable({ "good.csv": "a,b\n1,2\n", "bad.csv": content });
     expect((await rejection(read)).message).toMatch(expected);
     expect((await rejection(read)).message).toMatch(/bad\.csv/);
   });
 
-  test("a record that is longer than allowed, and a file that has no column of its table", async () => {
+  test("a record that exceeds the limit, and a file without a column of its table", async () => {
     const long = { "t.csv": `a,b\n1,2\n3,${"x".repeat(3000)}\n` };
     expect((await rejection(readTable(long, { csv: { maxLineBytes: 1000 } }))).message).toMatch(
-      /line 3: a record has more than 1000 bytes; csv\.maxLineBytes/,
+      /line 3: a record has more than 1000 bytes; raise csv\.maxLineBytes/,
     );
     const stranger = { "a.csv": "id,v\n1,2\n", "b.csv": "2,3\n3,4\n" };
     expect((await rejection(readTable(stranger))).message).toMatch(
-      /b\.csv.*none of the columns.*header missing/,
+      /b\.csv.*no column in common.*header may be missing/,
     );
   });
 
-  test("files of one table whose names differ by case", async () => {
+  test("files of one table whose names differ only by case", async () => {
     const read = readTable({ "x.csv": "Id\n1\n", "y.csv": "id\n2\n" });
-    expect((await rejection(read)).message).toMatch(/y\.csv.*"id" differs from "Id" in x\.csv by case only/);
+    expect((await rejection(read)).message).toMatch(/y\.csv.*"id" differs from "Id" in x\.csv only by case/);
   });
 
-  test("an encoding or a type that is not there", async () => {
+  test("an unknown encoding or type", async () => {
     expect(
       (await rejection(readTable({ "t.csv": "a\n1\n" }, { csv: { encoding: "klingon" } }))).message,
     ).toMatch(/klingon/);
@@ -321,7 +325,7 @@ describe("what is wrong is refused, by file and line", () => {
     );
   });
 
-  test("a value beyond the sample, which the first look did not see", async () => {
+  test("a value after the sample of the first inspection", async () => {
     const text = "a text that is long enough ".repeat(10);
     const lines = Array.from({ length: 70_000 }, (_, id) => `${id},${text}`);
     lines[60_000] = "x60000,odd";

@@ -136,7 +136,7 @@ test.each([
     ["13/02/2024", "13/02/2024 10:00"],
     ["VARCHAR", "13/02/2024", "13/02/2024 10:00"],
   ],
-] as const)("inspectFiles() chooses a type from which %p reads back", async (texts, expected) => {
+] as const)("inspectFiles() chooses a type that preserves %p", async (texts, expected) => {
   expect(await readColumn(texts)).toEqual([...expected]);
 });
 
@@ -144,7 +144,7 @@ test.each([
   ["03/04/2024", "csv.dateFormat", "%d/%m/%Y or %m/%d/%Y"],
   ["03-04-2024", "csv.dateFormat", "%d-%m-%Y or %m-%d-%Y"],
   ["03/04/2024 10:00", "csv.timestampFormat", "%d/%m/%Y %H:%M or %m/%d/%Y %H:%M"],
-])("inspectFiles() keeps %s as text and names the option that decides", async (text, option, formats) => {
+])("inspectFiles() keeps %s as text and names the option to set", async (text, option, formats) => {
   const { columns, rows, notes } = await readTable({ "t.csv": `day\n${text}\n` });
   expect([columns, rows]).toEqual([["day:VARCHAR"], [[text]]]);
   expect(notes).toEqual([
@@ -183,14 +183,14 @@ test.each([
   ],
   [["Mon 31 Jan 2026"], { dateFormat: "%a %d %b %Y" }, "dateFormat", "Mon 31 Jan 2026"],
 ] as const)(
-  "inspectFiles() reads %p by no other format than the given one, and names the value",
+  "inspectFiles() reads %p only in the configured format, and names the value",
   async (texts, csv, option, value) => {
     const files = { "a.csv": "day\n\n", "b.csv": `day\n${texts.join("\n")}\n` };
     const { columns, rows, notes } = await readTable(files, { csv });
     expect([columns, rows.flat().filter((text) => text !== null)]).toEqual([["day:VARCHAR"], [...texts]]);
     const format = Object.values(csv)[0];
     expect(notes).toEqual([
-      `column day holds "${value}" in b.csv, which is not written as csv.${option} says (${format}), so it stays text; correct the value or the option`,
+      `column day contains "${value}" in b.csv, which does not match csv.${option} (${format}), so it stays text; correct the value or the option`,
     ]);
   },
 );
@@ -211,7 +211,7 @@ test.each([
   },
 );
 
-test("inspectFiles() reads other columns as before beside a given format", async () => {
+test("inspectFiles() reads other columns as usual beside a configured format", async () => {
   const text = "day,iso,at,on,code\n13/01/2024,2024-01-13,13/01/2024 10:00,2024-01-13 10:00:00,1.2.3\n";
   const { columns, notes } = await readTable({ "t.csv": text }, { csv: DAY_FIRST });
   expect(columns).toEqual([
@@ -224,7 +224,7 @@ test("inspectFiles() reads other columns as before beside a given format", async
   expect(notes).toEqual([]);
 });
 
-test("inspectFiles() decides a column by all files, whatever their order", async () => {
+test("inspectFiles() decides a column from all files, in any order", async () => {
   const files = {
     "a.csv": "id,day,discount,code\n1,01/02/2024,,12\n",
     "b.csv": "id,day,discount,code\n2,02/13/2024,7,x1\n",
@@ -239,7 +239,7 @@ test("inspectFiles() decides a column by all files, whatever their order", async
   expect(reversed.columns).toEqual(columns);
 });
 
-test("inspectFiles() reads numbers with the separators that the options name, and no others", async () => {
+test("inspectFiles() reads numbers only with the configured separators", async () => {
   const csv = { delimiter: ";", decimalSeparator: ",", thousandsSeparator: "." };
   const text = "price;count;version\n1.234,50;1.234;1.2\n0,5;12;10\n";
   const { columns, rows } = await readTable({ "t.csv": text }, { csv });
@@ -250,7 +250,7 @@ test("inspectFiles() reads numbers with the separators that the options name, an
   ]);
 });
 
-test("inspectFiles() gives DOUBLE to fractions when told, and takes formats and types that are given", async () => {
+test("inspectFiles() reads fractions as DOUBLE if configured, and uses configured formats and types", async () => {
   expect(await readColumn(["19.99"], { fractions: "double" })).toEqual(["DOUBLE", "19.99"]);
   expect(await readColumn(["03/04/24"], { csv: { dateFormat: "%d/%m/%y" } })).toEqual([
     "DATE %d/%m/%y",
@@ -260,7 +260,7 @@ test("inspectFiles() gives DOUBLE to fractions when told, and takes formats and 
   expect(await readColumn(["1.50"], { types: { x: "DECIMAL(9,1)" } })).toEqual(["DECIMAL(9,1)", "1.5"]);
 });
 
-test("inspectFiles() takes types by other names, and nothing that is more than a type", async () => {
+test("inspectFiles() accepts aliases of types, and nothing but types", async () => {
   expect(await readColumn(["7"], { types: { x: "int4" } })).toEqual(["INTEGER", "7"]);
   for (const type of ["INTEGER), (SELECT 1", "VARCHAR) || ('x'", "INTEGER; SELECT 1", "ENUM('a')"]) {
     expect(await rejection(readColumn(["1"], { types: { x: type } }))).toMatchObject({
@@ -276,7 +276,7 @@ test.each([
   [{ dateFormat: "%d/%m/%Y %H:%M" }, "csv.dateFormat"],
   [{ delimiter: "\n" }, "csv.delimiter"],
   [{ names: ["a", "A"] }, "csv.names"],
-])("inspectFiles() refuses options that contradict themselves: %p", async (csv, option) => {
+])("inspectFiles() rejects contradictory options: %p", async (csv, option) => {
   expect((await rejection(readColumn(["1"], { csv }))).details).toMatchObject({ what: option });
 });
 
@@ -299,7 +299,7 @@ test.each([
   ],
   ["TIMESTAMP WITH TIME ZONE", "2024-01-01T10:00:00Z", ["2024-01-01T10:00:00+99:99", "2024-01-01T10:00:00"]],
   ["DOUBLE", "1.5e-7", ["1.5e-400", "1.23456e-322", "1.5e400", "0.12345678901234567891"]],
-])("openFile() refuses what a known %s does not say exactly", async (type, good, odd) => {
+])("openFile() rejects texts that a known %s does not preserve", async (type, good, odd) => {
   const { reading } = await readTable({ "t.csv": `x\n${good}\n` });
   expect(reading.columns[0]!.type).toBe(type);
   for (const text of odd) {
@@ -323,7 +323,7 @@ test.each([
   ["DATE", "tomorrow"],
   ["BOOLEAN", "maybe"],
   ["DOUBLE", "1e999"],
-])("openFile() refuses a value that a given %s does not hold: %s", async (type, text) => {
+])("openFile() rejects a value that a configured %s cannot hold: %s", async (type, text) => {
   expect(await rejection(readColumn(["1", text], { types: { x: type } }))).toMatchObject({
     code: "file_value_invalid",
     details: { file: "t.csv", column: "x" },

@@ -60,7 +60,7 @@ const KNOWN: readonly (readonly [type: string, text: string, options?: DecideOpt
   ["DATE", "30 Jan 2026", { dateFormat: "%d %b %Y" }],
 ];
 
-test.each(KNOWN)("checkText() fits those texts to a %s such as %s that a first read does", async (...row) => {
+test.each(KNOWN)("checkText() accepts the same texts for a %s such as %s as a first read", async (...row) => {
   const [type, base, options = {}] = row;
   await using session = await open();
   const { connection } = session;
@@ -74,7 +74,7 @@ test.each(KNOWN)("checkText() fits those texts to a %s such as %s that a first r
     await decideTextTypes(connection, `(SELECT ${quoteLiteral(base)} AS v)`, new Map([["v", "v"]]), options)
   ).get("v")!.format;
   const column = { type, ...(format === undefined ? {} : { format }) };
-  // As a sync reads them, and as quarantine does.
+  // As a sync and a quarantine read them.
   for (const value of [
     `TRY(${castText(column, "text", PLAIN_NUMBERS)})`,
     tryCastText(column, "text", PLAIN_NUMBERS),

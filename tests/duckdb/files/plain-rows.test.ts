@@ -103,7 +103,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
 };
 
 test.each(Object.entries(VALUES))(
-  "plainForm() holds only texts that say all that a %s does",
+  "plainForm() matches only texts that a %s preserves",
   async (type, values) => {
     await using database = await openDatabase();
     await using connection = await database.connect();
@@ -126,20 +126,20 @@ test.each(Object.entries(VALUES))(
      FROM (SELECT text, ${value} AS value FROM (SELECT unnest(${list}) AS text))`,
     );
     const plain = checks.filter(({ text }) => takes(text));
-    // What is no value at all is refused by DuckDB.
+    // DuckDB rejects texts that are not values.
     expect(plain.filter(({ fits }) => fits === false)).toEqual([]);
     expect(values.some(takes)).toBe(true);
     expect(values.every(takes)).toBe(false);
   },
 );
 
-test("literalForm() is the one text", async () => {
+test("literalForm() matches exactly one text", async () => {
   const formOf = await loadForms();
   expect(formOf(literalForm("N/A^[x]\\d")).states.filter(({ isFinal }) => isFinal)).toHaveLength(1);
   expect(formOf(literalForm("a.b")).states[1]!.edges).toEqual([{ from: 46, to: 46, state: 2 }]);
 });
 
-test("ByteAutomaton.run() and runFour() are step() for each byte, with and without a table of pairs", () => {
+test("ByteAutomaton.run() and runFour() equal step() for each byte, with and without a table of pairs", () => {
   const random = seededRandom(7);
   const below = (limit: number) => Math.floor(random() * limit);
   for (const size of [3, 40, 3_000]) {
@@ -165,10 +165,10 @@ test("ByteAutomaton.run() and runFour() are step() for each byte, with and witho
   }
 });
 
-test("takesFile() finds what is odd in any part of a chunk, also where values hold line feeds", async () => {
+test("takesFile() rejects an invalid value in any part of a chunk, also if values contain line feeds", async () => {
   await using directory = await temporaryDirectory();
   const path = join(directory.path, "t.csv");
-  // Rows are `n` and line feeds may stand in quotes, where `n` is nothing special and `x` is refused outside.
+  // Rows are `n`. Quotes may contain line feeds and `n`; outside quotes, `x` is rejected.
   const builder = new AutomatonBuilder();
   const [rowStart, number, quoted] = [builder.state(), builder.state(), builder.state()];
   const [n, quote, lineFeed, x] = [...Buffer.from('n"\nx')] as unknown as Four;
@@ -207,7 +207,7 @@ test("takesFile() finds what is odd in any part of a chunk, also where values ho
   }
 });
 
-/** A table of few kinds of values, now and then with one that is odd. */
+/** A table with a few kinds of values, and sometimes an unusual one. */
 function tableOf(seed: number): { readonly text: string; readonly types: Readonly<Record<string, string>> } {
   const random = seededRandom(seed);
   const of = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)]!;
@@ -234,7 +234,7 @@ function tableOf(seed: number): { readonly text: string; readonly types: Readonl
   return { text, types: Object.fromEntries(types.map((type, at) => [`k${at}`, type])) };
 }
 
-test("plainRows() holds only for files that are read by type as they are by text", async () => {
+test("plainRows() accepts only files that yield the same values by type and by text", async () => {
   await using directory = await temporaryDirectory();
   await using database = await openDatabase({ settings: { preserve_insertion_order: "true" } });
   await using connection = await database.connect();
@@ -270,12 +270,12 @@ const ROW = "17,1.50,2024-02-29,x\n";
 test.each([
   ["a row more", ROW, true],
   ["no line end", ROW.slice(0, -1), true],
-  ["a value less", "17,1.50,2024-02-29\n", false],
-  ["a value more", "17,1.50,2024-02-29,x,y\n", false],
+  ["a missing value", "17,1.50,2024-02-29\n", false],
+  ["an extra value", "17,1.50,2024-02-29,x,y\n", false],
   ["an empty line", `\n${ROW}`, false],
   ["a carriage return", "17,1.50,2024-02-29,x\r\n", false],
-  ["a quote that does not close", '17,1.50,2024-02-29,"x\n', false],
-  ["text behind a quote", '17,1.50,2024-02-29,"x"y\n', false],
+  ["an unclosed quote", '17,1.50,2024-02-29,"x\n', false],
+  ["text after a quote", '17,1.50,2024-02-29,"x"y\n', false],
   ["a zero byte", "17,1.50,2024-02-29,\0\n", false],
   ["a leading zero", "017,1.50,2024-02-29,x\n", false],
   ["a digit more than the scale", "17,1.505,2024-02-29,x\n", false],
@@ -296,7 +296,7 @@ test.each([
   expect(await plain!.holds(undefined)).toBe(holds);
 });
 
-test("plainRows() leaves columns that are written in their own way to SQL", async () => {
+test("plainRows() leaves columns in other forms to SQL", async () => {
   await using directory = await temporaryDirectory();
   await using database = await openDatabase();
   await using connection = await database.connect();

@@ -10,11 +10,11 @@ import { rejection, temporaryDirectory } from "../support.ts";
 const dialect = { delimiter: ",", quote: '"', escape: '"', comment: "" } as CsvDialect;
 
 test.each([0, 1, 2, 3])(
-  "refuseReopenedQuotes() follows quotes over pieces of a file, %i bytes on",
+  "refuseReopenedQuotes() tracks quotes across chunks of a file, %i bytes on",
   async (shift) => {
     await using directory = await temporaryDirectory();
     const path = join(directory.path, "t.csv");
-    // The value stands at the end of a piece of a mebibyte.
+    // The value is at the end of a chunk of one mebibyte.
     const before = `a,b\n${"1,2\n".repeat(262_142)}`;
     const value = `${"3".repeat(shift)},"x" "y"`;
     await writeFile(path, `${before}${value}\n`);

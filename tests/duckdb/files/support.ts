@@ -5,17 +5,17 @@ import type { FileReading, InspectOptions } from "../../../lib/kit/mod.ts";
 import { inspectFiles, openDatabase, openFile } from "../../../lib/duckdb/mod.ts";
 import { temporaryDirectory } from "../support.ts";
 
-/** What reading the files of one table came to. */
+/** The result of reading the files of one table. */
 export interface ReadTable {
   readonly reading: FileReading;
-  /** `name:TYPE`, with the format where there is one. */
+  /** `name:TYPE`, with the format if there is one. */
   readonly columns: readonly string[];
-  /** The rows of all files, in the order of the files and of the rows, values as DuckDB's text. */
+  /** The rows of all files, in file and row order, with values as DuckDB prints them. */
   readonly rows: readonly (readonly (string | null)[])[];
   readonly notes: readonly string[];
 }
 
-/** Writes files, decides how they are read, and reads them so. The error is the one a person would see. */
+/** Writes files, decides their reading and reads them. Errors are those that users see. */
 export async function readTable(
   files: Readonly<Record<string, string | Uint8Array>>,
   options: Partial<InspectOptions> = {},
@@ -63,7 +63,7 @@ export async function readTable(
   };
 }
 
-/** The type of a column of these texts, and the texts as they are read. */
+/** The type of a column with these texts, and its values. */
 export async function readColumn(
   texts: readonly string[],
   options: Partial<InspectOptions> = {},

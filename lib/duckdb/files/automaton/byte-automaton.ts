@@ -1,14 +1,14 @@
-/** No more text is taken. */
+/** The state that accepts no more text. */
 export const REFUSED = 0;
 
-/** No larger table stays in the cache of a processor. */
+/** Larger tables do not fit into the processor cache. */
 const PAIR_TABLE_BYTES_MAX = 2 * 1024 * 1024;
-/** To make a larger one would take longer than it saves. */
+/** Building a larger table takes longer than it saves. */
 const PAIR_CELLS_MAX = 4 * 1024 * 1024;
 
-/** The states of a `ByteAutomaton` while it is put together. */
+/** Builds the states of a `ByteAutomaton`. */
 export class AutomatonBuilder {
-  /** For each state, the next one by the byte; the first is `REFUSED`. */
+  /** For each state, the next state by byte; the first one is `REFUSED`. */
   readonly #states: Int32Array[] = [new Int32Array(256)];
 
   get size(): number {
@@ -24,7 +24,7 @@ export class AutomatonBuilder {
     this.#states[from]![byte] = to;
   }
 
-  /** Gives a state the edges of another that it does not have. */
+  /** Adds to a state the missing edges of another one. */
   copyEdges(from: number, to: number): void {
     const edges = this.#states[to]!;
     this.#states[from]!.forEach((next, byte) => {
@@ -32,7 +32,7 @@ export class AutomatonBuilder {
     });
   }
 
-  /** All bytes except some; those that have an edge keep it. */
+  /** Adds an edge for all bytes except some; existing edges stay. */
   onOthers(from: number, except: readonly number[], to: number): void {
     const edges = this.#states[from]!;
     for (let byte = 0; byte < 256; byte++) {
@@ -46,16 +46,16 @@ export class AutomatonBuilder {
 }
 
 /**
- * A deterministic finite automaton over bytes, in tables that take about a nanosecond for each byte.
+ * A deterministic finite automaton over bytes that takes about a nanosecond per byte.
  *
- * What limits such a loop is that each look-up waits for the one before, so bytes are looked up by pairs while the table
- * of pairs stays in the cache of a processor.
+ * Each lookup depends on the previous one, so bytes are looked up in pairs if the table of pairs fits into the processor
+ * cache.
  */
 export class ByteAutomaton {
   readonly #bytes: Table;
   readonly #pairs: Table | null;
 
-  /** @param states for each state, the next one by the byte */
+  /** @param states for each state, the next state by byte */
   constructor(states: readonly Int32Array[]) {
     this.#bytes = tableOf(states.length, 256, (state, byte) => states[state]![byte]!)!;
     this.#pairs = pairTable(this.#bytes, states.length);
@@ -69,7 +69,7 @@ export class ByteAutomaton {
 
   /**
    * The state after some bytes of a buffer.
-   * @param from at which byte to begin
+   * @param from the offset of the first byte
    */
   run(buffer: ArrayBuffer, from: number, to: number, state: number): number {
     const pairs = this.#pairs;
@@ -83,8 +83,8 @@ export class ByteAutomaton {
   }
 
   /**
-   * The states after the pieces of a buffer between five places, each from its own state. Four runs side by side take
-   * little longer than one, since none waits for the others.
+   * The states after four consecutive parts of a buffer, each from its own state. Four independent runs take little longer
+   * than one.
    */
   runFour(buffer: ArrayBuffer, [one, two, three, four, end]: Five, states: Four): Four {
     const pairs = this.#pairs;
@@ -103,14 +103,14 @@ export class ByteAutomaton {
   }
 }
 
-/** One for each of four pieces. */
+/** One value for each of four parts. */
 export type Four = readonly [number, number, number, number];
-/** Where four pieces begin, and the last one ends. */
+/** The offsets at which four parts start, and the end of the last one. */
 export type Five = readonly [number, number, number, number, number];
 
 const alignUp = (at: number): number => (at + 3) & ~3;
 
-/** The next state by state and input. Inputs that no state tells apart are one class. */
+/** The next state by state and input. Inputs with the same edges in all states share a class. */
 interface Table {
   /** By state and class; a state is its number times the width. */
   readonly next: Int32Array;
@@ -185,7 +185,7 @@ function runFourByPairs(
   return [a / width, b / width, c / width, d / width];
 }
 
-/** The table of pairs, the first byte in the low half; `null` when it would be too large. */
+/** The table of pairs, with the first byte in the low half; `null` if it would be too large. */
 function pairTable({ next, classes, width }: Table, states: number): Table | null {
   const size = width * width;
   if (states * size > PAIR_CELLS_MAX) return null;
@@ -215,7 +215,7 @@ function tableOf(states: number, inputs: number, nextOf: (state: number, input: 
   return { next, classes, width };
 }
 
-/** Puts inputs into classes that no state tells apart, and gives the first input of each. */
+/** Groups inputs with the same edges in all states into classes, and returns the first input of each. */
 function partition(
   all: Int32Array,
   states: number,
@@ -238,7 +238,7 @@ function partition(
   const byHash = new Map<number, number>();
   for (let input = 0; input < inputs; input++) {
     const found = byHash.get(hashes[input]!);
-    // Inputs of one hash that differ are rare; that they are two classes is right in any case.
+    // Different inputs with the same hash are rare; separate classes are correct in any case.
     if (found !== undefined && isSame(first[found]!, input)) {
       classes[input] = found;
     } else {

@@ -5,19 +5,19 @@ export interface Form {
   readonly states: readonly FormState[];
 }
 
-/** The first state of a form is where it begins. */
+/** The first state of a form is its start. */
 interface FormState {
   readonly isFinal: boolean;
   readonly edges: readonly { readonly from: number; readonly to: number; readonly state: number }[];
 }
 
-/** Gives the form of the texts that a regular expression matches whole. */
+/** Compiles a regular expression to the form of the texts that it fully matches. */
 export type FormOf = (source: string) => Form;
 
 const forms = new Map<string, Form>();
 const FORMS_MAX = 1_000;
 
-/** Loads what makes forms, which takes as long as a command that needs none. */
+/** Loads the compiler of forms on demand, because loading takes as long as a simple command. */
 export async function loadForms(): Promise<FormOf> {
   const { DFA, JS, NFA } = await import("refa");
   return (source) => {
@@ -51,9 +51,9 @@ export function literalForm(text: string): string {
 /**
  * Adds the states of a form.
  *
- * @param start the state at which it begins, which nothing within the form comes back to
- * @param except bytes that mean something else here, even within a text of the form
- * @returns the states in which a text of the form is complete
+ * @param start the start state, to which the form must not return
+ * @param except bytes with another meaning, which do not count as part of the form
+ * @returns the states after a complete text
  */
 export function addForm(
   builder: AutomatonBuilder,

@@ -5,7 +5,7 @@ const DIGITS_MAX: Readonly<Record<string, number>> = {
   SMALLINT: 5,
   INTEGER: 10,
   BIGINT: 19,
-  // Parts hold no more digits of one.
+  // Parts store at most this many digits.
   HUGEINT: 38,
   UTINYINT: 3,
   USMALLINT: 5,
@@ -13,7 +13,7 @@ const DIGITS_MAX: Readonly<Record<string, number>> = {
   UBIGINT: 20,
   UHUGEINT: 39,
 };
-/** A double has all digits of a number of so many. */
+/** A double keeps all digits of a number with this many. */
 const DOUBLE_DIGITS = 15;
 
 const YEAR = "(?:000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})";
@@ -25,8 +25,8 @@ const CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.][0-9]{1,6})?)?
 const TIMESTAMP = `${DATE}[ T]${CLOCK}`;
 
 /**
- * The regular expression of texts that say all that their value of a type does, as DuckDB would nearly write them;
- * `null` for types of which none is known. It may hold too few texts, and such as DuckDB refuses, like 300 as a TINYINT.
+ * The regular expression of texts that DuckDB converts to a type without loss; `null` for types without one. It may miss
+ * some texts, and may match texts that DuckDB rejects, such as 300 for a TINYINT.
  */
 export function plainForm(type: string): string | null {
   const digits = DIGITS_MAX[type];
@@ -51,12 +51,12 @@ export function plainForm(type: string): string | null {
   }
 }
 
-/** The regular expression of whole numbers of up to so many digits, without leading zeros. */
+/** The regular expression of whole numbers with up to this many digits, without leading zeros. */
 export function integerForm(digits: number, isSigned: boolean): string {
   return `0|${isSigned ? "-?" : ""}[1-9][0-9]{0,${digits - 1}}`;
 }
 
-/** No decimal is a negative zero, so what begins with `-0` has a digit that is not 0. */
+/** A decimal cannot be a negative zero, so texts that begin with `-0` need a digit other than 0. */
 function decimalForm(width: number, scale: number): string {
   const digits = Math.max(width - scale, 1);
   const whole = `-?[1-9][0-9]{0,${digits - 1}}`;

@@ -1,22 +1,22 @@
 import { readChunks, throwIfAborted } from "../../../base/mod.ts";
 import { REFUSED, type ByteAutomaton, type Five } from "./byte-automaton.ts";
 
-/** An automaton that takes whole files. */
+/** An automaton that accepts whole files. */
 export interface FileAutomaton {
   readonly automaton: ByteAutomaton;
   readonly start: number;
-  /** The state at the start of a row, so that behind most line feeds. */
+  /** The state at the start of a row, which most line feeds lead to. */
   readonly rowStart: number;
-  /** Whether the file may end in a state. */
+  /** Whether the file may end in this state. */
   readonly isEnd: (state: number) => boolean;
 }
 
-/** A smaller file is read sooner than an automaton is made. */
+/** For smaller files, building an automaton takes longer than it saves. */
 export const PLAIN_FILE_BYTES_MIN: number = 32 * 1024 * 1024;
 const CHUNK_BYTES = 1024 * 1024;
 const LINE_FEED = 0x0a;
 
-/** Whether an automaton takes all of a file. The caller's thread is busy for a millisecond at a time. */
+/** Whether an automaton accepts a file. It blocks the thread for about a millisecond at a time. */
 export async function takesFile(
   path: string,
   rows: FileAutomaton,
@@ -35,8 +35,8 @@ export async function takesFile(
 }
 
 /**
- * The state after a chunk, of which four parts are looked at side by side: behind a line feed stands the start of a row.
- * Where that was wrong, because a value holds the line feed, the rest is looked at once more.
+ * The state after a chunk. Four parts, split at line feeds, are scanned together, each from the start of a row. If a
+ * value contains such a line feed, the rest is scanned again.
  */
 function runChunk(
   { automaton, rowStart }: FileAutomaton,
@@ -55,10 +55,10 @@ function runChunk(
   return after[3];
 }
 
-/** Looks at each chunk of a file for what an automaton cannot. */
+/** Checks each chunk of a file for what an automaton cannot test. */
 export type IsText = (chunk: Uint8Array) => boolean;
 
-/** The state in which an automaton refuses the first megabyte of a file; `null` if it takes all of it. */
+/** The state in which an automaton rejects the first megabyte of a file; `null` if it accepts all of it. */
 export async function firstRefusal(
   path: string,
   { automaton, start }: FileAutomaton,

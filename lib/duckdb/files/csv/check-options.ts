@@ -6,14 +6,14 @@ import { quoteLiteral } from "../../sql.ts";
 const DELIMITER_BYTES_MAX = 4;
 
 /**
- * Refuses options that contradict each other, or that DuckDB cannot read by.
+ * Rejects options that contradict each other or that DuckDB does not support.
  * @throws `invalid_input` naming the option
  */
 export function checkCsvOptions(csv: CsvOptions): void {
   const { delimiter, quote = '"', escape = quote, comment = "", names } = csv;
   const { decimalSeparator = ".", thousandsSeparator = "" } = csv;
   if (delimiter !== undefined) {
-    if (/[\r\n]/.test(delimiter)) refuse("delimiter", "a line end cannot separate values");
+    if (/[\r\n]/.test(delimiter)) refuse("delimiter", "it contains a line end");
     if (Buffer.byteLength(delimiter) > DELIMITER_BYTES_MAX) refuse("delimiter", "it has more than 4 bytes");
   }
   for (const [option, character] of Object.entries({ quote, escape, comment })) {
@@ -23,15 +23,15 @@ export function checkCsvOptions(csv: CsvOptions): void {
     if (/[0-9eE+\-\\\r\n]/.test(separator)) refuse(option, "it can be part of a number");
   }
   if (/%[HIMSfgnpTXc]/.test(csv.dateFormat ?? "")) {
-    refuse("dateFormat", "it holds a time of day; csv.timestampFormat is for that");
+    refuse("dateFormat", "it contains a time of day; set csv.timestampFormat instead");
   }
   if (decimalSeparator === "") refuse("decimalSeparator", "it is empty");
   if (decimalSeparator === thousandsSeparator) {
-    refuse("thousandsSeparator", `it is also what stands before the fraction; set csv.decimalSeparator, too`);
+    refuse("thousandsSeparator", `it equals the decimal separator; set csv.decimalSeparator, too`);
   }
   const folded = names?.map((name) => name.toLowerCase()) ?? [];
   if (folded.some((name, at) => name === "" || folded.indexOf(name) !== at)) {
-    refuse("names", "a name is empty or comes twice; case does not count");
+    refuse("names", "a name is empty or repeated, ignoring case");
   }
 }
 
@@ -40,29 +40,29 @@ const refuse = (option: string, reason: string): never => {
 };
 
 /**
- * Refuses options that contradict each other or what was found in the files.
+ * Rejects options that contradict each other or the detected dialect.
  * @throws `invalid_input` naming the option
  */
 export function checkDialect({ delimiter, quote, escape, nullValues }: CsvDialect, csv: CsvOptions): void {
   const isIn = (character: string) => character !== "" && delimiter.includes(character);
-  const shownDelimiter = JSON.stringify(delimiter);
+  const quotedDelimiter = JSON.stringify(delimiter);
   for (const [option, character] of Object.entries({ quote, escape })) {
     if (!isIn(character)) continue;
-    if (csv.delimiter !== undefined) refuse("delimiter", `it holds the quote or the escape`);
-    refuse(option, `it is also in the delimiter of the files, ${shownDelimiter}`);
+    if (csv.delimiter !== undefined) refuse("delimiter", `it contains the quote or the escape`);
+    refuse(option, `it also occurs in the delimiter of the files, ${quotedDelimiter}`);
   }
   for (const text of nullValues) {
-    const what = text.includes(delimiter)
+    const character = text.includes(delimiter)
       ? "delimiter"
       : quote !== "" && text.includes(quote)
         ? "quote"
         : null;
-    if (what !== null) refuse("nullValues", `${JSON.stringify(text)} holds the ${what}`);
+    if (character !== null) refuse("nullValues", `${JSON.stringify(text)} contains the ${character}`);
   }
 }
 
 /**
- * Refuses formats of dates that DuckDB does not have.
+ * Rejects date formats that DuckDB does not support.
  * @throws `invalid_input` naming the option
  */
 export async function checkFormats(connection: Connection, csv: CsvOptions): Promise<void> {
@@ -76,8 +76,8 @@ export async function checkFormats(connection: Connection, csv: CsvOptions): Pro
       );
     } catch (error) {
       if (!isAgnesError(error, "duckdb_failed")) throw error;
-      const what = reasonOf(error).replace(/^Failed to parse format specifier .*?: (?=[A-Z])/s, "");
-      const reason = `${JSON.stringify(format)} is no format of strptime: ${what}; write, for example, ${EXAMPLES[option]}`;
+      const problem = reasonOf(error).replace(/^Failed to parse format specifier .*?: (?=[A-Z])/s, "");
+      const reason = `${JSON.stringify(format)} is not a strptime format: ${problem}; a valid one is ${EXAMPLES[option]}`;
       throw new AgnesError("invalid_input", { what: `csv.${option}`, reason }, { cause: error });
     }
   }

@@ -5,48 +5,48 @@ import { csvRecords } from "./records.ts";
 import type { RecordSyntax } from "./structure.ts";
 import { looksLikeValue } from "./value-forms.ts";
 
-/** What may separate values without being named. */
+/** The delimiters that are detected. */
 export const DELIMITERS = [",", ";", "\t", "|"] as const;
 const RECORDS_MAX = 500;
 
-/** How the records of one file split with one delimiter. */
+/** The widths of the records of one file with one delimiter. */
 interface Split {
-  /** The values of the first record. */
+  /** The number of values in the first record. */
   readonly width: number;
-  /** The values of each of the others, 0 when they differ. */
+  /** The number of values in each other record; 0 if they differ. */
   readonly rowWidth: number;
   /** Whether all records have the width of the first. */
   readonly isEven: boolean;
 }
 
 /**
- * The delimiter of a table from how its files begin.
+ * Detects the delimiter of a table from the heads of its files.
  *
- * @param known what the published table is separated by, if it is
- * @throws `file_unreadable` when the files of one table differ
+ * @param known the delimiter of the published table, if any
+ * @throws `file_unreadable` if the files of the table differ
  */
 export function detectDelimiter(
   heads: readonly CsvHead[],
   syntax: Omit<RecordSyntax, "delimiter">,
   known: string | undefined,
 ): { readonly delimiter: string; readonly notes: readonly string[] } {
-  const said = heads.find((head) => head.delimiter !== undefined)?.delimiter;
+  const declared = heads.find((head) => head.delimiter !== undefined)?.delimiter;
   const splits = heads.map(
     (head) =>
       new Map(DELIMITERS.map((delimiter) => [delimiter as string, splitOf(head, { ...syntax, delimiter })])),
   );
-  const rivals = said === undefined ? rivalsIn(splits) : [];
+  const rivals = declared === undefined ? rivalsIn(splits) : [];
   const choice = rivals.length > 1 ? chooseAmong(rivals, heads, splits, syntax) : null;
-  const best = said ?? known ?? choice?.delimiter ?? bestDelimiter(splits);
+  const best = declared ?? known ?? choice?.delimiter ?? bestDelimiter(splits);
   for (const [at, head] of heads.entries()) {
     const other = bestDelimiter([splits[at]!]);
     const own = splits[at]!.get(best) ?? splitOf(head, { ...syntax, delimiter: best });
     if (own.width > 1 || other === best || !isGood(splits[at]!.get(other)!)) continue;
-    const wayOut =
+    const advice =
       known === undefined
         ? ""
-        : "; if all files of the table are written so now, a sync with --full reads them so";
-    const reason = `its values are separated by ${named(other)}, those of its table by ${named(best)}${wayOut}`;
+        : `; if all files of the table use ${named(other)} now, run \`agnes sync --full\``;
+    const reason = `its delimiter is ${named(other)}, but that of its table is ${named(best)}${advice}`;
     throw new AgnesError("file_unreadable", { path: head.file.origin ?? head.file.path, reason });
   }
   const isDoubtful = choice !== null && rivals.includes(best);
@@ -55,9 +55,9 @@ export function detectDelimiter(
 }
 
 const doubt = (best: string, other: string) =>
-  `${named(best)} and ${named(other)} both split the records evenly, and the values are read as separated by ${named(best)}; set csv.delimiter to what separates them`;
+  `the delimiter may be ${named(best)} or ${named(other)}, because both split the records evenly; ${named(best)} is used; set csv.delimiter to the correct one`;
 
-/** The delimiters that split the same files evenly as the best one does, when there are any such files. */
+/** The delimiters that split the same files evenly as the best one; none if no file splits evenly. */
 function rivalsIn(splits: readonly ReadonlyMap<string, Split>[]): readonly string[] {
   const filesOf = (delimiter: string) =>
     splits.flatMap((split, at) => (isGood(split.get(delimiter)!) ? [at] : [])).join();
@@ -65,14 +65,14 @@ function rivalsIn(splits: readonly ReadonlyMap<string, Split>[]): readonly strin
   return files === "" ? [] : DELIMITERS.filter((delimiter) => filesOf(delimiter) === files);
 }
 
-/** A lead of less is no sign: it may come from a few values. */
+/** A smaller lead is not significant: it may come from a few values. */
 const LEAD_MIN = 0.1;
 
 /**
- * Chooses among delimiters that all split the records evenly the one whose values look most like values: one of the
- * others stands between the digits of `1,50`, or beside a space as in `a, b`.
+ * Chooses, among delimiters that all split the records evenly, the one whose fields look most like values. The others
+ * occur inside numbers such as `1,50`, or beside spaces as in `a, b`.
  *
- * @returns also the delimiter that may be meant as well, if there is one
+ * @returns the delimiter, and another one that is equally likely, if any
  */
 function chooseAmong(
   rivals: readonly string[],
@@ -90,7 +90,7 @@ function chooseAmong(
   return { delimiter, other: likely.find((one) => one !== delimiter) ?? null };
 }
 
-/** How many of the values are numbers, dates, times or booleans, less those that begin or end in a space: -1 to 1. */
+/** The share of numbers, dates, times and booleans among the values, minus that of values with outer spaces: -1 to 1. */
 function valueScore(heads: readonly CsvHead[], syntax: RecordSyntax): number {
   let values = 0;
   let score = 0;
@@ -101,7 +101,7 @@ function valueScore(heads: readonly CsvHead[], syntax: RecordSyntax): number {
         if (value === "") continue;
         values += 1;
         if (/^ | $/.test(value)) score -= 1;
-        // Digits behind a zero are what is left of `1,05`.
+        // Digits after a zero may be the rest of `1,05`.
         else if (looksLikeValue(value) && !/^0\d+$/.test(value)) score += 1;
       }
       records += 1;
@@ -112,8 +112,8 @@ function valueScore(heads: readonly CsvHead[], syntax: RecordSyntax): number {
 }
 
 /**
- * Refuses a file that would be one column of text because the options name a delimiter which it does not hold. Who
- * wants whole lines gives that column a name.
+ * Rejects a file that does not contain the configured delimiter and so would become one column of text. To read whole
+ * lines, set `names` to one name.
  */
 export function checkDelimiter(heads: readonly CsvHead[], csv: CsvOptions, syntax: RecordSyntax): void {
   if (csv.names?.length === 1) return;
@@ -129,14 +129,15 @@ export function checkDelimiter(heads: readonly CsvHead[], csv: CsvOptions, synta
     if (other === syntax.delimiter || !(hasHeader ? split.width > 1 : isGood(split))) continue;
     const [first] = csvRecords(head.text, { ...syntax, delimiter: other });
     const line = formatValue(first!.values.join(other), 100);
-    const reason = `it does not hold the delimiter ${named(syntax.delimiter)} that csv.delimiter names: ${line} is separated by ${named(other)}; correct csv.delimiter, or set csv.names to one name to read whole lines`;
+    const reason = `it does not contain the csv.delimiter ${named(syntax.delimiter)}: the delimiter of ${line} is ${named(other)}; correct csv.delimiter, or set csv.names to one name to read whole lines`;
     throw new AgnesError("file_unreadable", { path: head.file.origin ?? head.file.path, reason });
   }
 }
 
 /**
- * The delimiter that makes records of the same width, the wider the better; of equals the first. A file of one column
- * gets one that none of its values holds, unless all of its rows split alike: then its header is too short.
+ * The delimiter that splits records into the same number of values. More values are better; among equals, the first one
+ * wins. A file of one column gets a delimiter that none of its values contains, unless all of its rows split evenly: then
+ * its header is too short.
  */
 function bestDelimiter(
   splits: readonly ReadonlyMap<string, Split>[],
@@ -163,10 +164,10 @@ const isGood = ({ width, isEven }: Split) => width > 1 && isEven;
 function splitOf(head: CsvHead, syntax: RecordSyntax): Split {
   const widths: number[] = [];
   let isClean = true;
-  for (const { values, isOpen, isUnclosed, hasTextBehindQuote } of csvRecords(head.text, syntax)) {
+  for (const { values, isOpen, isUnclosed, hasTextAfterQuote } of csvRecords(head.text, syntax)) {
     if (isOpen && !head.isWhole && widths.length > 0) break;
     widths.push(values.length);
-    if (hasTextBehindQuote || (isUnclosed && head.isWhole)) isClean = false;
+    if (hasTextAfterQuote || (isUnclosed && head.isWhole)) isClean = false;
     if (widths.length >= RECORDS_MAX) break;
   }
   const [width = 0, ...rows] = widths;
@@ -177,4 +178,4 @@ function splitOf(head: CsvHead, syntax: RecordSyntax): Split {
   };
 }
 
-const named = (delimiter: string) => (delimiter === "\t" ? "tabs" : `"${delimiter}"`);
+const named = (delimiter: string) => (delimiter === "\t" ? "tab" : `"${delimiter}"`);

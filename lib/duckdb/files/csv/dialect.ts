@@ -3,17 +3,17 @@ import { checkCsvOptions, checkDialect } from "./check-options.ts";
 import { checkDelimiter, DELIMITERS, detectDelimiter, splitsEvenly } from "./delimiter.ts";
 import { MAX_LINE_BYTES, type CsvHead } from "./head.ts";
 
-/** A dialect, and what somebody should know of how it was chosen. */
+/** A dialect, with notes for users on how it was chosen. */
 export interface DetectedDialect {
   readonly dialect: CsvDialect;
   readonly notes: readonly string[];
 }
 
 /**
- * The dialect of a table from how its files begin. What is wrong about it shows when the files are read whole, since
- * every record must then have as many values as the header.
+ * Detects the dialect of a table from the heads of its files. A wrong dialect fails the read, because every record must
+ * have as many values as the header.
  *
- * @throws `file_unreadable` when the files of one table differ, or do not hold the delimiter that the options name
+ * @throws `file_unreadable` if the files of the table differ or do not contain the configured delimiter
  */
 export function detectDialect(
   heads: readonly CsvHead[],
@@ -34,7 +34,7 @@ export function detectDialect(
     escape,
     header: csv.header ?? csv.names === undefined,
     nullValues: csv.nullValues === undefined || csv.nullValues.length === 0 ? [""] : csv.nullValues,
-    // Files may say their own by a byte order mark.
+    // Each file may have its own, by a byte order mark.
     encoding: heads[0]?.encoding ?? "utf-8",
     decimalSeparator: csv.decimalSeparator ?? ".",
     thousandsSeparator: csv.thousandsSeparator ?? "",
@@ -47,7 +47,7 @@ export function detectDialect(
   return { dialect, notes };
 }
 
-/** A backslash before a quote escapes it, if only so the quotes of the file close. */
+/** A backslash before a quote escapes it if the quotes of the file close only then. */
 function detectEscape(heads: readonly CsvHead[], csv: CsvOptions, quote: string): string {
   if (quote === "" || !heads.some(({ text }) => text.includes(`\\${quote}`))) return quote;
   const closes = (escape: string) =>

@@ -8,18 +8,18 @@ import type { CsvHead } from "./head.ts";
 import { LineFilter } from "./line-filter.ts";
 import { RecordReader, type CsvRecord } from "./records.ts";
 
-/** A file of which the layout is known. */
+/** A file with a known layout. */
 export interface LaidOutCsv {
   readonly head: CsvHead;
   readonly names: readonly string[];
-  /** The copy that DuckDB reads instead, if there is one. */
+  /** The copy that DuckDB reads instead, if any. */
   readonly readPath?: string;
 }
 
 /**
- * Says which file, line and record DuckDB could not read; an error that is not about a CSV file is given back.
+ * Converts an error of DuckDB to one that names the file, line and record; returns any error not about a CSV file.
  *
- * The file is read again by a reader of our own, which knows about its comments and encoding.
+ * Our own reader, which handles comments and encodings, reads the file again to find the record.
  */
 export async function explainCsvError(
   error: unknown,
@@ -41,7 +41,7 @@ export async function explainCsvError(
   }
   const tooLong = /CSV Error on Line: (\d+)[^]*Maximum line size of (\d+) bytes exceeded/.exec(reason);
   if (tooLong !== null) {
-    const limit = `line ${tooLong[1]}: a record has more than ${counted(Number(tooLong[2]), "byte")}; csv.maxLineBytes raises the limit`;
+    const limit = `line ${tooLong[1]}: a record has more than ${counted(Number(tooLong[2]), "byte")}; raise csv.maxLineBytes`;
     return new AgnesError("file_unreadable", { path: originOf(file), reason: limit }, { cause: error });
   }
   const found = await firstBadRecord(laidOut, dialect, signal);
@@ -49,24 +49,24 @@ export async function explainCsvError(
     return new AgnesError("file_row_invalid", { file: originOf(file), ...found }, { cause: error });
   }
   const line = /CSV Error on Line: (\d+)/.exec(reason)?.[1];
-  const [what] = reason.split(/\n\s*\n|\nPossible|\n\s+file = /);
-  const where = line === undefined ? "" : `line ${line}: `;
-  const said = what!
+  const [problem] = reason.split(/\n\s*\n|\nPossible|\n\s+file = /);
+  const location = line === undefined ? "" : `line ${line}: `;
+  const message = problem!
     .replace(/^.*CSV Error on Line: \d+\s*/s, "")
     .replace(/\s+/g, " ")
     .trim();
   return new AgnesError(
     "file_unreadable",
-    { path: originOf(file), reason: `${where}${said}` },
+    { path: originOf(file), reason: `${location}${message}` },
     { cause: error },
   );
 }
 
 /**
- * Whether DuckDB could not read CSV files in which our own reader finds nothing wrong: line ends that change behind the
- * head, or long values of many lines, which its parallel reader cannot follow. Reading with care may help then.
+ * Whether DuckDB failed to read CSV files that our own reader can read: their line ends change after the head, or they
+ * have long values with many lines, which DuckDB's parallel reader does not support. A sequential read may then work.
  */
-export async function mayReadWithCare(
+export async function mayReadSequentially(
   error: unknown,
   files: readonly LaidOutCsv[],
   dialect: CsvDialect,
@@ -83,7 +83,7 @@ export async function mayReadWithCare(
   return suspects.length > 0;
 }
 
-/** The first record that does not have the width of the header, or whose quote does not close. */
+/** The first record with a wrong number of values or an unclosed quote. */
 async function firstBadRecord(
   { head, names }: LaidOutCsv,
   dialect: CsvDialect,
@@ -100,19 +100,19 @@ async function firstBadRecord(
   return null;
 }
 
-/** Why a record is no row of so many columns; null when it is one. */
+/** Why a record is not a row with this number of columns; `null` if it is one. */
 export function problemOf(
-  { values, isUnclosed, hasTextBehindQuote }: CsvRecord,
+  { values, isUnclosed, hasTextAfterQuote }: CsvRecord,
   columns: number,
 ): string | null {
-  if (isUnclosed) return "a quote does not close";
-  if (hasTextBehindQuote) return "text follows a closing quote";
-  // DuckDB takes a delimiter at the end for the end.
+  if (isUnclosed) return "it has an unclosed quote";
+  if (hasTextAfterQuote) return "text follows a closing quote";
+  // DuckDB ignores a delimiter at the end.
   if (values.length === columns || (values.length === columns + 1 && values.at(-1) === "")) return null;
   return `it has ${counted(values.length, "value")}, the header has ${columns}`;
 }
 
-/** The records of a file with the lines they start in, as they stand in the file. */
+/** Reads the records of a file, with the lines on which they start. */
 export async function* recordsOf(
   head: CsvHead,
   dialect: CsvDialect,
@@ -121,7 +121,7 @@ export async function* recordsOf(
   const lines = new LineFilter(head.skipLines, dialect.comment, dialect);
   const reader = new RecordReader(dialect);
   for await (const { text, isEnd } of textsOf(head, signal)) {
-    // A line that is left out stands for an empty one, so that the lines are those of the file.
+    // Ignored lines become empty, so that line numbers match the file.
     yield* reader.push(lines.push(text, isEnd), isEnd);
   }
 }

@@ -7,30 +7,30 @@ import { decodedOr } from "../misencoded.ts";
 import { LineFilter } from "./line-filter.ts";
 import { csvRecords } from "./records.ts";
 
-/** How a CSV file begins. */
+/** The start of a CSV file. */
 export interface CsvHead {
   readonly file: FileInput;
   readonly encoding: string;
-  /** Behind the byte order mark and the lines that are skipped. */
+  /** The text after the byte order mark and skipped lines. */
   readonly text: string;
-  /** Whether the text is all of the file. */
+  /** Whether the text is the whole file. */
   readonly isWhole: boolean;
-  /** Whether the file holds nothing but line ends. */
+  /** Whether the file contains only line ends. */
   readonly isEmpty: boolean;
-  /** Lines before the header: those that the options skip, and Excel's `sep=;`. */
+  /** The number of lines before the header: `skipLines`, and one for Excel's `sep=;`. */
   readonly skipLines: number;
-  /** What Excel's line says. */
+  /** The delimiter in Excel's `sep=` line. */
   readonly delimiter?: string;
-  /** Whether DuckDB cannot read the file as it is: it is no UTF-8, its line ends differ, or lines are comments. */
+  /** Whether DuckDB needs a copy: the file is not UTF-8, its line ends differ, or it has comments. */
   readonly needsCopy: boolean;
 }
 
-/** Enough for most headers and for some hundred rows; a longer first record is read to its end. */
+/** Enough for most headers and some hundred rows; a longer first record is read to its end. */
 const HEAD_BYTES = 256 * 1024;
 export const MAX_LINE_BYTES: number = 16 * 1024 * 1024;
 
 /**
- * Reads how a CSV file begins.
+ * Reads the head of a CSV file.
  * @throws `file_unreadable`, `invalid_input`
  */
 export async function readCsvHead(
@@ -59,7 +59,7 @@ async function headOf(
   const marked = markedEncoding(bytes);
   const encoding =
     marked?.encoding ??
-    (csv.encoding === undefined ? detectEncoding(bytes) : namedEncoding(file, csv.encoding, bytes));
+    (csv.encoding === undefined ? detectEncoding(bytes) : configuredEncoding(file, csv.encoding, bytes));
   const all = await decodedOr(() => decodedHead(bytes.subarray(marked?.markBytes ?? 0), encoding, isWhole), {
     file,
     encoding,
@@ -81,21 +81,21 @@ async function headOf(
       encoding !== "utf-8" ||
       hasMixedLineEnds(all) ||
       comment !== "" ||
-      // DuckDB looks for quotes in the lines that it skips, and takes an empty line for the header.
+      // DuckDB parses quotes in the lines that it skips, and uses an empty line as the header.
       skipLines > 0 ||
       /^[\r\n]/.test(all) ||
-      // DuckDB does not see a quote behind a mark, so a name of two lines would be a row.
+      // DuckDB misses a quote after a byte order mark, so a name with a line end would split the header.
       (marked !== null && /^ ?["']/.test(all)),
   };
 }
 
-/** @throws `file_unreadable` for bytes that are no UTF-16, though the option says so */
-function namedEncoding(file: FileInput, name: string, bytes: Uint8Array): string {
+/** @throws `file_unreadable` for bytes that are not UTF-16 although the option sets it */
+function configuredEncoding(file: FileInput, name: string, bytes: Uint8Array): string {
   try {
     return orderedEncoding(encodingNamed(name), bytes);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    const reason = `${error.message}, as csv.encoding says; correct csv.encoding, or leave it out`;
+    const reason = `${error.message}, which csv.encoding sets; correct or remove csv.encoding`;
     throw new AgnesError("file_unreadable", { path: originOf(file), reason }, { cause: error });
   }
 }
@@ -106,7 +106,7 @@ const syntaxOf = ({ delimiter = ",", quote = '"', escape = quote }: Parameters<t
   escape,
 });
 
-/** Whether the first record ends in the head, so that the header is whole. */
+/** Whether the head contains the complete first record. */
 function hasRecord({ text }: CsvHead, csv: Parameters<typeof readCsvHead>[1]): boolean {
   const [first] = csvRecords(text, syntaxOf(csv));
   return first !== undefined && !first.isOpen;

@@ -7,8 +7,8 @@ import { looksLikeValue, looksLikeYear } from "./value-forms.ts";
 const FILES_MAX = 3;
 
 /**
- * A note about first records that were taken for names, though values such as 1 or 2026-01-31 seldom are; years may be.
- * Of several files it names a few.
+ * A note for first records that are read as names but contain values such as 1 or 2026-01-31; years are accepted. It lists
+ * at most three files.
  */
 export function headerNotes(
   files: readonly { readonly head: CsvHead; readonly names: readonly string[] }[],
@@ -19,19 +19,19 @@ export function headerNotes(
     ({ names }) =>
       names.every(looksLikeValue) || names.some((name) => looksLikeValue(name) && !looksLikeYear(name)),
   );
-  const told = doubtful
+  const listed = doubtful
     .slice(0, FILES_MAX)
     .map(({ head, names }) => `${originOf(head.file)}, ${formatValue(names.join(", "), 100)}`);
-  const [first, ...others] = told;
+  const [first, ...others] = listed;
   if (first === undefined) return [];
   if (others.length === 0) {
     return [
-      `the first record of ${first}, names the columns; set csv.header to false if it is a row, or to true if not`,
+      `the first record of ${first}, is used as column names; set csv.header to false if it is a row, otherwise to true`,
     ];
   }
-  const more = doubtful.length - told.length;
+  const more = doubtful.length - listed.length;
   const rest = more === 0 ? "" : `, and of ${more} more`;
   return [
-    `several files name their columns by their first record: of ${told.join("; of ")}${rest}; set csv.header to false if they are rows, or to true if not`,
+    `the first records of several files are used as column names: of ${listed.join("; of ")}${rest}; set csv.header to false if they are rows, otherwise to true`,
   ];
 }

@@ -17,11 +17,11 @@ import {
 import type { DecidedType } from "../decided-type.ts";
 import { decideTextTypes, hasFormat } from "../text-decide.ts";
 import { canWiden } from "../keep-kinds.ts";
-import { keysOf, nameColumns, readingOfKeys } from "../own-names.ts";
+import { keysOf, nameColumns, readingOfKeys } from "../generated-names.ts";
 import { compressionOf } from "../open-bytes.ts";
 import { checkFormats } from "./check-options.ts";
 import { detectDialect } from "./dialect.ts";
-import { explainCsvError, mayReadWithCare } from "./explain.ts";
+import { explainCsvError, mayReadSequentially } from "./explain.ts";
 import { readCsvHead, type CsvHead } from "./head.ts";
 import { headerNotes } from "./header-notes.ts";
 import { keepingLoneEscapes, refuseLoneEscapes } from "./lone-escapes.ts";
@@ -29,13 +29,13 @@ import { checkWidths, writtenNames } from "./names.ts";
 import { openCsv, type OpenCsv } from "./open.ts";
 import { csvRelation, textTypes, textColumn } from "./relation.ts";
 
-/** What a look at the CSV files of a table found. */
+/** The result of inspecting the CSV files of a table. */
 export interface InspectedCsv {
   readonly dialect: CsvDialect | null;
   readonly columns: readonly FileColumn[];
   readonly perFile: ReadonlyMap<string, readonly string[]>;
   readonly notes: readonly string[];
-  /** The first record that is no row; the types are those of the others. */
+  /** The first record that is not a row; the types are decided from the others. */
   readonly badRow?: AgnesError;
 }
 
@@ -45,15 +45,15 @@ interface NamedCsv extends NamedColumns {
   readonly sizeBytes: number;
 }
 
-/** So much of a table is looked at whole before its first read; of what is beyond, the start, which the read checks. */
+/** Smaller tables are inspected whole before the first read; of larger ones, the start, and the read checks all values. */
 const WHOLE_BYTES = 2 * 1024 * 1024;
-/** A file of less than this is never looked at in part. */
+/** Smaller files are always inspected whole. */
 const SMALL_FILE_BYTES = 1024 * 1024;
 const SAMPLE_ROWS = 20_000;
-const HEADS_AT_ONCE = 8;
+const HEADS_IN_PARALLEL = 8;
 const FILES_PER_SCAN = 200;
-/** A scan of more columns takes too much memory. */
-const COLUMNS_AT_ONCE = 250;
+/** The maximum number of columns per scan, which limits its memory. */
+const COLUMNS_PER_SCAN = 250;
 
 /** Decides how the CSV files of one table are read. */
 export async function inspectCsv(
@@ -61,15 +61,15 @@ export async function inspectCsv(
   files: readonly FileInput[],
   options: InspectOptions,
 ): Promise<InspectedCsv> {
-  const { csv = {}, known, types: given = {}, signal } = options;
-  const heads = await eachOf(files, HEADS_AT_ONCE, (file) => readCsvHead(file, csv, signal));
+  const { csv = {}, known, types = {}, signal } = options;
+  const heads = await eachOf(files, HEADS_IN_PARALLEL, (file) => readCsvHead(file, csv, signal));
   const filled = heads.filter((head) => !head.isEmpty);
   const empty = heads.filter((head) => head.isEmpty).map((head) => [head.file.path, []] as const);
   if (filled.length === 0) return { dialect: null, columns: [], perFile: new Map(empty), notes: [] };
   const { dialect, notes: dialectNotes } = detectDialect(filled, csv, known?.csv);
   await checkFormats(connection, csv);
   const isGuessed = csv.escape === undefined && known?.csv === undefined;
-  const found = await eachOf(filled, HEADS_AT_ONCE, async (start) => {
+  const found = await eachOf(filled, HEADS_IN_PARALLEL, async (start) => {
     if (isGuessed) await refuseLoneEscapes(start, dialect, signal);
     const head = options.look === "columns" ? start : await keepingLoneEscapes(start, dialect, signal);
     const { file } = head;
@@ -84,7 +84,7 @@ export async function inspectCsv(
   const namesOf = (files: readonly NamedCsv[]) =>
     new Map([...empty, ...files.map(({ file, names }) => [file.path, names] as const)]);
   if (options.look === "columns") {
-    checkKinship(own, known);
+    checkSharedColumns(own, known);
     return { dialect, columns: known?.columns ?? [], perFile: namesOf(own), notes: [] };
   }
   const names = namesOfTable(all, known?.columns ?? []);
@@ -92,114 +92,114 @@ export async function inspectCsv(
   const perFile = namesOf(named);
   const keys = keysOf(named);
   const same = readingOfKeys(known, keys);
-  const look = new Look(connection, named, dialect, { ...options, ...same });
+  const inspector = new ValueInspector(connection, named, dialect, { ...options, ...same });
   const before = columnsByName(same.known?.columns ?? []);
-  const open = names.filter((name) => given[name] === undefined && !isFixed(before.get(name), options));
-  const decided = await decideColumns(look, open, named, options);
-  checkKinship(named, known);
+  const open = names.filter((name) => types[name] === undefined && !isFixed(before.get(name), options));
+  const decided = await decideColumns(inspector, open, named, options);
+  checkSharedColumns(named, known);
   const columns = names.map((name): FileColumn => {
     const was = before.get(name);
     const key = keys.get(name);
-    // Without a value, what the column was is all that is known of it.
+    // A column without values keeps its known type.
     const isKept = was !== undefined && (decided.get(name)?.isEmpty === true || isFixed(was, options));
     if (isKept) return was;
-    const column = columnOf(name, given[name], decided.get(name), options);
+    const column = columnOf(name, types[name], decided.get(name), options);
     return key === undefined ? column : { ...column, key };
   });
-  const notes = [...dialectNotes, ...headerNotes(named, csv), ...(await notesOf(look, decided, csv))];
-  const { badRow } = look;
+  const notes = [...dialectNotes, ...headerNotes(named, csv), ...(await notesOf(inspector, decided, csv))];
+  const { badRow } = inspector;
   return { dialect, columns, perFile, notes, ...(badRow === undefined ? {} : { badRow }) };
 }
 
 /**
- * Whether a column is known as dates of a format that somebody named: a value of another form is then an error. A column
- * that keeps its kind stays, too, unless there is a wider type of that kind.
+ * Whether a column keeps its known type. Columns of dates in a configured format do, so a value in another form is an
+ * error. So do columns that keep their kind and have no wider type of that kind.
  */
 function isFixed(was: FileColumn | undefined, { csv = {}, keepKinds }: InspectOptions): boolean {
   if (was === undefined) return false;
   if (keepKinds === true && was.type !== "VARCHAR" && !canWiden(was)) return true;
-  return was.given === true && was.format !== undefined && isGivenFormat(was.format, csv);
+  return was.given === true && was.format !== undefined && isConfiguredFormat(was.format, csv);
 }
 
-const isGivenFormat = (format: string, csv: NonNullable<InspectOptions["csv"]>): boolean =>
+const isConfiguredFormat = (format: string, csv: NonNullable<InspectOptions["csv"]>): boolean =>
   format === csv.dateFormat || format === csv.timestampFormat;
 
-/** What somebody should know of the types of columns. */
+/** The notes for users on the types of columns. */
 async function notesOf(
-  look: Look,
+  inspector: ValueInspector,
   decided: ReadonlyMap<string, DecidedType>,
   csv: NonNullable<InspectOptions["csv"]>,
 ): Promise<readonly string[]> {
   const notes: string[] = [];
-  for (const [name, { ambiguous, against }] of decided) {
+  for (const [name, { ambiguous, mismatch }] of decided) {
     if (ambiguous !== undefined) notes.push(ambiguityNote(name, ambiguous));
-    if (against === undefined) continue;
-    const format = csv[against]!;
-    notes.push(formatNote(name, { option: against, format }, await look.firstOther(name, format)));
+    if (mismatch === undefined) continue;
+    const format = csv[mismatch]!;
+    notes.push(formatNote(name, { option: mismatch, format }, await inspector.firstOther(name, format)));
   }
   return notes;
 }
 
-/** A file that has none of the columns of the others is no part of their table: its header is missing, perhaps. */
-function checkKinship(files: readonly NamedCsv[], known: InspectOptions["known"]): void {
+/** Rejects a file that has no column in common with the others of its table: its header may be missing. */
+function checkSharedColumns(files: readonly NamedCsv[], known: InspectOptions["known"]): void {
   const others = files.length > 1 ? files[0]!.names : (known?.columns.map(({ name }) => name) ?? []);
   if (others.length === 0) return;
   const folded = (name: string) => name.toLowerCase();
   const seen = new Set([...others, ...(known?.columns.map(({ name }) => name) ?? [])].map(folded));
   for (const { file, names } of files) {
     if (!names.some((name) => seen.has(folded(name)))) {
-      const wayOut = files.length > 1 ? "" : " If not, a sync with --full takes its columns as they are now";
-      const reason = `it has none of the columns of its table (${names.slice(0, 5).join(", ")}); is its header missing?${wayOut}`;
+      const advice = files.length > 1 ? "" : "; if its columns changed, run `agnes sync --full`";
+      const reason = `it has no column in common with its table (${names.slice(0, 5).join(", ")}); its header may be missing${advice}`;
       throw new AgnesError("file_unreadable", { path: originOf(file), reason });
     }
     for (const name of names) seen.add(folded(name));
   }
 }
 
-/** By the start of the files, unless they are small, and by all of them where that is asked for or needed. */
+/** Decides types from the start of the files, and from all values if the files are small, or if requested or needed. */
 async function decideColumns(
-  look: Look,
+  inspector: ValueInspector,
   names: readonly string[],
   files: readonly NamedCsv[],
   options: InspectOptions,
 ): Promise<ReadonlyMap<string, DecidedType>> {
   const total = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  if (total <= WHOLE_BYTES) return look.decide(names, true);
-  const start = await look.decide(names, false);
-  // What is text in the start is text in the whole; what is nothing there, or open, may be something in the rest.
+  if (total <= WHOLE_BYTES) return inspector.decide(names, true);
+  const start = await inspector.decide(names, false);
+  // Columns that are text at the start stay text; empty and ambiguous ones may get a type from the rest.
   const isUndecided = ({ isEmpty, ambiguous }: DecidedType) => isEmpty || ambiguous !== undefined;
   const rest = names.filter((name) => {
     const found = start.get(name)!;
     return isUndecided(found) || (options.look === "whole" && found.type !== "VARCHAR");
   });
-  return new Map([...start, ...(await look.decide(rest, true, start))]);
+  return new Map([...start, ...(await inspector.decide(rest, true, start))]);
 }
 
 function columnOf(
   name: string,
-  given: string | undefined,
+  configured: string | undefined,
   decided: DecidedType | undefined,
   { csv = {} }: InspectOptions,
 ): FileColumn {
-  if (given !== undefined) {
-    const type = given.toUpperCase();
+  if (configured !== undefined) {
+    const type = configured.toUpperCase();
     const format =
       type === "DATE" ? csv.dateFormat : type.startsWith("TIMESTAMP") ? csv.timestampFormat : undefined;
-    return { name, type: given, given: true, ...(format === undefined ? {} : { format }) };
+    return { name, type: configured, given: true, ...(format === undefined ? {} : { format }) };
   }
   const { type, format } = decided!;
   return {
     name,
     type,
     ...(format === undefined ? {} : { format }),
-    ...(format !== undefined && isGivenFormat(format, csv) ? { given: true } : {}),
+    ...(format !== undefined && isConfiguredFormat(format, csv) ? { given: true } : {}),
   };
 }
 
-class UnreadWithoutCare extends Error {}
+class ParallelReadError extends Error {}
 
-/** Looks at the values of files. */
-class Look {
+/** Inspects the values of files. */
+class ValueInspector {
   readonly #connection: Connection;
   readonly #files: readonly NamedCsv[];
   readonly #dialect: CsvDialect;
@@ -218,7 +218,7 @@ class Look {
     this.#options = options;
   }
 
-  /** The first record that was left out because it is no row. */
+  /** The first record that was skipped because it is not a row. */
   get badRow(): AgnesError | undefined {
     return this.#badRow;
   }
@@ -230,17 +230,17 @@ class Look {
   ): Promise<ReadonlyMap<string, DecidedType>> {
     if (names.length === 0) return new Map();
     try {
-      return await this.#attemptWithCare(names, isWhole, hints);
+      return await this.#attemptWithFallback(names, isWhole, hints);
     } catch (error) {
-      // Behind a quote that does not close nothing can be told from the rest.
+      // After an unclosed quote, records cannot be separated.
       const isRow = isAgnesError(error, "file_row_invalid") && !/quote/.test(error.details.reason);
       if (!isRow || this.#options.skipBadRows !== true || this.#badRow !== undefined) throw error;
       this.#badRow = error;
-      return this.#attemptWithCare(names, isWhole, hints);
+      return this.#attemptWithFallback(names, isWhole, hints);
     }
   }
 
-  async #attemptWithCare(
+  async #attemptWithFallback(
     names: readonly string[],
     isWhole: boolean,
     hints: ReadonlyMap<string, DecidedType> | undefined,
@@ -248,7 +248,7 @@ class Look {
     try {
       return await this.#attempt(names, isWhole, hints, false);
     } catch (error) {
-      if (!(error instanceof UnreadWithoutCare)) throw error;
+      if (!(error instanceof ParallelReadError)) throw error;
       return this.#attempt(names, isWhole, hints, true);
     }
   }
@@ -257,7 +257,7 @@ class Look {
     names: readonly string[],
     isWhole: boolean,
     hints: ReadonlyMap<string, DecidedType> | undefined,
-    isCareful: boolean,
+    isSequential: boolean,
   ): Promise<ReadonlyMap<string, DecidedType>> {
     const { signal } = this.#options;
     const decided = new Map<string, DecidedType>();
@@ -266,12 +266,15 @@ class Look {
       const groups: (readonly [NamedCsv, readonly OpenCsv[]])[] = [];
       for (const group of groupsOf(this.#files, isWhole)) {
         for (const { head, names: own } of group) {
-          opened.set(head, await openCsv(head, this.#dialect, { signal, isCareful, copy: own.length === 1 }));
+          opened.set(
+            head,
+            await openCsv(head, this.#dialect, { signal, isSequential, copy: own.length === 1 }),
+          );
         }
         groups.push([group[0]!, group.map(({ head }) => opened.get(head)!)]);
       }
-      for (let from = 0; from < names.length; from += COLUMNS_AT_ONCE) {
-        const some = names.slice(from, from + COLUMNS_AT_ONCE);
+      for (let from = 0; from < names.length; from += COLUMNS_PER_SCAN) {
+        const some = names.slice(from, from + COLUMNS_PER_SCAN);
         const selects = groups.map(([first, files]) => this.#select(first, files, some, isWhole));
         for (const [name, type] of await this.#decideOf(selects, some, hints)) decided.set(name, type);
       }
@@ -281,18 +284,18 @@ class Look {
         ...file,
         readPath: opened.get(file.head)?.path ?? file.head.file.path,
       }));
-      if (!isCareful && (await mayReadWithCare(error, files, this.#dialect, signal)))
-        throw new UnreadWithoutCare();
+      if (!isSequential && (await mayReadSequentially(error, files, this.#dialect, signal)))
+        throw new ParallelReadError();
       throw await explainCsvError(error, files, this.#dialect, signal);
     } finally {
       for (const one of opened.values()) await one.close();
     }
   }
 
-  /** The first text of a column that is not of a format; null when none is. */
+  /** The first text of a column that does not match a format; `null` if all match. */
   async firstOther(name: string, format: string): Promise<FoundText | null> {
     for (const file of this.#files) {
-      const search = (isCareful: boolean) => this.#firstOtherOf(file, { name, format, isCareful });
+      const search = (isSequential: boolean) => this.#firstOtherOf(file, { name, format, isSequential });
       const text = await search(false).catch(() => search(true));
       if (text !== null) return { file: file.head.file, text };
     }
@@ -304,13 +307,13 @@ class Look {
     {
       name,
       format,
-      isCareful,
-    }: { readonly name: string; readonly format: string; readonly isCareful: boolean },
+      isSequential,
+    }: { readonly name: string; readonly format: string; readonly isSequential: boolean },
   ): Promise<string | null> {
     const { signal } = this.#options;
     const opened = await openCsv(file.head, this.#dialect, {
       signal,
-      isCareful,
+      isSequential,
       copy: file.names.length === 1,
     });
     try {
@@ -356,7 +359,7 @@ class Look {
   }
 }
 
-/** Files that one scan can read: those with the same columns, unless only the start of a large one is wanted. */
+/** Groups files for one scan: those with the same columns, except large files of which only the start is read. */
 function groupsOf(files: readonly NamedCsv[], isWhole: boolean): readonly (readonly NamedCsv[])[] {
   const groups = new Map<string, NamedCsv[]>();
   for (const file of files) {

@@ -1,8 +1,8 @@
 import { CsvStructure, type RecordSyntax } from "./structure.ts";
 
 /**
- * Empties the lines of a text that are no data: those to skip at its start, which may hold anything, and comments, which
- * begin outside of quotes. The line ends stay, so lines keep their numbers.
+ * Empties lines that are not data: skipped lines at the start, and comments, which begin outside quotes. Line ends stay,
+ * so line numbers do not change.
  */
 export class LineFilter {
   readonly #comment: string;
@@ -18,7 +18,7 @@ export class LineFilter {
     this.#structure = new CsvStructure(syntax);
   }
 
-  /** Takes more of the text and gives what is ready of it. */
+  /** Adds text and returns the part that is ready. */
   push(more: string, isEnd: boolean): string {
     if (this.#skipLines === 0 && this.#comment === "" && this.#rest === "" && !this.#isDropping) return more;
     const structure = this.#structure;

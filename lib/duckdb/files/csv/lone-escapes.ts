@@ -10,8 +10,8 @@ import { CsvStructure } from "./structure.ts";
 const CHUNK_BYTES = 1024 * 1024;
 
 /**
- * A head that has its file read from a copy if an escape in its quotes stands before anything but a quote or an escape,
- * such as `"C:\new"`: DuckDB leaves such a backslash out. Only files whose escape is not the quote are looked at.
+ * Requires a copy of a file with a lone escape in quotes, which precedes neither a quote nor an escape, such as
+ * `"C:\new"`: DuckDB drops such a backslash. Only files whose escape is not the quote are checked.
  */
 export async function keepingLoneEscapes(
   head: CsvHead,
@@ -23,8 +23,7 @@ export async function keepingLoneEscapes(
 }
 
 /**
- * Refuses a file in which a backslash that was guessed to be the escape is also a character like any other: then it is
- * not known what it means before a quote.
+ * Rejects a file with a lone escape if the escape was detected: its meaning before a quote is then ambiguous.
  *
  * @throws `file_row_invalid` naming the line
  */
@@ -35,13 +34,13 @@ export async function refuseLoneEscapes(
 ): Promise<void> {
   const record = await loneEscape(head, dialect, signal);
   if (record === null) return;
-  const reason = `a ${dialect.escape} stands in quotes before another character than a quote, so it is not known whether it escapes the quotes of this file`;
+  const reason = `a ${dialect.escape} in quotes precedes a character other than a quote, so it may not be the escape character of this file`;
   throw new AgnesError("file_row_invalid", {
     file: originOf(head.file),
     line: record.line,
     reason,
     text: record.text,
-    advice: `Set csv.escape to ${JSON.stringify(dialect.escape)}, which keeps this one as it is, or correct the file, then run \`agnes sync\` again.`,
+    advice: `Set csv.escape to ${JSON.stringify(dialect.escape)}, which keeps this ${dialect.escape} unchanged, or correct the file, then run \`agnes sync\` again.`,
   });
 }
 
@@ -52,7 +51,7 @@ async function loneEscape(
 ): Promise<CsvRecord | null> {
   const { quote, escape } = dialect;
   if (quote === "" || escape === "" || escape === quote) return null;
-  if (!(await mayHoldOne(head, dialect, signal))) return null;
+  if (!(await mayHaveLoneEscape(head, dialect, signal))) return null;
   for await (const record of recordsOf(head, dialect, signal)) {
     if (record.text.includes(escape) && isLoneIn(record.text, dialect)) return record;
   }
@@ -67,13 +66,13 @@ function isLoneIn(text: string, dialect: CsvDialect): boolean {
   return false;
 }
 
-/** Whether any escape, in quotes or not, stands before something else than a quote or an escape. */
-async function mayHoldOne(
+/** Whether any escape, in quotes or not, precedes neither a quote nor an escape. */
+async function mayHaveLoneEscape(
   head: CsvHead,
   { quote, escape }: CsvDialect,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
-  // In other encodings than these a character takes more than one byte.
+  // The byte search needs an encoding with ASCII bytes.
   if (head.encoding.startsWith("utf-16")) return true;
   const [quoteByte, escapeByte] = [quote.charCodeAt(0), escape.charCodeAt(0)];
   let isEscaped = false;

@@ -1,42 +1,43 @@
 import { AgnesError, counted } from "../../../base/mod.ts";
 import type { CsvDialect, FileColumn, FileInput } from "../../../kit/mod.ts";
 import { namesOfTable } from "../columns.ts";
-import { nameKnownColumns } from "../own-names.ts";
+import { nameKnownColumns } from "../generated-names.ts";
 import type { CsvHead } from "./head.ts";
 import { csvRecords } from "./records.ts";
 
 /**
- * The columns of a CSV file as its header names them, in its order: names may be empty or repeated.
- * @param given the names, for a file without a header; `isOfTable`: by its table, not by the options
- * @throws `file_unreadable` for names that cannot be columns
+ * Returns the column names in the header of a CSV file, in file order. Names may be empty or repeated.
+ * @param headerless the names for a file without a header
+ * @param isOfTable whether `headerless` comes from the table instead of the options
+ * @throws `file_unreadable` for invalid column names
  */
 export function writtenNames(
   head: CsvHead,
   dialect: CsvDialect,
-  given?: readonly string[],
+  headerless?: readonly string[],
   isOfTable = false,
 ): readonly string[] {
   const [first] = csvRecords(head.text, dialect);
-  if (first === undefined) return given ?? [];
+  if (first === undefined) return headerless ?? [];
   const written = dialect.header ? first.values : first.values.map((_, at) => `column${at}`);
-  if (given !== undefined) {
-    if (given.length === first.values.length) return given;
+  if (headerless !== undefined) {
+    if (headerless.length === first.values.length) return headerless;
     const other = isOfTable
-      ? `its table ${given.length}; ${WITHOUT_HEADER}`
-      : `csv.names has ${given.length}`;
+      ? `its table has ${headerless.length}; ${WITHOUT_HEADER}`
+      : `csv.names has ${headerless.length}`;
     throw badHeader(head.file, `it has ${counted(first.values.length, "column")}, but ${other}`);
   }
-  if (first.isUnclosed) throw badHeader(head.file, "its header has a quote that does not close");
+  if (first.isUnclosed) throw badHeader(head.file, "its header has an unclosed quote");
   const control = written.find((name) => /\p{Cc}/u.test(name.replaceAll(/[\r\n\t]/g, "")));
   if (control !== undefined) {
-    throw badHeader(head.file, `the column ${JSON.stringify(control)} has a control character in its name`);
+    throw badHeader(head.file, `the column name ${JSON.stringify(control)} contains a control character`);
   }
   refuseOtherCase(head.file, written);
   return written;
 }
 
 /**
- * The names that the columns of a CSV file have in a known table, in the order of the file.
+ * Returns the names of a CSV file's columns in a known table, in file order.
  * @throws `file_unreadable`; `file_reading_outdated` as `nameKnownColumns`
  */
 export function knownNames(
@@ -47,16 +48,16 @@ export function knownNames(
 ): readonly string[] {
   // A file without a header has the columns of the table, in their order.
   const inOrder = () => columns.map(({ name }) => name).filter((name) => !(name in constants));
-  const given = dialect.names ?? (dialect.header ? undefined : inOrder());
-  const written = writtenNames(head, dialect, given, dialect.names === undefined);
+  const headerless = dialect.names ?? (dialect.header ? undefined : inOrder());
+  const written = writtenNames(head, dialect, headerless, dialect.names === undefined);
   return namesOfTable(nameKnownColumns({ file: head.file, written }, columns), columns);
 }
 
-const WITHOUT_HEADER = "without a header all files of a table need the same columns";
+const WITHOUT_HEADER = "without a header, all files of a table must have the same columns";
 
 /**
- * Refuses files without a header of which one has more columns than another: which ones it lacks cannot be told.
- * @throws `file_unreadable` naming both
+ * Rejects files without a header that differ in the number of columns, because the missing ones are unknown.
+ * @throws `file_unreadable` naming both files
  */
 export function checkWidths(
   files: readonly { readonly file: FileInput; readonly written: readonly string[] }[],
@@ -76,7 +77,7 @@ function refuseOtherCase(file: FileInput, written: readonly string[]): void {
     if (other !== name) {
       throw badHeader(
         file,
-        `the columns ${JSON.stringify(other)} and ${JSON.stringify(name)} differ by case only`,
+        `the columns ${JSON.stringify(other)} and ${JSON.stringify(name)} differ only by case`,
       );
     }
     seen.set(name.toLowerCase(), name);

@@ -51,7 +51,7 @@ export function fileOf({ data: path, compression, origin, constants }: ReadableC
   };
 }
 
-/** @throws `file_reading_outdated` for a column that the reading does not know */
+/** @throws `file_reading_outdated` for a column that the reading does not have */
 export function textColumns(
   file: FileInput,
   names: readonly string[],

@@ -10,22 +10,22 @@ import { fileOf, textColumns } from "./open-csv-file.ts";
 import { csvRelation, textTypes } from "./relation.ts";
 import { refuseReopenedQuotes } from "./reopened-quotes.ts";
 
-/** The column that says which of several files a row is of: the place of the file in the list, as text. */
+/** The column with the index of a row's file, as text. */
 export const FILE_COLUMN = "agnes_file";
 
 /** Several CSV files that one scan reads. */
 export interface OpenCsvFiles extends Pick<OpenFile, "present"> {
-  /** The places of these files in the list that was given; the others need a scan of their own. */
+  /** The indexes of these files among the input chunks; the others need separate scans. */
   readonly places: readonly number[];
-  /** The SELECT of all rows with `FILE_COLUMN`, a place in `places`: right or an error. */
+  /** The SELECT of all rows with `FILE_COLUMN`, an index of `places`. It fails instead of returning a wrong value. */
   readonly select: string;
 }
 
-const HEADS_AT_ONCE = 8;
+const HEADS_IN_PARALLEL = 8;
 
 /**
- * Opens those of several CSV files, all of one reading, that one scan can read: with the columns of the first, in UTF-8
- * and with even line ends. Each of them alone is read by one thread, so its rows come in their order.
+ * Opens those of several CSV files with one reading that one scan can read: they have the same columns as the first, UTF-8
+ * and uniform line ends. One thread reads each file, so its rows keep their order.
  *
  * @throws as `openFile`
  */
@@ -35,7 +35,7 @@ export async function openCsvFiles(
 ): Promise<OpenCsvFiles | null> {
   const { reading, constants } = chunks[0]!;
   const dialect = reading.csv!;
-  const heads = await eachOf(chunks, HEADS_AT_ONCE, async (chunk) => {
+  const heads = await eachOf(chunks, HEADS_IN_PARALLEL, async (chunk) => {
     const head = await readCsvHead(fileOf(chunk), dialect, options.signal);
     return head.isEmpty ? head : keepingLoneEscapes(head, dialect, options.signal);
   });

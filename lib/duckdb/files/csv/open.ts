@@ -11,16 +11,16 @@ import type { CsvHead } from "./head.ts";
 import type { ReadableCsv } from "./relation.ts";
 import { rewrittenCsv } from "./rewrite.ts";
 
-/** A CSV file that DuckDB can read; `close` it when it is read. */
+/** A CSV file that DuckDB can read; call `close` after the read. */
 export interface OpenCsv extends ReadableCsv {
-  /** Whether it is a copy, whose lines are not those of the file. */
+  /** Whether it is a copy, whose line numbers differ from those of the file. */
   readonly isCopy: boolean;
   close(): Promise<void>;
 }
 
 /**
- * Makes a CSV file readable for DuckDB: as it is, or as a temporary copy in UTF-8 with even line ends.
- * @throws `file_unreadable`, naming the line
+ * Makes a CSV file readable for DuckDB: the file itself, or a temporary copy in UTF-8 with uniform line ends.
+ * @throws `file_unreadable` naming the line
  */
 export async function openCsv(
   head: CsvHead,
@@ -28,14 +28,14 @@ export async function openCsv(
   options: {
     readonly directory?: string | undefined;
     readonly signal?: AbortSignal | undefined;
-    /** Whether it must be a copy, and one that is read carefully. */
-    readonly isCareful?: boolean;
-    /** Whether it must be a copy: empty lines of a file of one column would be rows. */
+    /** Whether to make a copy and read it in one thread. */
+    readonly isSequential?: boolean;
+    /** Whether to make a copy, because empty lines of a file with one column would become rows. */
     readonly copy?: boolean;
   } = {},
 ): Promise<OpenCsv> {
   const { path, compression } = head.file;
-  if (!head.needsCopy && options.copy !== true && options.isCareful !== true) {
+  if (!head.needsCopy && options.copy !== true && options.isSequential !== true) {
     return {
       path,
       ...(compression === undefined ? {} : { compression }),
@@ -56,5 +56,11 @@ export async function openCsv(
     await close();
     throw error;
   }
-  return { path: copy, compression: "none", isCareful: options.isCareful === true, isCopy: true, close };
+  return {
+    path: copy,
+    compression: "none",
+    isSequential: options.isSequential === true,
+    isCopy: true,
+    close,
+  };
 }

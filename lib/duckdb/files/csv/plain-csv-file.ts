@@ -7,8 +7,8 @@ import { refuseReopenedQuotes } from "./reopened-quotes.ts";
 import { TextCsvFile, type CsvFileParts } from "./text-csv-file.ts";
 
 /**
- * A file whose rows seem to be plain: DuckDB reads them by type, while `check` looks at them all. When they are not, or
- * one is plain and still too large, the texts are read.
+ * A file whose rows seem to be plain: DuckDB reads them by type while `check` verifies all of them. If they are not plain,
+ * or a plain value exceeds its type, the texts are read instead.
  */
 export class PlainCsvFile implements OpenFile {
   readonly #plain: PlainRows;

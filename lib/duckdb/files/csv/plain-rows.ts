@@ -13,27 +13,27 @@ import {
 import type { TextColumn } from "../checked-values.ts";
 import type { CsvHead } from "./head.ts";
 
-/** How a CSV file is read whose rows are plain: DuckDB may convert some columns by itself, and nothing is lost. */
+/** How to read a CSV file with plain rows: DuckDB can convert some columns without loss. */
 export interface PlainRows {
-  /** The types that DuckDB reads the columns of the file as; `VARCHAR` for those that are converted by SQL. */
+  /** The types for DuckDB's CSV reader; `VARCHAR` for columns that SQL converts. */
   readonly types: readonly string[];
-  /** Whether all rows are plain, which must be known before any row counts. */
+  /** Whether all rows are plain; check before using any row. */
   holds(signal: AbortSignal | undefined): Promise<boolean>;
 }
 
-/** Each takes some kilobytes. */
+/** Each state takes some kilobytes. */
 const STATES_MAX = 8_192;
-/** So many columns may turn out to be written in their own way. */
+/** The maximum number of columns that may turn out not to be plain. */
 const ODD_COLUMNS_MAX = 32;
 
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
 /**
- * Finds which columns of a file may be read by type, by its first rows: those whose texts are written so plainly that
- * an automaton tells. To compare what DuckDB reads with each text costs as much as to read it; the automaton, a tenth.
+ * Finds the columns that DuckDB can read by type: those whose texts in the first rows are in a form that an automaton
+ * recognizes. Comparing each value with its text costs as much as reading it; the automaton costs a tenth.
  *
- * @returns `null` when there is nothing to win
+ * @returns `null` if no column qualifies
  */
 export async function plainRows(
   head: CsvHead,
@@ -62,12 +62,12 @@ export async function plainRows(
 
 interface RowSyntax {
   readonly delimiter: number;
-  /** `null` when nothing encloses values. */
+  /** `null` if values are never quoted. */
   readonly quote: number | null;
   readonly isCrLf: boolean;
 }
 
-/** The texts that are plain in each column; `null` for any. */
+/** The plain texts of each column; `null` for a column with any text. */
 async function formsOf(
   { decimalSeparator, thousandsSeparator, nullValues }: CsvDialect,
   columns: readonly TextColumn[],
@@ -81,7 +81,7 @@ async function formsOf(
   });
 }
 
-/** `null` for files that are written in ways which the automaton does not know. */
+/** `null` for files whose syntax the automaton does not support. */
 function syntaxOf({ text }: CsvHead, { delimiter, quote, escape }: CsvDialect): RowSyntax | null {
   if (delimiter.length !== 1 || delimiter.charCodeAt(0) > 0x7f || quote !== escape) return null;
   if (!text.includes("\n")) return null;
@@ -93,7 +93,7 @@ function syntaxOf({ text }: CsvHead, { delimiter, quote, escape }: CsvDialect): 
 }
 
 interface RowsAutomaton extends FileAutomaton {
-  /** The place of the column that a state is in; `null` for the header. */
+  /** The index of the column of a state; `null` for the header. */
   readonly columnOf: (state: number) => number | null;
 }
 
@@ -142,7 +142,7 @@ function rowsAutomaton(
   };
 }
 
-/** Adds one value of a row and what ends it. @param form `null` for any text */
+/** Adds one value of a row and its end. @param form `null` for any text */
 function addField(
   builder: AutomatonBuilder,
   { delimiter, quote, isCrLf }: RowSyntax,
@@ -164,7 +164,7 @@ function addField(
   if (form === null) builder.on(behind, quote, quoted);
 }
 
-/** @returns the states in which the text is complete */
+/** @returns the states after a complete text */
 function addText(
   builder: AutomatonBuilder,
   form: Form | null,

@@ -3,16 +3,16 @@ import { CsvStructure, type RecordSyntax } from "./structure.ts";
 /** One record of a CSV text. */
 export interface CsvRecord {
   readonly values: readonly string[];
-  /** As it stands in the text, with its quotes. */
+  /** The record as written, with its quotes. */
   readonly text: string;
-  /** The line it starts in, from 1. */
+  /** The line on which it starts, from 1. */
   readonly line: number;
-  /** Whether the text ended inside of it: there may be more of it. */
+  /** Whether the text ended inside the record, so that it may be incomplete. */
   readonly isOpen: boolean;
   /** Whether the text ended inside quotes. */
   readonly isUnclosed: boolean;
-  /** Whether something other than spaces stands between a closing quote and the next delimiter. */
-  readonly hasTextBehindQuote: boolean;
+  /** Whether text other than spaces follows a closing quote. */
+  readonly hasTextAfterQuote: boolean;
 }
 
 /** Splits a whole text into records; see `RecordReader`. */
@@ -20,20 +20,17 @@ export function csvRecords(text: string, syntax: RecordSyntax): Generator<CsvRec
   return new RecordReader(syntax).push(text, true);
 }
 
-/**
- * Splits a text that comes in pieces into records, leniently: what makes a record bad is not decided here. Lines that
- * are empty are no records.
- */
+/** Splits a text that arrives in chunks into records. It accepts invalid records and skips empty lines. */
 export class RecordReader {
   readonly #structure: CsvStructure;
   #rest = "";
-  /** What was taken of the present record in earlier texts. */
+  /** The part of the current record from earlier chunks. */
   #taken = "";
   #values: string[] = [];
   #value: string[] = [];
   #wasQuoted = false;
   #isBlank = true;
-  #hasTextBehindQuote = false;
+  #hasTextAfterQuote = false;
   #line = 1;
   #start = 1;
 
@@ -41,7 +38,7 @@ export class RecordReader {
     this.#structure = new CsvStructure(syntax);
   }
 
-  /** Takes more of the text and gives the records that end in it; at the end also the last one. */
+  /** Adds text and yields the records that end in it; at the end also the last record. */
   *push(more: string, isEnd: boolean): Generator<CsvRecord> {
     const structure = this.#structure;
     const text = this.#rest + more;
@@ -57,7 +54,7 @@ export class RecordReader {
           if (structure.isQuoted) {
             if (text[at] === "\n") this.#line += 1;
           } else {
-            if (this.#wasQuoted && text[at] !== " ") this.#hasTextBehindQuote = true;
+            if (this.#wasQuoted && text[at] !== " ") this.#hasTextAfterQuote = true;
             this.#isBlank = false;
           }
           break;
@@ -100,7 +97,7 @@ export class RecordReader {
     if (isEnd && !this.#isBlank) yield this.#endRecord(this.#taken, true);
   }
 
-  /** Takes a part of a value. Spaces behind a closing quote are no part of it. */
+  /** Adds a part of a value, except spaces after a closing quote. */
   #take(part: string): void {
     if (part !== "" && !(this.#wasQuoted && /^ +$/.test(part))) this.#value.push(part);
   }
@@ -119,10 +116,10 @@ export class RecordReader {
       line: this.#start,
       isOpen,
       isUnclosed: this.#structure.isQuoted,
-      hasTextBehindQuote: this.#hasTextBehindQuote,
+      hasTextAfterQuote: this.#hasTextAfterQuote,
     };
     this.#values = [];
-    this.#hasTextBehindQuote = false;
+    this.#hasTextAfterQuote = false;
     return record;
   }
 }

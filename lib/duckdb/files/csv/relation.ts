@@ -2,17 +2,17 @@ import type { CsvDialect } from "../../../kit/mod.ts";
 import { escapeGlob, quoteLiteral } from "../../sql.ts";
 import { compressionOf } from "../open-bytes.ts";
 
-/** A CSV file as DuckDB can read it. */
+/** A CSV file that DuckDB can read. */
 export interface ReadableCsv {
   readonly path: string;
   readonly compression?: "auto" | "none" | "gzip" | "zstd";
-  /** Whether it is a copy made because DuckDB could not read the file: it is read by one thread then. */
-  readonly isCareful?: boolean;
+  /** Whether one thread must read it, because DuckDB's parallel reader failed. */
+  readonly isSequential?: boolean;
 }
 
 const BUFFER_BYTES = 32 * 1024 * 1024;
 
-/** Where bad records go that are kept. */
+/** The table of kept bad records. */
 export const BAD_RECORDS = "agnes_bad_records";
 
 const BAD_RECORD_OPTIONS = {
@@ -26,20 +26,20 @@ const BAD_RECORD_OPTIONS = {
   },
 } as const;
 
-/** Names of text columns that no header can clash with. */
+/** The name of a text column, by index. */
 export const textColumn = (at: number): string => `c${at}`;
 
-/** The types of columns that are read as texts. */
+/** The types of columns that are read as text. */
 export function textTypes(width: number): readonly string[] {
   return Array.from({ length: width }, () => "VARCHAR");
 }
 
 /**
- * The SQL that reads files of one layout. Nothing is detected: a record with another number of values, or with a quote
- * that does not close, is an error.
+ * The SQL that reads files with the same layout, without detection. A record with a wrong number of values or an unclosed
+ * quote is an error.
  *
- * @param types of the columns, in their order
- * @param badRecords `skip` leaves such records out; `keep` also puts them into the connection's table `BAD_RECORDS`
+ * @param types the types of the columns, in order
+ * @param badRecords `skip` ignores such records; `keep` also writes them to the connection's table `BAD_RECORDS`
  */
 export function csvRelation(
   files: readonly ReadableCsv[],
@@ -66,7 +66,7 @@ export function csvRelation(
     compression: compression === "none" ? "'uncompressed'" : quoteLiteral(compression),
     max_line_size: String(dialect.maxLineBytes),
     buffer_size: String(Math.max(BUFFER_BYTES, 2 * dialect.maxLineBytes)),
-    ...(files[0]!.isCareful === true ? { parallel: "false" } : {}),
+    ...(files[0]!.isSequential === true ? { parallel: "false" } : {}),
     ...BAD_RECORD_OPTIONS[badRecords],
   };
   const list = files.map(({ path }) => quoteLiteral(escapeGlob(path))).join(", ");

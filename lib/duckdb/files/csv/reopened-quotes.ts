@@ -9,8 +9,8 @@ const CHUNK_BYTES = 1024 * 1024;
 const SPACE = 0x20;
 
 /**
- * Refuses a value such as `"x" "y"`: DuckDB reads it as `x y`. Whether spaces between two quotes stand between values
- * or within one is looked at only in a file that has any.
+ * Rejects a value such as `"x" "y"`, which DuckDB reads as `x y`. Only a file with spaces between two quotes is parsed to
+ * find out whether they are inside a value.
  *
  * @throws `file_row_invalid` naming the line
  */
@@ -20,8 +20,8 @@ export async function refuseReopenedQuotes(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   if (dialect.quote === "" || !(await hasSpacesBetweenQuotes(head, dialect.quote, signal))) return;
-  for await (const { line, text, hasTextBehindQuote } of recordsOf(head, dialect, signal)) {
-    if (!hasTextBehindQuote) continue;
+  for await (const { line, text, hasTextAfterQuote } of recordsOf(head, dialect, signal)) {
+    if (!hasTextAfterQuote) continue;
     const reason = "text follows a closing quote";
     throw new AgnesError("file_row_invalid", { file: originOf(head.file), line, reason, text });
   }
@@ -32,7 +32,7 @@ async function hasSpacesBetweenQuotes(
   quote: string,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
-  // In other encodings than these a character takes more than one byte.
+  // The byte search needs an encoding with ASCII bytes.
   if (head.encoding.startsWith("utf-16")) return true;
   const finder = new SpacesBetweenQuotes(quote.charCodeAt(0));
   if (head.isWhole) return finder.push(Buffer.from(head.text));
@@ -42,11 +42,11 @@ async function hasSpacesBetweenQuotes(
   return false;
 }
 
-/** Finds two quotes with nothing but spaces between them in a text that comes in pieces. */
+/** Finds two quotes with only spaces between them in a text that arrives in chunks. */
 class SpacesBetweenQuotes {
   readonly #quote: number;
   readonly #quoteAndSpace: Buffer;
-  /** Whether the text so far ended in a quote, or in one and spaces. */
+  /** Whether the text so far ended with a quote, optionally followed by spaces. */
   #end: "text" | "quote" | "spaces" = "text";
 
   constructor(quote: number) {
@@ -65,7 +65,7 @@ class SpacesBetweenQuotes {
       } else {
         if (this.#end === "spaces" && bytes[at] === this.#quote) return true;
         this.#end = "text";
-        // It may begin what is looked for.
+        // A match may start here.
         at -= 1;
       }
     }

@@ -7,9 +7,9 @@ import { LineFilter } from "./line-filter.ts";
 import { CsvStructure, type RecordSyntax } from "./structure.ts";
 
 /**
- * The text of a file as DuckDB can read it: UTF-8, records ended by line feeds, without comments and skipped lines.
- * Line ends inside quotes stay as they are, and so do escapes that escape nothing.
- * @throws `file_unreadable`, naming the line
+ * Rewrites a file so that DuckDB can read it: UTF-8, line feeds after records, no comments and skipped lines. Line ends
+ * in quotes and lone escapes keep their meaning.
+ * @throws `file_unreadable` naming the line
  */
 export async function* rewrittenCsv(
   head: CsvHead,
@@ -31,13 +31,10 @@ export async function* rewrittenCsv(
   yield Buffer.from(ends.push(lines.push(text, true), true));
 }
 
-/**
- * Ends every record with a line feed, and leaves empty lines out. An escape in quotes that escapes nothing is doubled,
- * because DuckDB leaves it out.
- */
+/** Ends each record with a line feed and drops empty lines. It doubles a lone escape in quotes, because DuckDB drops it. */
 class LineEnds {
   readonly #structure: CsvStructure;
-  /** Empty when a quote escapes itself. */
+  /** Empty if the quote escapes itself. */
   readonly #escape: string;
   #rest = "";
   #isLineStart = true;
@@ -69,7 +66,7 @@ class LineEnds {
       this.#isLineStart = isBreak;
       at += structure.length;
     }
-    // Half of a character outside the basic plane is no text.
+    // A lone surrogate is not valid text.
     if (at > from && at < text.length && /[\ud800-\udbff]/.test(text[at - 1]!)) at -= 1;
     ready.push(text.slice(from, at));
     this.#rest = text.slice(at);

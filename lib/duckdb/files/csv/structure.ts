@@ -1,31 +1,31 @@
-/** What separates and encloses the values of a CSV text. */
+/** The delimiter, quote and escape of a CSV text. */
 export interface RecordSyntax {
   readonly delimiter: string;
-  /** Empty: nothing encloses values. */
+  /** Empty if values are never quoted. */
   readonly quote: string;
   readonly escape: string;
 }
 
-/** What stands at a place of a CSV text. */
+/** The kind of a token in a CSV text. */
 export type Piece =
   | "text"
-  /** An escape and what it stands before. */
+  /** An escape and the escaped character. */
   | "escaped"
   | "open"
   | "close"
-  /** The one space that DuckDB drops before a quote; behind more of them a quote is text like any other. */
+  /** The single space that DuckDB drops before a quote; after more spaces, a quote is plain text. */
   | "space"
   | "delimiter"
   | "break";
 
-/** Follows the quotes of a CSV text, piece by piece. */
+/** Tokenizes a CSV text and tracks its quotes. */
 export class CsvStructure {
   readonly #syntax: RecordSyntax;
-  /** What a piece means depends on so many characters. */
+  /** The number of characters that determine a token. */
   readonly lookAhead: number;
   isQuoted = false;
   #isValueStart = true;
-  /** Of the last piece. */
+  /** The length of the last token. */
   length = 0;
 
   constructor(syntax: RecordSyntax) {
@@ -33,7 +33,7 @@ export class CsvStructure {
     this.lookAhead = Math.max(2, syntax.delimiter.length);
   }
 
-  /** Takes the piece at a place; the next one is `length` behind it. */
+  /** Reads the token at an offset; the next one starts `length` characters later. */
   take(text: string, at: number): Piece {
     const { delimiter, quote, escape } = this.#syntax;
     const character = text[at]!;

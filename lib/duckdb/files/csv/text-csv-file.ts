@@ -6,12 +6,12 @@ import { originOf } from "../columns.ts";
 import { mayWiden } from "../keep-kinds.ts";
 import type { OpenFile, OpenFileOptions, RejectedRow } from "../opened-file.ts";
 import { MISFIT } from "../text-types.ts";
-import { explainCsvError, mayReadWithCare, problemOf, recordsOf } from "./explain.ts";
+import { explainCsvError, mayReadSequentially, problemOf, recordsOf } from "./explain.ts";
 import type { CsvHead } from "./head.ts";
 import { openCsv, type OpenCsv } from "./open.ts";
 import { BAD_RECORDS, csvRelation, textTypes } from "./relation.ts";
 
-/** What a CSV file is read by. */
+/** The input of a CSV file's reader. */
 export interface CsvFileParts {
   readonly head: CsvHead;
   readonly names: readonly string[];
@@ -21,7 +21,7 @@ export interface CsvFileParts {
   readonly options: OpenFileOptions;
 }
 
-/** A file that is read as texts, which are compared with what becomes of them. */
+/** A file that is read as text; each text is compared with its converted value. */
 export class TextCsvFile implements OpenFile {
   readonly #parts: CsvFileParts;
   #readable: OpenCsv;
@@ -42,11 +42,11 @@ export class TextCsvFile implements OpenFile {
 
   async retry(error: unknown): Promise<boolean> {
     const { head, names, dialect, options } = this.#parts;
-    if (this.#readable.isCareful === true) return false;
+    if (this.#readable.isSequential === true) return false;
     const files = [{ head, names, readPath: this.#readable.path }];
-    if (!(await mayReadWithCare(error, files, dialect, options.signal))) return false;
+    if (!(await mayReadSequentially(error, files, dialect, options.signal))) return false;
     await this.#readable.close();
-    this.#readable = await openCsv(head, dialect, { ...options, isCareful: true });
+    this.#readable = await openCsv(head, dialect, { ...options, isSequential: true });
     return true;
   }
 
@@ -63,7 +63,7 @@ export class TextCsvFile implements OpenFile {
     try {
       return (await this.#firstMisfit(error)) ?? error;
     } catch (other) {
-      // Looking for the value may come upon something else that is wrong with the file.
+      // The search for the value may find another error in the file.
       if (!isAgnesError(other)) throw other;
       return explainCsvError(
         other,
@@ -92,11 +92,14 @@ export class TextCsvFile implements OpenFile {
     return { select: fittingSelect(relation, columns, dialect), rejected: inOrder(bad, misfits()) };
   }
 
-  /** Records with another number of values than the header. One whose quote does not close would take the rest along. */
+  /**
+   * Returns the records with a wrong number of values.
+   * @throws `file_row_invalid` for an unclosed quote, because it would include the rest of the file
+   */
   async #badRecords(connection: Connection): Promise<readonly RejectedRow[]> {
     const { head, options } = this.#parts;
     const statement = options.signal === undefined ? {} : { signal: options.signal };
-    // Every column: text that is none is found only where it is read, and left out with its row without a word.
+    // Reads all columns: DuckDB finds invalid text only in columns that it reads, and then drops the row without an error.
     await connection.run(`SELECT count(COLUMNS(*)) FROM ${this.#relation("keep")}`, statement);
     const found = await connection.rows<BadRecord>(
       `SELECT line, any_value(csv_line) AS text, any_value(error_type) AS kind, any_value(error_message) AS message
@@ -117,10 +120,9 @@ export class TextCsvFile implements OpenFile {
   }
 
   /**
-   * Bad records in the words of our own reader, which counts rows, and knows the lines of a file that DuckDB reads a copy
-   * of. Should the two not agree on what is bad, the rest can have no number.
+   * Describes bad records with our own reader, which counts rows and knows the lines of the original file.
    *
-   * @throws `file_unreadable`
+   * @throws `file_unreadable` if the two readers disagree, because rows then have no reliable number
    */
   async #placesOf(found: readonly BadRecord[]): Promise<readonly RejectedRow[]> {
     const { head, names, dialect, options } = this.#parts;
@@ -176,7 +178,7 @@ export class TextCsvFile implements OpenFile {
   }
 }
 
-/** Two lists of rows as one, in the order of the file. */
+/** Merges two lists of rows in file order. */
 async function* inOrder(
   bad: readonly RejectedRow[],
   misfits: AsyncIterable<RejectedRow>,
@@ -217,7 +219,7 @@ function rejectedRow(misfit: Misfit, columns: readonly TextColumn[], dialect: Cs
   };
 }
 
-/** The line in which a row starts; `null` when the file cannot be followed so far. */
+/** The line on which a row starts; `null` if the row is not found. */
 async function lineOfRow(
   head: CsvHead,
   dialect: CsvDialect,

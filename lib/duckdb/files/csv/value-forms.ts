@@ -6,14 +6,14 @@ const MOMENT = new RegExp(`^${DATE}([ T]${CLOCK}${ZONE})?$`);
 const TIME = new RegExp(`^${CLOCK}${ZONE}$`);
 
 /**
- * Whether a text is written as values are, and names of columns seldom: numbers, also with a percent sign or as some
- * countries write them, dates, times and booleans.
+ * Whether a text looks like a value instead of a column name: a number, also with a percent sign or local separators, a
+ * date, a time or a boolean.
  */
 export function looksLikeValue(text: string): boolean {
   return NUMBER.test(text) || MOMENT.test(text) || TIME.test(text) || /^(true|false)$/i.test(text);
 }
 
-/** Whether a text is a year, which names columns of pivot tables. */
+/** Whether a text is a year, which is a usual column name in pivot tables. */
 export function looksLikeYear(text: string): boolean {
   return /^(19|20)\d\d$/.test(text);
 }

@@ -2,19 +2,19 @@ import { scalar, type TypeTree } from "../type-tree.ts";
 import { fits, fitsDecimal, fitsDouble, GREATEST_HUGE } from "./fits.ts";
 import type { Shape } from "./shape.ts";
 
-/** How numbers with a fraction and no exponent are read. */
+/** The type of numbers with a fraction and without an exponent. */
 export type Fractions = "decimal" | "double";
 
 const VARCHAR = scalar("VARCHAR");
 export const JSON_TEXT: TypeTree = scalar("JSON");
-/** Of kinds that go with nothing else. Where it is nested, all around it is JSON too: a text says not what it was. */
+/** The type of mixed kinds. If it is nested, the enclosing types become JSON, too, because a text would lose the kind. */
 const MIXED_JSON = scalar("JSON");
 const SCALE_MAX = 6;
 const DECIMAL_WIDTH = 18;
 const LEAST_BIG = -(2n ** 63n);
 const GREATEST_BIG = 2n ** 63n - 1n;
 
-/** The narrowest type from which every value of a shape reads back. */
+/** The narrowest type that preserves all values of a shape. */
 export function decideType(shape: Shape, fractions: Fractions): TypeTree {
   const isNested = shape.objects > 0 || shape.lists > 0;
   const scalars = [shape.booleans, shape.numbers, shape.strings].filter((count) => count > 0).length;
@@ -41,7 +41,7 @@ function listType(shape: Shape, fractions: Fractions): TypeTree {
   return type === JSON_TEXT ? JSON_TEXT : { kind: "list", element: type, length: null };
 }
 
-/** The narrowest type of the numbers of a shape, whatever else it has. */
+/** The narrowest type of the numbers of a shape, regardless of its other values. */
 export function numberType(shape: Shape, fractions: Fractions): TypeTree {
   if (shape.hasNegativeWholeZero) return VARCHAR;
   if (!shape.hasFraction) {

@@ -8,13 +8,13 @@ import type { Field, Shape } from "./shape.ts";
 export interface DecideOptions {
   readonly fractions: Fractions;
   readonly types: Readonly<Record<string, string>>;
-  /** How the table was read before. */
+  /** The known columns of the table. */
   readonly known: readonly FileColumn[];
-  /** Whether known columns stay of their kind; see `InspectOptions.keepKinds`. */
+  /** Whether known columns keep their kind; see `InspectOptions.keepKinds`. */
   readonly keepKinds: boolean;
 }
 
-/** DuckDB takes a time that doubles with each level to plan a query of a nested type, so deep ones are JSON text. */
+/** The planning time of DuckDB doubles with each level of a nested type, so deeper types are JSON text. */
 const LEVELS_MAX = 10;
 
 function columnType(shape: Shape, fractions: Fractions): TypeTree {
@@ -27,7 +27,7 @@ function levelsOf(type: TypeTree): number {
   return type.kind === "struct" ? 1 + Math.max(0, ...type.fields.map(([, field]) => levelsOf(field))) : 0;
 }
 
-/** The columns of a table: the known ones first, in their order, then new ones as they first came. */
+/** The columns of a table: the known ones first, in order, then new ones in order of appearance. */
 export function decideColumns(root: Shape, options: DecideOptions): FileColumn[] {
   const byKey = new Map(options.known.map((column) => [column.key ?? column.name, column]));
   const fresh = root.order.filter((field) => !byKey.has(field.name));
@@ -35,12 +35,12 @@ export function decideColumns(root: Shape, options: DecideOptions): FileColumn[]
   const columns = options.known.map((column) => decideKnown(column, root, options));
   for (const field of fresh) {
     const name = names.get(field.name)!;
-    const given = options.types[name];
+    const configured = options.types[name];
     columns.push({
       name,
-      type: given ?? formatType(columnType(field.shape, options.fractions)),
+      type: configured ?? formatType(columnType(field.shape, options.fractions)),
       ...(name === field.name ? {} : { key: field.name }),
-      ...(given === undefined ? {} : { given: true }),
+      ...(configured === undefined ? {} : { given: true }),
     });
   }
   return columns;
@@ -64,12 +64,12 @@ function decideKnown(
   return { ...plain, type: shape === undefined ? column.type : formatType(columnType(shape, fractions)) };
 }
 
-/** Column names for keys: themselves, but for those that are empty or that another has but for its case. */
+/** Column names for keys: the keys themselves, except for empty ones and those that differ from others only by case. */
 function nameFields(fields: readonly Field[], known: readonly FileColumn[]): ReadonlyMap<string, string> {
   const taken = new Set(known.map(({ name }) => name.toLowerCase()));
   const names = new Map<string, string>();
   const keys = fields.map(({ name }) => name).sort(byCase);
-  // Those that keep their name come first, so that no made up name takes one.
+  // Keys that keep their name come first, so that no generated name takes theirs.
   const changed: string[] = [];
   for (const key of keys) {
     const folded = key.toLowerCase();
@@ -90,7 +90,7 @@ function nameFields(fields: readonly Field[], known: readonly FileColumn[]): Rea
   return names;
 }
 
-/** Small letters first, so that `name` keeps its name beside `Name`, whichever came first. */
+/** Lower case first, so that `name` keeps its name beside `Name` in any order. */
 function byCase(one: string, other: string): number {
   const [low, high] = [one.toLowerCase(), other.toLowerCase()];
   if (low !== high) return low < high ? -1 : 1;

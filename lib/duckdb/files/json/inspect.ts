@@ -10,28 +10,29 @@ import { isTextNumeral } from "./keep-kind.ts";
 import { scanFile } from "./scan-file.ts";
 import { Shape } from "./shape.ts";
 import { objectsSeen } from "./objects.ts";
-import { strangeProblem } from "./strange-row.ts";
+import { nonObjectProblem } from "./non-object-row.ts";
 import { ShapeWalk } from "./walk.ts";
 
-/** What a look at JSON files found. */
+/** The result of inspecting JSON files. */
 export interface InspectedJson {
   readonly columns: readonly FileColumn[];
-  /** By path: the columns of the file, none when it has no row; null when only its start was looked at. */
+  /** The columns of each file, by path: none if it has no row; `null` if only its start was inspected. */
   readonly perFile: ReadonlyMap<string, readonly string[] | null>;
-  /** With `skipBadRows`: the error about the first value that stands in the place of a row. */
+  /** With `skipBadRows`: the error for the first row that is not an object. */
   readonly badRow?: AgnesError;
 }
 
-/** Files that are larger together are looked at in part. */
+/** Of tables with more bytes, only the start of each file is inspected. */
 const WHOLE_BYTES_MAX = 16 * 1024 * 1024;
-const ROWS_LOOKED_AT = 20_480;
+const SAMPLE_ROWS = 20_480;
 export const COLUMNS_MAX = 10_000;
 
 /**
- * Decides the columns of all JSON files of a table together, whatever the order of the files: the narrowest types from
- * which every value that is looked at reads back. Types that are given or known stay; see `InspectOptions`.
+ * Decides the columns of all JSON files of a table, independent of the order of the files: the narrowest types that
+ * preserve all inspected values. Configured and known types stay; see `InspectOptions`.
  *
- * @throws `file_row_invalid` for a value that is no object, `file_unreadable` naming file and line, for what is not JSON by RFC 8259 or no table
+ * @throws `file_row_invalid` for a row that is not an object; `file_unreadable` naming file and line, if a file is not
+ *   valid JSON by RFC 8259 or not a table
  */
 export async function inspectJson(
   connection: Connection,
@@ -51,17 +52,17 @@ export async function inspectJson(
       columnsMax: COLUMNS_MAX,
       ...(keepKinds ? { isTextNumeral } : {}),
       ...(skipBadRows
-        ? { onStrangeRow: (row) => void (badRow ??= strangeProblem(row).toError(originOf(file))) }
+        ? { onNonObjectRow: (row) => void (badRow ??= nonObjectProblem(row).toError(originOf(file))) }
         : {}),
-      ...(isWhole ? {} : { rowsMax: ROWS_LOOKED_AT }),
+      ...(isWhole ? {} : { rowsMax: SAMPLE_ROWS }),
     });
     const before = objectsSeen();
     const { rows } = await scanFile(file, format === "ndjson", walk, { signal });
-    const isPart = !isWhole && rows === ROWS_LOOKED_AT;
+    const isPart = !isWhole && rows === SAMPLE_ROWS;
     const own = root.order.filter(({ object }) => object > before).map(({ name }) => name);
     keys.set(file.path, isPart ? null : new Set(own));
   }
-  // Without an object there are no columns to read the others by.
+  // Without any object, the columns are unknown.
   if (root.order.length === 0 && badRow !== undefined) throw badRow as AgnesError;
   const decided = decideColumns(root, { fractions, types, known, keepKinds });
   const constants = await constantColumns(connection, files, decided, types);

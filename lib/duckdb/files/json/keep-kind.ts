@@ -5,8 +5,8 @@ import { Shape } from "./shape.ts";
 import type { Numeral } from "./tokens.ts";
 
 /**
- * The type of the same kind as a known one that holds the values of that kind: numbers stay numbers, moments moments,
- * records records. The known type itself when no wider one holds all of them.
+ * Widens a known type to one of the same kind that holds all values of that kind: numbers stay numbers, dates and
+ * timestamps stay so, structs stay structs. Returns the known type if no wider one holds all of them.
  */
 export function widerOfKind(shape: Shape, known: TypeTree, fractions: Fractions): TypeTree {
   if (fits(shape, known, false)) return known;
@@ -47,7 +47,7 @@ function widerStruct(shape: Shape, known: Struct, fractions: Fractions): TypeTre
   const added = shape.order
     .filter(({ name }) => !own.has(name))
     .map(({ name, shape: field }) => [name, decideType(field, fractions)] as const);
-  // In a record the numbers of what is JSON would be rounded.
+  // Numbers of JSON inside a struct would be rounded.
   const isMixed = added.some(([, type]) => /\bJSON\b/.test(formatType(type)));
   return isMixed ? known : { kind: "struct", fields: [...kept, ...added] };
 }
@@ -55,7 +55,7 @@ function widerStruct(shape: Shape, known: Struct, fractions: Fractions): TypeTre
 const SAFE_DIGITS = 15;
 const SCALE_MAX = 6;
 
-/** Whether a number by itself can only be text. */
+/** Whether only text can hold a number. */
 export function isTextNumeral(numeral: Numeral, bytes: Uint8Array, start: number): boolean {
   const { wholeDigits, fractionDigits, hasExponent, isNegative, isZero } = numeral;
   const isOrdinary = wholeDigits + fractionDigits <= SAFE_DIGITS && fractionDigits <= SCALE_MAX;

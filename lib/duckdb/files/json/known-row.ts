@@ -4,7 +4,7 @@ import { EXACT_DIGITS, SAFE_INTEGER_DIGITS } from "./plain-values.ts";
 import type { Shape } from "./shape.ts";
 import { allDigits, matchString, wordsOf } from "./words.ts";
 
-/** How a value of a known type is looked at. */
+/** How a value of a known type is recognized. */
 const Kind = {
   /** Left to the walk. */
   other: 0,
@@ -21,7 +21,7 @@ const Kind = {
 } as const;
 type Kind = (typeof Kind)[keyof typeof Kind];
 
-/** A value of a known type, with the key before it when it is a field. */
+/** A value of a known type, with its key if it is a field. */
 class KnownValue {
   readonly kind: Kind;
   readonly shape: Shape;
@@ -33,12 +33,12 @@ class KnownValue {
   readonly isUnsigned: boolean;
   readonly wholeDigitsMax: number;
   readonly fractionDigitsMax: number;
-  /** Digits before the point of numbers that have one. */
+  /** The number of digits before the decimal point. */
   readonly fractionWholeDigitsMax: number;
   readonly children: readonly KnownValue[];
   isSeen = false;
 
-  /** The day that was read last, as it is written with the character after it. */
+  /** The last date read, as written, with the character after it. */
   year = 0;
   month = 0;
   day = 0;
@@ -49,7 +49,7 @@ class KnownValue {
     const token = Buffer.concat([QUOTE, key, COLON]);
     this.keyWords = wordsOf(token);
     this.keyLength = token.length;
-    // The token of the empty key is shorter and never found.
+    // The token of the empty key is too short and is never found.
     this.keyFirst = this.keyWords[0] ?? 0;
     this.keyLast = token.length < 4 ? 0 : token.readInt32LE(token.length - 4);
     this.kind = kindOf(shape);
@@ -99,9 +99,9 @@ const QUOTE = Buffer.from('"');
 const COLON = Buffer.from('":');
 
 /**
- * Recognizes the rows that need no further look, which are nearly all of a good file: on one line, the keys in the order
- * of the columns, each value such that it fits its type whatever the other values are. It only ever says yes to what the
- * scanner and the walk would take without a change of what they say about the file, at several times their speed.
+ * Recognizes rows that need no scan, which are nearly all rows of a valid file: on one line, keys in the order of the
+ * columns, each value fits its type regardless of the other values. It accepts only rows that would not change the result
+ * of the scanner and the walk, at several times their speed.
  */
 export class KnownRow {
   readonly #root: KnownValue;
@@ -114,14 +114,14 @@ export class KnownRow {
   }
 
   /**
-   * @param at the place of the opening brace; a line feed must follow in the text, `READ_AHEAD` before its end
-   * @returns the place after the closing brace; -1 when the row must be scanned
+   * @param at the offset of the opening brace; a line feed must follow, at least `READ_AHEAD` bytes before the end
+   * @returns the offset after the closing brace; -1 if the row must be scanned
    */
   match(text: DataView, at: number): number {
     return matchObject(this.#root, text, at);
   }
 
-  /** Tells the shape which columns the rows had. */
+  /** Adds the columns of the rows to the shape. */
   finish(): void {
     const object = nextObject();
     this.#root.children.forEach(({ isSeen }, at) => {
@@ -130,7 +130,7 @@ export class KnownRow {
   }
 }
 
-/** So many bytes at most are read past the place that is looked at. */
+/** The maximum number of bytes read past the current offset. */
 export const READ_AHEAD = 32;
 
 function matchObject(known: KnownValue, text: DataView, start: number): number {
@@ -141,7 +141,7 @@ function matchObject(known: KnownValue, text: DataView, start: number): number {
   for (let next = 0; next < count; next++) {
     const child = children[next]!;
     const end = matchKey(child, text, at);
-    // A key may be left out.
+    // A key may be missing.
     if (end < 0) continue;
     at = matchValue(child, text, text.getUint8(end) === 0x20 ? end + 1 : end);
     if (at < 0) return -1;
@@ -238,7 +238,7 @@ function matchInteger(known: KnownValue, text: DataView, start: number): number 
   return text.getUint8(from) === 0x30 && (digits > 1 || isNegative) ? -1 : at;
 }
 
-/** Negative ones below 1 are left to the walk, since no decimal is a negative zero. */
+/** Negative numbers above -1 are left to the walk, because a decimal cannot be a negative zero. */
 function matchDecimal(known: KnownValue, text: DataView, start: number): number {
   const isNegative = text.getUint8(start) === 0x2d;
   const from = isNegative ? start + 1 : start;
@@ -253,7 +253,7 @@ function matchDecimal(known: KnownValue, text: DataView, start: number): number 
   return digits > known.fractionWholeDigitsMax ? -1 : end;
 }
 
-/** A number without an exponent of which a double keeps the digits. */
+/** A number without an exponent whose digits a double keeps. */
 function matchDouble(text: DataView, start: number): number {
   const isNegative = text.getUint8(start) === 0x2d;
   const from = isNegative ? start + 1 : start;
@@ -267,13 +267,13 @@ function matchDouble(text: DataView, start: number): number {
   return end - from - 1 <= EXACT_DIGITS || isShownAgain(text, start, end) ? end : -1;
 }
 
-/** Whether a double is written as it stands here; the walk looks closer at others. */
+/** Whether a double prints as written; the walk checks others. */
 function isShownAgain(text: DataView, start: number, end: number): boolean {
   const numeral = Buffer.from(text.buffer, text.byteOffset + start, end - start).toString("latin1");
   return String(Number(numeral)) === numeral;
 }
 
-/** A date or a time to the second, in UTC if zoned; others of their kind by `momentOf`. */
+/** A date or a timestamp to the second, in UTC if zoned; `momentOf` handles others. */
 function matchMoment(known: KnownValue, text: DataView, start: number): number {
   const { kind } = known;
   if (isDay(known, text, start + 1)) {
@@ -298,13 +298,13 @@ function matchMoment(known: KnownValue, text: DataView, start: number): number {
   return moment === (kind === Kind.date ? "date" : "zoned") ? end : -1;
 }
 
-/** Whether there is the last day again, or one that every month has, such as `2024-01-28`. */
+/** Whether the date equals the last one, or has a day that all months have, such as `2024-01-28`. */
 function isDay(known: KnownValue, text: DataView, at: number): boolean {
   const year = text.getInt32(at, true);
   const month = text.getInt32(at + 4, true);
   const day = text.getInt32(at + 6, true);
   if (day === known.day && month === known.month && year === known.year) return true;
-  // A digit is left as its value, and what must stand there as 0.
+  // After the XOR, a digit is its value and an expected character is 0.
   const months = month ^ 0x2d30302d;
   const days = day ^ 0x30302d30;
   const monthOnes = (months >>> 16) & 0xff;
@@ -331,7 +331,7 @@ function keepDay(known: KnownValue, text: DataView, at: number): void {
   known.day = text.getInt32(at + 6, true);
 }
 
-/** Whether there is a time of day with what parts it from the day, such as `T23:59:59`. */
+/** Whether a time of day with its separator follows, such as `T23:59:59`. */
 function isClock(text: DataView, at: number): boolean {
   const before = text.getUint8(at);
   const hours = text.getInt32(at + 1, true) ^ 0x303a3030;

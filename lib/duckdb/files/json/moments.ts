@@ -1,7 +1,7 @@
-/** The moments that a text can be, as ISO 8601 writes them. */
+/** The kinds of ISO 8601 dates and timestamps. */
 export type Moment = "date" | "timestamp" | "zoned";
 
-/** What a string is; null when it is no moment, or one with more than microseconds. */
+/** The kind of a string; `null` if it is neither a date nor a timestamp, or more precise than microseconds. */
 export function momentOf(bytes: Uint8Array, start: number, end: number): Moment | null {
   const length = end - start;
   if (length < 10 || length > 40 || bytes[start + 4] !== 0x2d || bytes[start + 7] !== 0x2d) return null;
@@ -20,7 +20,7 @@ export function momentOf(bytes: Uint8Array, start: number, end: number): Moment 
 
 const ZONE = /^(?: ?UTC|Z|[+-](?:0\d|1[0-5])(?::?[0-5]\d)?)$/;
 
-/** Where a clock time ends, to the microsecond at most; -1 when there is none. */
+/** The end of a time of day with at most microseconds; -1 if there is none. */
 function afterClock(bytes: Uint8Array, start: number, end: number): number {
   if (start + 5 > end || bytes[start + 2] !== 0x3a) return -1;
   const hour = digits(bytes, start, 2);
@@ -46,7 +46,7 @@ function daysOf(year: number, month: number): number {
   return isLeap ? 29 : DAYS[month - 1]!;
 }
 
-/** A number of a fixed count of digits; -1 when there is something else. */
+/** A number with a fixed count of digits; -1 for other text. */
 function digits(bytes: Uint8Array, start: number, count: number): number {
   let value = 0;
   for (let at = start; at < start + count; at++) {

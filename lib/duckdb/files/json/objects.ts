@@ -1,7 +1,7 @@
-/** Counts the objects of all walks, since files of one table share their shapes. */
+/** Counts the objects of all walks, because files of one table share their shapes. */
 let objects = 0;
 
-/** A number for one more object; later ones have higher numbers. */
+/** Returns the number of a new object; later objects have higher numbers. */
 export function nextObject(): number {
   return (objects += 1);
 }

@@ -19,15 +19,15 @@ import { hasShortLines, LINE_BYTES_MAX } from "./short-lines.ts";
 import { firstTextMisfit, textMisfits } from "./text-misfits.ts";
 import { ShapeWalk } from "./walk.ts";
 
-/** A row of that many bytes takes a multiple of it in memory. */
+/** The maximum size of a row, which takes a multiple of it in memory. */
 const ROW_BYTES_MAX = 256 * 1024 * 1024;
 
 /**
- * Opens a JSON file; see `openFile`. It is checked whole, since DuckDB rounds, ignores unknown keys, takes arrays that
- * are cut off, and ends the process on what is nested too deep: before DuckDB reads it, or meanwhile when the caller
- * may and the file is such that DuckDB can be let loose on it.
+ * Opens a JSON file; see `openFile`. The whole file is checked, because DuckDB rounds numbers, ignores unknown keys,
+ * accepts truncated arrays and crashes on deep nesting. The check runs before DuckDB reads the file, or at the same time
+ * if the caller allows it and DuckDB can read the file safely.
  *
- * A value that does not fit does not fail the opening: `select` does then, so that the rows can be sorted out.
+ * A value that does not fit fails `select`, not this function, so that the rows can be separated.
  */
 export async function openJsonFile(chunk: ReadableChunk, options: OpenFileOptions): Promise<OpenFile> {
   const { reading, data: path, constants = {} } = chunk;
@@ -48,10 +48,10 @@ export async function openJsonFile(chunk: ReadableChunk, options: OpenFileOption
     async check() {
       const isLarge = (await stat(path)).size >= PLAIN_FILE_BYTES_MIN;
       if (isLarge && (await hasPlainRows(path, reading.columns, options.signal))) return file;
-      // DuckDB reads it meanwhile, and tells how far it is.
+      // DuckDB reads it at the same time and reports the progress.
       const { onBytesScanned: _, ...rest } = options;
       const checked = await openChecked(chunk, rest);
-      // That the file is read the same way after a look at all of it says that the guess was right.
+      // The guess was right if a check of the whole file returns the same result.
       if (checked.isEmpty || checked.select !== file.select) return checked;
       await checked[Symbol.asyncDispose]();
       return file;
@@ -67,7 +67,7 @@ export async function openJsonFile(chunk: ReadableChunk, options: OpenFileOption
   return file;
 }
 
-/** What a plain file of lines turns out to be. */
+/** The result of checking a plain file of lines. */
 const LINES: ScannedFile = { mark: null, layout: "lines", rows: 1, rowBytesMax: LINE_BYTES_MAX };
 
 async function openChecked(chunk: ReadableChunk, options: OpenFileOptions): Promise<OpenFile> {
@@ -82,29 +82,29 @@ async function openChecked(chunk: ReadableChunk, options: OpenFileOptions): Prom
   const root = rowShape(reading.columns);
   const { onBytesScanned } = options;
   const isCounted = onBytesScanned !== undefined && compressionOf(file) === "none";
-  let hasStrangeRow = false;
-  const onStrangeRow = () => void (hasStrangeRow = true);
-  const walk = new ShapeWalk(root, { columnsMax: COLUMNS_MAX, onStrangeRow });
+  let hasNonObjectRow = false;
+  const onNonObjectRow = () => void (hasNonObjectRow = true);
+  const walk = new ShapeWalk(root, { columnsMax: COLUMNS_MAX, onNonObjectRow });
   const scanned = await scanFile(file, isLines, walk, {
     signal,
     ...(isCounted ? { onChunk: ({ length }: Uint8Array) => onBytesScanned(length) } : {}),
   });
   if (scanned.rowBytesMax > ROW_BYTES_MAX) {
-    const reason = `a row has ${scanned.rowBytesMax} bytes; at most ${ROW_BYTES_MAX} can be read`;
+    const reason = `a row has ${scanned.rowBytesMax} bytes; the limit is ${ROW_BYTES_MAX}`;
     throw new AgnesError("file_unreadable", { path: originOf(file), reason });
   }
   const misfit =
-    fitsColumns(root) && !hasStrangeRow ? null : await firstMisfit(file, isLines, reading.columns, signal);
-  // A value of the path is for files that do not have the column themselves.
+    fitsColumns(root) && !hasNonObjectRow ? null : await firstMisfit(file, isLines, reading.columns, signal);
+  // Values of the path apply only to files without the column.
   const seen = new Set(root.order.filter(({ object }) => object > 0).map(({ name }) => name));
   const fixed = Object.fromEntries(Object.entries(constants).filter(([name]) => !seen.has(name)));
   const texts = readAsText(reading.columns);
   const copies: string[] = [];
   const layout = scanned.layout === "lines" ? "lines" : "objects";
-  // What becomes a string takes twice its length at most.
+  // A value that becomes a string takes at most twice its length.
   const rowBytesMax = 2 * scanned.rowBytesMax;
   const how = { ...scanned, layout, mark: null, rowBytesMax, hasJsonTexts: true } as const;
-  /** The relation of a copy in UTF-8 of the rows that are wanted. */
+  /** The relation of a UTF-8 copy of the selected rows. */
   const copied = async (isWanted: (row: number) => boolean) => {
     const copy = await copyRows(file, isLines, reading.columns, isWanted, options);
     copies.push(copy);
@@ -144,7 +144,7 @@ async function* each(rejected: readonly RejectedRow[]): AsyncGenerator<RejectedR
   yield* rejected;
 }
 
-/** What does not fit must not be read, not even by a query that looks at no value. */
+/** Fails for a file that does not fit, even if a query reads none of its values. */
 function failingSelect(columns: readonly FileColumn[]): string {
   const values = columns.map(
     ({ name, type }) =>

@@ -14,9 +14,9 @@ import { byteOf, PlainValues, type Fields } from "./plain-values.ts";
 import { wholeCharacters } from "./tokens.ts";
 
 /**
- * Whether all rows of a file of lines are plain: one on each line, the keys in the order of the columns, all values such that DuckDB reads
- * them as they are written whatever the other rows hold. An automaton tells, at several times the speed of a scan; what
- * it does not take is not wrong, but must be scanned.
+ * Whether all rows of a file of lines are plain: one per line, keys in the order of the columns, and values that DuckDB
+ * reads exactly regardless of the other rows. An automaton tests this at several times the speed of a scan. A file that it
+ * rejects is not invalid, but must be scanned.
  */
 export async function hasPlainRows(
   path: string,
@@ -30,7 +30,7 @@ export async function hasPlainRows(
   return false;
 }
 
-/** The automata of plain rows: one for rows that may lack keys, unless it were too large, and one for those that do not. */
+/** The automata of plain rows: one for rows with missing keys, unless it is too large, and one for complete rows. */
 export async function plainRows(columns: readonly FileColumn[]): Promise<readonly FileAutomaton[]> {
   const fields = fieldsOf(columns);
   if (fields === null) return [];
@@ -43,7 +43,7 @@ function fieldsOf(columns: readonly FileColumn[]): Fields | null {
   return columns.map(({ name, key = name, type }) => [key, parseType(type)]);
 }
 
-/** Whether the text that is given in pieces is UTF-8. */
+/** Checks that a text that arrives in chunks is UTF-8. */
 function wholeText(): (chunk: Uint8Array) => boolean {
   let half: Uint8Array = new Uint8Array(0);
   return (chunk) => {
@@ -54,7 +54,7 @@ function wholeText(): (chunk: Uint8Array) => boolean {
   };
 }
 
-/** @param isComplete whether no key may be left out */
+/** @param isComplete whether all keys are required */
 function rowsAutomaton(fields: Fields, formOf: FormOf, isComplete: boolean): FileAutomaton | null {
   const builder = new AutomatonBuilder();
   const start = builder.state();

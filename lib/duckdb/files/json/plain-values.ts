@@ -1,9 +1,9 @@
 import { addForm, integerForm, plainForm, type AutomatonBuilder, type FormOf } from "../automaton/mod.ts";
 import { formatType, type TypeTree } from "../type-tree.ts";
 
-/** While keys may be left out, each must be followed by any other, which takes many states. */
+/** With optional keys, any key may follow each key, which takes many states. */
 const STATES_MAX = 2_048;
-/** A whole number of so many digits fits whatever they are. */
+/** The number of digits with which any whole number fits. */
 export const SAFE_INTEGER_DIGITS: Readonly<Record<string, number>> = {
   TINYINT: 2,
   SMALLINT: 4,
@@ -16,7 +16,7 @@ export const SAFE_INTEGER_DIGITS: Readonly<Record<string, number>> = {
   UBIGINT: 19,
   UHUGEINT: 38,
 };
-/** A double has all digits of a number of so many, and DuckDB reads numbers with a fraction by way of a double. */
+/** A double keeps this many digits, and DuckDB reads numbers with a fraction through a double. */
 export const EXACT_DIGITS = 15;
 
 /** Keys with their types. */
@@ -25,24 +25,24 @@ export type Fields = readonly (readonly [key: string, type: TypeTree])[];
 interface Key {
   /** With its quotes. */
   readonly bytes: Buffer;
-  /** The state behind it. */
+  /** The state after it. */
   readonly to: number;
 }
 
-/** Adds the states of JSON values that are plain; each method gives `null` for what no automaton is made of. */
+/** Adds the states of plain JSON values. Each method returns `null` for unsupported types. */
 export class PlainValues {
   readonly #builder: AutomatonBuilder;
   readonly #formOf: FormOf;
   readonly #isComplete: boolean;
 
-  /** @param isComplete whether no key may be left out */
+  /** @param isComplete whether all keys are required */
   constructor(builder: AutomatonBuilder, formOf: FormOf, isComplete: boolean) {
     this.#builder = builder;
     this.#formOf = formOf;
     this.#isComplete = isComplete;
   }
 
-  /** @returns the state behind the object */
+  /** @returns the state after the object */
   addObject(fields: Fields, from: number): number | null {
     const builder = this.#builder;
     const open = builder.state();
@@ -68,7 +68,7 @@ export class PlainValues {
     return end;
   }
 
-  /** Adds the keys that may come at a place: those from `first` on, or only this one. */
+  /** Adds the possible next keys: those from `first` on, or only this one. */
   #addKeys(keys: readonly Key[], first: number, from: number): void {
     const builder = this.#builder;
     const states = new Map<string, number>();
@@ -84,17 +84,17 @@ export class PlainValues {
     }
   }
 
-  /** Lets a space stand before what may follow a state. */
+  /** Allows a space before anything that may follow a state. */
   #allowSpace(state: number): void {
     const spaced = this.#builder.state();
     this.#builder.copyEdges(state, spaced);
     this.#builder.on(state, byteOf(" "), spaced);
   }
 
-  /** @returns the states in which the value is complete */
+  /** @returns the states after a complete value */
   #addValue(type: TypeTree, from: number): readonly number[] | null {
     const value = this.#addTyped(type, from);
-    return value === null ? null : [...value, this.#addWord("null", from)];
+    return value === null ? null : [...value, this.#addLiteral("null", from)];
   }
 
   #addTyped(type: TypeTree, from: number): readonly number[] | null {
@@ -133,7 +133,7 @@ export class PlainValues {
   #addScalar(type: TypeTree & { readonly kind: "scalar" }, from: number): readonly number[] | null {
     const builder = this.#builder;
     if (type.name === "VARCHAR") return [this.#addString(from)];
-    if (type.name === "BOOLEAN") return [this.#addWord("true", from), this.#addWord("false", from)];
+    if (type.name === "BOOLEAN") return [this.#addLiteral("true", from), this.#addLiteral("false", from)];
     const number = numberForm(type);
     if (number !== null) return addForm(builder, this.#formOf(number), from, []);
     if (!/^(DATE|TIMESTAMP|TIMESTAMP WITH TIME ZONE)$/.test(type.name)) return null;
@@ -146,7 +146,7 @@ export class PlainValues {
     return [end];
   }
 
-  /** Any characters; of escapes all but surrogates and the zero character. @returns the state behind the string */
+  /** Adds a string with any characters, and all escapes except surrogates and NUL. @returns the state after the string */
   #addString(from: number): number {
     const builder = this.#builder;
     const inside = builder.state();
@@ -161,7 +161,7 @@ export class PlainValues {
   #addEscapes(inside: number): void {
     const builder = this.#builder;
     const [escape, unicode] = [builder.state(), builder.state()];
-    // How many digits there are, and whether they are only zeros, or begin with the D of a surrogate.
+    // The number of digits, and whether they are all zero or begin with the D of a surrogate.
     const [one, two, three, zero, zeros, zeroes, surrogate] = Array.from({ length: 7 }, () =>
       builder.state(),
     );
@@ -185,9 +185,9 @@ export class PlainValues {
     on(zeroes, HEXADECIMAL.slice(1), inside);
   }
 
-  #addWord(word: string, from: number): number {
+  #addLiteral(literal: string, from: number): number {
     let state = from;
-    for (const byte of Buffer.from(word)) {
+    for (const byte of Buffer.from(literal)) {
       const next = this.#builder.state();
       this.#builder.on(state, byte, next);
       state = next;

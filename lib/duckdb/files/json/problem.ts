@@ -1,21 +1,21 @@
 import { AgnesError } from "../../../base/mod.ts";
 
-/** A value that does not fit its column, as it is written. */
+/** A value that does not fit its column, as written. */
 export interface Misfit {
   readonly column: string;
   readonly value: string;
   readonly type: string;
 }
 
-/** What is wrong with a JSON file, and where. */
+/** A problem in a JSON file, with its line. */
 export class JsonProblem extends Error {
   readonly line: number;
   readonly misfit: Misfit | null;
-  /** Whether its bytes are no text; the line is only about where. */
+  /** Whether its bytes are not UTF-8; the line is then approximate. */
   readonly isNotUtf8: boolean;
-  /** The value that stands in the place of a row; `null`: the problem is another. */
-  readonly strange: string | null;
-  /** Whether the file has a key that its table does not know. */
+  /** The text of a row that is not an object; `null` for other problems. */
+  readonly nonObject: string | null;
+  /** Whether the problem is a key that is not a column of the table. */
   readonly isNewKey: boolean;
 
   constructor(
@@ -25,24 +25,24 @@ export class JsonProblem extends Error {
       readonly misfit?: Misfit;
       readonly isNewKey?: boolean;
       readonly isNotUtf8?: boolean;
-      readonly strange?: string;
+      readonly nonObject?: string;
     } = {},
   ) {
     super(reason);
     this.line = line;
     this.misfit = more.misfit ?? null;
     this.isNotUtf8 = more.isNotUtf8 === true;
-    this.strange = more.strange ?? null;
+    this.nonObject = more.nonObject ?? null;
     this.isNewKey = more.isNewKey === true;
   }
 
-  /** As an error that names the file. */
+  /** Converts the problem to an error that names the file. */
   toError(file: string): AgnesError {
-    const { line, message, misfit, strange } = this;
+    const { line, message, misfit, nonObject } = this;
     if (misfit !== null) return new AgnesError("file_value_invalid", { file, line, ...misfit });
-    if (strange !== null) {
+    if (nonObject !== null) {
       const advice = "Correct the file, or let the table quarantine rows.";
-      return new AgnesError("file_row_invalid", { file, line, reason: message, text: strange, advice });
+      return new AgnesError("file_row_invalid", { file, line, reason: message, text: nonObject, advice });
     }
     const reason = `line ${line}: ${message}`;
     return this.isNewKey

@@ -3,13 +3,13 @@ import { quoteIdentifier } from "../../sql.ts";
 import { checkedSelect, type TextColumn } from "../checked-values.ts";
 import { formatType, parseType, scalar, type TypeTree } from "../type-tree.ts";
 
-/** The types whose values the scan compares with what DuckDB reads; a person may name others. */
+/** The types that the scan can check; other types may be configured. */
 const SCANNED =
   /^(VARCHAR|JSON|BOOLEAN|FLOAT|DOUBLE|DECIMAL|U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|DATE|TIMESTAMP|TIMESTAMP WITH TIME ZONE)$/;
 
 /**
- * The type by which a column is read from the file: with text in place of the types that a person named and the scan does
- * not know, since DuckDB's reader of JSON rounds and cuts such values, or has no such type. `null`: none of these.
+ * The type with which a column is read from the file: text replaces configured types that the scan cannot check, because
+ * DuckDB's JSON reader rounds or truncates such values, or does not support the type. `null` if there are none.
  */
 export function textTypeOf({ type, given, format }: FileColumn): string | null {
   if (given !== true || format !== undefined) return null;
@@ -31,7 +31,7 @@ function withTexts(type: TypeTree): TypeTree {
   }
 }
 
-/** The columns over a relation in which those of `textTypeOf` are texts; `null` when none is. */
+/** The columns over a relation in which those of `textTypeOf` are texts; `null` if there are none. */
 export function readAsText(columns: readonly FileColumn[]): readonly TextColumn[] | null {
   const read = columns.map((column): TextColumn => {
     const text = quoteIdentifier(column.name);

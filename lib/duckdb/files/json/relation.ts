@@ -6,20 +6,20 @@ import type { ScannedFile } from "./scan-file.ts";
 import { constantValue } from "../constants.ts";
 import { compressionOf } from "../open-bytes.ts";
 
-/** DuckDB's own. Every thread takes a buffer of two such objects, so larger ones are asked for when there are any. */
+/** DuckDB's default. Each thread allocates a buffer of twice this size, so it is raised only for larger objects. */
 const OBJECT_BYTES = 16 * 1024 * 1024;
 
-/** How a file is laid out. */
+/** The layout of a file. */
 export interface JsonSource extends ScannedFile {
-  /** Whether values of the type JSON are strings that hold JSON, as in a copy. */
+  /** Whether values of type JSON are strings that contain JSON, as in a copy. */
   readonly hasJsonTexts?: boolean;
 }
 
 /**
- * The SQL that reads a JSON file of which all values are known to fit, for use after `FROM`. Columns of a `textTypeOf` have
+ * The SQL, for use after `FROM`, that reads a JSON file whose values are all known to fit. Columns with a `textTypeOf` have
  * that type.
  *
- * @param constants values of columns that are the same in every row
+ * @param constants the values of columns that are constant in the file
  */
 export function jsonRelation(
   file: FileInput,
@@ -50,7 +50,7 @@ export function jsonRelation(
     const list = select((column) => quoteIdentifier(keyOf(column)));
     return `(SELECT ${list} FROM read_json([${pathOf(file)}], ${options}))`;
   }
-  // DuckDB cannot name two columns that differ by case only, so each group of keys is taken out by itself.
+  // DuckDB cannot read two columns that differ only by case, so each group of keys is extracted separately.
   const records = groups.map((group, at) => {
     const named = group.filter((column) => keyOf(column) !== "");
     const structure = Object.fromEntries(
@@ -59,7 +59,7 @@ export function jsonRelation(
     return named.length === 0 ? `NULL AS r${at}` : `from_json(json, ${jsonLiteral(structure)}) AS r${at}`;
   });
   const list = select((column, group) => {
-    // A record cannot have a field without a name; the pointer `/` is the empty key.
+    // A struct cannot have a field without a name; the pointer `/` is the empty key.
     const value =
       keyOf(column) === ""
         ? `from_json(json_extract(json, '/'), ${jsonLiteral(looseStructure(column, readType(column)))})`
@@ -69,7 +69,7 @@ export function jsonRelation(
   return `(SELECT ${list} FROM (SELECT ${["json", ...records].join(", ")} FROM ${objects(file, scanned)}))`;
 }
 
-/** `from_json` makes null of what it cannot convert, and of types that a person named not all is known. */
+/** `from_json` returns null for values it cannot convert, and values of configured types are not all checked. */
 function isCastLater({ given, format, type }: FileColumn): boolean {
   return given === true && format === undefined && type !== "VARCHAR";
 }
@@ -89,7 +89,7 @@ const keyOf = ({ key, name }: FileColumn): string => key ?? name;
 const typeInFile = (column: FileColumn): string =>
   column.format === undefined ? (textTypeOf(column) ?? column.type) : "VARCHAR";
 
-/** The type with VARCHAR for JSON; as it is written when there is none. */
+/** The type with VARCHAR instead of JSON; unchanged if it has no JSON. */
 function typeOfTexts(column: FileColumn): string {
   const type = typeInFile(column);
   return /\bJSON\b/i.test(type) ? formatType(textsFor(parseType(type))) : type;
@@ -120,7 +120,7 @@ function pathOf(file: FileInput): string {
 
 function settings(file: FileInput, { layout, mark, rowBytesMax }: ScannedFile): string {
   const compression = compressionOf(file);
-  // Only the reader of whole lines minds a byte order mark.
+  // Only the reader of whole lines does not skip a byte order mark.
   const format =
     layout === "array" ? "array" : layout === "lines" && mark === null ? "newline_delimited" : "unstructured";
   return [
@@ -131,7 +131,7 @@ function settings(file: FileInput, { layout, mark, rowBytesMax }: ScannedFile): 
   ].join(", ");
 }
 
-/** Columns in as few groups as it takes for no group to hold two keys that differ by case only. */
+/** Splits columns into the fewest groups without keys that differ only by case. */
 function groupByCase(columns: readonly FileColumn[]): FileColumn[][] {
   const groups: { readonly keys: Set<string>; readonly columns: FileColumn[] }[] = [];
   for (const column of columns) {
@@ -144,14 +144,14 @@ function groupByCase(columns: readonly FileColumn[]): FileColumn[][] {
   return groups.map((group) => group.columns);
 }
 
-/** A type as `from_json` takes it. */
+/** A type in the syntax of `from_json`. */
 function structureOf(type: TypeTree): unknown {
   switch (type.kind) {
     case "struct":
       return Object.fromEntries(type.fields.map(([name, field]) => [name, structureOf(field)]));
     case "list":
       return [structureOf(type.element)];
-    // Only a person names these, and then they are cast later.
+    // Only configured types are of this kind, and those are cast later.
     case "map":
       return "JSON";
     case "scalar":

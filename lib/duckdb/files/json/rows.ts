@@ -12,13 +12,13 @@ import type { Misfit } from "./problem.ts";
 import { rowShape } from "./row-shape.ts";
 import { scanFile } from "./scan-file.ts";
 import type { JsonScanner } from "./scanner.ts";
-import { strangeReason } from "./strange-row.ts";
+import { nonObjectReason } from "./non-object-row.ts";
 import { ShapeWalk } from "./walk.ts";
 
 /**
- * The rows of a file that hold a value which does not fit, each with the first such value, and what is no row.
+ * Returns the rows of a file with a value that does not fit, each with the first such value, and rows that are not objects.
  *
- * @param more misfits that the scan does not see, by the place of their row
+ * @param more misfits that the scan cannot find, by row number
  */
 export async function misfitsOf(
   file: FileInput,
@@ -46,14 +46,14 @@ export async function misfitsOf(
       rejected.push({ row, column, value, reason: `it is not ${type}`, record, ...wider });
       first = null;
     },
-    onStrangeRow: (strange) => {
-      const { line } = strange;
+    onNonObjectRow: (nonObject) => {
+      const { line } = nonObject;
       const text = texts.row(walk.scanner!).toString("utf8");
       rejected.push({
         row: walk.scanner!.rows,
         column: "",
         value: text,
-        reason: strangeReason(strange),
+        reason: nonObjectReason(nonObject),
         record: { line, text },
       });
     },
@@ -63,8 +63,8 @@ export async function misfitsOf(
 }
 
 /**
- * Writes the rows that are wanted, by their number from 1, to a file of their own, in UTF-8. Numbers where text is wanted
- * become strings, and so do values that are kept as JSON text, since DuckDB would write their numbers in its own way.
+ * Copies the selected rows, by number from 1, to a new UTF-8 file. Numbers in text columns and values in JSON columns
+ * become strings, because DuckDB would reformat their numbers.
  *
  * @returns the path of the copy
  */
@@ -72,7 +72,7 @@ export async function copyRows(
   file: FileInput,
   isLines: boolean,
   columns: readonly FileColumn[],
-  isWanted: (row: number) => boolean,
+  isSelected: (row: number) => boolean,
   { directory = tmpdir(), signal }: Pick<OpenFileOptions, "directory" | "signal">,
 ): Promise<string> {
   const path = join(directory, `agnes-${randomUUID()}.ndjson.tmp`);
@@ -88,10 +88,10 @@ export async function copyRows(
     columnsMax: COLUMNS_MAX,
     onNumberText: (start, end) => texts.replace(start, end, (number) => `"${number}"`),
     onJsonText: (start, end) => texts.replace(start, end, (json) => JSON.stringify(compact(json))),
-    // None of these is wanted.
-    onStrangeRow: () => {},
+    // Such rows are never selected.
+    onNonObjectRow: () => {},
     onRow: () => {
-      if (isWanted(walk.scanner!.rows)) ready.push(texts.replacedRow(walk.scanner!), NEW_LINE);
+      if (isSelected(walk.scanner!.rows)) ready.push(texts.replacedRow(walk.scanner!), NEW_LINE);
     },
   });
   try {
@@ -109,7 +109,7 @@ export async function copyRows(
 
 const NEW_LINE = Buffer.from("\n");
 
-/** JSON as DuckDB writes it, but for its numbers. */
+/** Formats JSON like DuckDB, but keeps numbers unchanged. */
 function compact(json: string): string {
   return json.replaceAll(/"(?:[^"\\]|\\.)*"|\s+/g, (token) => {
     if (token[0] !== '"') return "";
@@ -123,10 +123,10 @@ interface Replaced {
   readonly make: (text: string) => string;
 }
 
-/** The bytes of the row that is being scanned. */
+/** The bytes of the current row. */
 class RowTexts {
   #bytes: Buffer = Buffer.alloc(0);
-  /** Of the first of them in the whole text. */
+  /** The offset of the first byte in the file. */
   #offset = 0;
   #replaced: Replaced[] = [];
 
@@ -136,7 +136,7 @@ class RowTexts {
     this.#offset += done;
   }
 
-  /** Writes a part of the row in another way. */
+  /** Replaces a part of the row. */
   replace(start: number, end: number, make: Replaced["make"]): void {
     this.#replaced.push({ start, end, make });
   }

@@ -7,21 +7,21 @@ import { misencoded } from "../misencoded.ts";
 import { jsonBytes, WRITE_UTF8 } from "./source.ts";
 import type { ShapeWalk } from "./walk.ts";
 
-/** What a scan of a whole file tells. */
+/** The result of scanning a file. */
 export interface ScannedFile {
-  /** The encoding, by a byte order mark or the first characters; null for UTF-8 without a mark. */
+  /** The encoding, by byte order mark or first characters; `null` for UTF-8 without a byte order mark. */
   readonly mark: string | null;
   readonly layout: JsonLayout;
   readonly rows: number;
-  /** The length of the longest row as UTF-8. */
+  /** The size of the longest row in UTF-8. */
   readonly rowBytesMax: number;
 }
 
-/** Is given each chunk before it is scanned. */
+/** Receives each chunk before it is scanned. */
 export type OnChunk = (chunk: Uint8Array, scanner: JsonScanner) => void | Promise<void>;
 
 /**
- * Reads a file, to its end or as far as the walk wants.
+ * Scans a file to its end, or until the walk stops.
  *
  * @throws `file_unreadable`, `file_row_invalid`, `file_value_invalid`, `file_reading_outdated`, naming the line
  */

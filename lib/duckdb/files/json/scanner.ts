@@ -3,7 +3,7 @@ import { isUtf8 } from "node:buffer";
 import { READ_AHEAD } from "./known-row.ts";
 import { JsonProblem } from "./problem.ts";
 import { ignoringSink, type JsonSink } from "./sink.ts";
-import { kindOf, strangeText, type StrangeRow } from "./strange-row.ts";
+import { kindOf, nonObjectText, type NonObjectRow } from "./non-object-row.ts";
 import {
   controlProblem,
   escapeProblem,
@@ -12,16 +12,16 @@ import {
   reachesEnd,
   scanNumber,
   wholeCharacters,
-  WORDS,
+  LITERALS,
 } from "./tokens.ts";
 
-/** How the rows of a file are laid out. */
+/** The layout of the rows of a file. */
 export type JsonLayout = "lines" | "objects" | "array";
 
-/** Objects and lists in one another; DuckDB's own parser overflows its stack at about 40,000. */
+/** The maximum nesting depth; DuckDB's parser overflows its stack at about 40,000. */
 const DEPTH_MAX = 1_000;
 
-/** Where the scanner stands. */
+/** The state of the scanner. */
 const State = {
   /** Between rows, or before the first. */
   row: 0,
@@ -45,37 +45,38 @@ type State = (typeof State)[keyof typeof State];
 /**
  * Reads JSON strictly by RFC 8259, in chunks and constant memory.
  *
- * `lines` is one object on each line. Else the file is one array of objects, or objects each beginning on a line of its own.
+ * With `lines`, each line is one object. Otherwise the file is one array of objects, or objects that each start on a new
+ * line.
  */
 export class JsonScanner {
   readonly #sink: JsonSink;
-  /** Takes what is inside a row: nobody does of what is no object. */
+  /** The sink for the content of the current row; content of a row that is not an object is discarded. */
   #inside: JsonSink;
-  #strange: Omit<StrangeRow, "text"> | null = null;
+  #nonObject: Omit<NonObjectRow, "text"> | null = null;
   readonly #isLines: boolean;
   #state: State = State.row;
-  /** Which of the open ones are objects. */
+  /** Whether each open level is an object. */
   readonly #isObject = new Uint8Array(DEPTH_MAX + 1);
   #depth = 0;
   #isArray = false;
-  /** Whether every row so far stands on one line, with a line break before the next. */
+  /** Whether each row so far is on one line, followed by a line break. */
   #isLineEach = true;
   #rowLine = 0;
   #endLine = 0;
-  /** A token that goes on in the next chunk. */
+  /** A token that continues in the next chunk. */
   #rest: Uint8Array = EMPTY;
-  /** How much of `#rest` is known to hold no end. */
+  /** The length of the part of `#rest` that is known not to contain the end. */
   #seen = 0;
   #isEscaped = false;
   readonly #numeral = newNumeral();
-  /** A character that goes on in the next chunk. */
+  /** A character that continues in the next chunk. */
   #half: Uint8Array = EMPTY;
-  /** Of the bytes being scanned in the whole text. */
+  /** The offset of the current bytes in the file. */
   offset = 0;
-  /** Where the row that is being scanned, or the last one, starts and ends in the whole text. */
+  /** The start and end of the current or last row in the file. */
   rowOffset = 0;
   rowEnd = 0;
-  /** Where the bracket that was read last opens, or past it when it closes. */
+  /** The offset of the last opening bracket, or after the last closing one. */
   bracketOffset = 0;
   line = 1;
   rows = 0;
@@ -92,7 +93,7 @@ export class JsonScanner {
     return this.#isLineEach ? "lines" : "objects";
   }
 
-  /** @returns whether more is wanted */
+  /** @returns whether the scan continues */
   feed(chunk: Uint8Array): boolean {
     const whole = this.#half.length === 0 ? chunk : Buffer.concat([this.#half, chunk]);
     const cut = wholeCharacters(whole);
@@ -104,19 +105,19 @@ export class JsonScanner {
     return this.#scan(bytes, false);
   }
 
-  /** @throws when the file ends in the middle of something */
+  /** @throws `JsonProblem` if the file ends inside a value */
   finish(): void {
     if (this.#half.length > 0) throw this.#notUtf8();
     if (this.#rest.length > 0) this.#scan(this.#rest, true);
     const isComplete = this.#isArray ? this.#state === State.end : this.#state === State.row;
-    if (!isComplete) throw this.#fail("the file ends in the middle of a value; it is cut off");
+    if (!isComplete) throw this.#fail("the file is truncated: it ends in the middle of a value");
     this.#sink.knownRow?.finish();
   }
 
   #scan(bytes: Uint8Array, isLast: boolean): boolean {
     const size = bytes.length;
     const sink = this.#sink;
-    // Known rows are looked for where a line break follows, so that no row has to look for the end of the bytes.
+    // Known rows are tried only if a line break follows, so that they need no check for the end of the bytes.
     const isKnown = sink.knownRow !== null && size > READ_AHEAD;
     const lastBreak = isKnown ? bytes.lastIndexOf(0x0a, size - READ_AHEAD) : -1;
     let at = 0;
@@ -190,11 +191,11 @@ export class JsonScanner {
     return true;
   }
 
-  /** @returns the place after what was read */
+  /** @returns the offset after the last token */
   #betweenRows(bytes: Uint8Array, at: number, lastBreak: number): number {
     const byte = bytes[at]!;
     const state = this.#state;
-    if (state === State.end) throw this.#fail("something follows the end of the array");
+    if (state === State.end) throw this.#fail("text follows the end of the array");
     if (state === State.arrayNext) {
       if (byte === 0x2c) this.#state = State.arrayRow;
       else if (byte === 0x5d) this.#state = State.end;
@@ -217,7 +218,7 @@ export class JsonScanner {
     this.#rowLine = this.line;
     this.rowOffset = this.offset + at;
     if (kind !== null) {
-      this.#strange = { kind, line: this.line };
+      this.#nonObject = { kind, line: this.line };
       this.#inside = ignoringSink;
       this.#state = State.value;
       return at;
@@ -238,7 +239,7 @@ export class JsonScanner {
     else this.#inside.openList();
   }
 
-  /** @returns whether more is wanted */
+  /** @returns whether the scan continues */
   #close(bytes: Uint8Array, at: number): boolean {
     this.#depth -= 1;
     this.bracketOffset = this.offset + at;
@@ -246,21 +247,24 @@ export class JsonScanner {
     return this.#endValue(bytes, at);
   }
 
-  /** @returns whether more is wanted */
+  /** @returns whether the scan continues */
   #endValue(bytes: Uint8Array, at: number): boolean {
     if (this.#depth > 0) {
       this.#state = State.afterValue;
       return true;
     }
     this.#endRow(at);
-    const strange = this.#strange;
-    if (strange === null) return this.#sink.row();
-    this.#strange = null;
+    const nonObject = this.#nonObject;
+    if (nonObject === null) return this.#sink.row();
+    this.#nonObject = null;
     this.#inside = this.#sink;
-    return this.#sink.strangeRow({ ...strange, text: strangeText(bytes, this.rowOffset - this.offset, at) });
+    return this.#sink.nonObjectRow({
+      ...nonObject,
+      text: nonObjectText(bytes, this.rowOffset - this.offset, at),
+    });
   }
 
-  /** Takes rows on lines of their own as long as they are known. @returns the place after the last; -1 for none */
+  /** Accepts known rows, one per line. @returns the offset after the last one; -1 for none */
   #knownRows(bytes: Uint8Array, start: number, lastBreak: number): number {
     const known = this.#sink.knownRow!;
     const text = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -293,12 +297,12 @@ export class JsonScanner {
 
   #newLine(): void {
     if (this.#isLines && this.#state !== State.row) {
-      throw this.#fail(`the ${this.#strange === null ? "object" : "value"} does not end on its line`);
+      throw this.#fail(`the ${this.#nonObject === null ? "object" : "value"} does not end on its line`);
     }
     this.line += 1;
   }
 
-  /** The place of the closing quote; -1 when it is not in these bytes. */
+  /** The offset of the closing quote; -1 if it is not in these bytes. */
   #string(bytes: Uint8Array, start: number, isLast: boolean): number {
     const size = bytes.length;
     let at = start + 1;
@@ -319,7 +323,7 @@ export class JsonScanner {
     }
     this.#isEscaped = isEscaped;
     if (at >= size || bytes[at] !== 0x22) {
-      if (isLast) throw this.#fail("the file ends in the middle of a string; it is cut off");
+      if (isLast) throw this.#fail("the file is truncated: it ends in the middle of a string");
       this.#seen = at - start;
       this.#keep(bytes, start);
       return -1;
@@ -342,18 +346,18 @@ export class JsonScanner {
       this.#inside.number(numeral, bytes, start, numeral.end);
       return numeral.end;
     }
-    const word = WORDS.get(byte);
-    if (word === undefined) throw this.#unexpected(bytes, start, "a value");
-    for (let at = 0; at < word.length; at++) {
+    const literal = LITERALS.get(byte);
+    if (literal === undefined) throw this.#unexpected(bytes, start, "a value");
+    for (let at = 0; at < literal.length; at++) {
       if (start + at === bytes.length && !isLast) {
         this.#keep(bytes, start);
         return -1;
       }
-      if (bytes[start + at] !== word[at]) throw this.#unexpected(bytes, start, "a value");
+      if (bytes[start + at] !== literal[at]) throw this.#unexpected(bytes, start, "a value");
     }
     if (byte === 0x6e) this.#inside.null();
     else this.#inside.boolean(byte === 0x74);
-    return start + word.length;
+    return start + literal.length;
   }
 
   #keep(bytes: Uint8Array, start: number): void {
@@ -365,11 +369,13 @@ export class JsonScanner {
     return new JsonProblem(this.line, "it is not valid UTF-8", { isNotUtf8: true });
   }
 
-  #unexpected(bytes: Uint8Array, at: number, wanted?: string): JsonProblem {
+  #unexpected(bytes: Uint8Array, at: number, expected?: string): JsonProblem {
     const found = excerptOf(bytes, at);
-    if (this.#strange !== null && this.#depth === 0)
+    if (this.#nonObject !== null && this.#depth === 0)
       return this.#fail(`found ${found} instead of ${AN_OBJECT}`);
-    return this.#fail(wanted === undefined ? `unexpected ${found}` : `found ${found} instead of ${wanted}`);
+    return this.#fail(
+      expected === undefined ? `unexpected ${found}` : `found ${found} instead of ${expected}`,
+    );
   }
 
   #fail(reason: string): JsonProblem {
@@ -378,4 +384,4 @@ export class JsonScanner {
 }
 
 const EMPTY = new Uint8Array(0);
-const AN_OBJECT = "an object, since each row must be one";
+const AN_OBJECT = "an object; each row must be an object";

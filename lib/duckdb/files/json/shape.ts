@@ -2,34 +2,34 @@ import type { TypeTree } from "../type-tree.ts";
 import { momentOf, type Moment } from "./moments.ts";
 import type { Numeral } from "./tokens.ts";
 
-/** One key of the objects at a place. */
+/** A key of the objects at a position. */
 export interface Field {
   readonly name: string;
-  /** As it is written, between the quotes. */
+  /** The key as written, without quotes. */
   readonly bytes: Uint8Array;
   readonly shape: Shape;
-  /** The object it was last seen in, to notice that it comes twice. */
+  /** The last object with this key, to detect duplicate keys. */
   object: number;
 }
 
-/** More keys than that at a place below the columns: the objects are maps, not records. */
+/** The maximum number of keys below the columns; objects with more are maps, not structs. */
 export const KEYS_MAX = 200;
 
-/** A double keeps any so many digits. */
+/** The number of digits that a double always keeps. */
 const SAFE_DIGITS = 15;
-/** Smaller ones lose digits, or all of their value. */
+/** Smaller doubles lose digits or become zero. */
 const NORMAL_MIN = 2.2250738585072014e-308;
 const BIGGEST_DIGITS = 40;
 
 /**
- * Which values stand at one place of all rows, as far as a type depends on it.
+ * A summary of the values at one position of all rows, as far as their type depends on it.
  *
- * `expected` is set when the type is known: fields are not made up then.
+ * If the type is known, `expected` is set and no fields are added.
  */
 export class Shape {
   readonly expected: TypeTree | null;
-  /** Whether somebody named the type: strings may hold what the type is of. */
-  readonly isGiven: boolean;
+  /** Whether the options set the type; strings may then contain its values. */
+  readonly isConfigured: boolean;
   nulls = 0;
   booleans = 0;
   numbers = 0;
@@ -38,48 +38,49 @@ export class Shape {
   lists = 0;
 
   wholeDigits = 0;
-  /** Digits before the point of numbers that have one. */
+  /** The maximum number of digits before the decimal point. */
   fractionWholeDigits = 0;
   fractionDigits = 0;
   fractionNeeded = 0;
   hasFraction = false;
   hasExponent = false;
   hasNegativeZero = false;
-  /** Whether there is a `-0`, which is the whole number 0 except as a text. */
+  /** Whether there is a `-0`, which only text distinguishes from 0. */
   hasNegativeWholeZero = false;
   isBeyondDouble = false;
-  /** Whether a double would show other digits than those of a number, or a number is none as programs write it. */
+  /** Whether a double would print other digits than some number, or some number is not as programs write it. */
   isInexact = false;
-  /** Whether a number in a JSON text is one that DuckDB writes in its own way. */
+  /** Whether DuckDB would reformat a number in a JSON text. */
   hasRewritten = false;
   least: number | bigint = 0;
   greatest: number | bigint = 0;
 
-  /** What the strings are; complete until it holds null, which is any other string. */
+  /** The kinds of the strings; complete until it contains `null`, which means any other string. */
   readonly moments = new Set<Moment | null>();
   #lastMoment: Moment | null | undefined;
-  /** Whether every string so far is a moment, and it matters. */
+  /** Whether each string so far is a date or timestamp and the type depends on it. */
   #isMoment: boolean;
 
-  /** By name; null when no field is looked at. */
+  /** The fields by name; `null` if fields are ignored. */
   fields: Map<string, Field> | null;
   readonly order: Field[] = [];
   readonly #folded = new Set<string>();
-  /** Whether the objects are maps, or have a key that no field can have. */
+  /** Whether the objects are maps, or have a key that is not a valid field name. */
   isOpaque = false;
   element: Shape | null = null;
-  /** What all values of a map share. */
+  /** The shape of all values of a map. */
   readonly mapValue: Shape | null;
 
-  constructor(expected: TypeTree | null = null, isGiven = false) {
+  constructor(expected: TypeTree | null = null, isConfigured = false) {
     this.expected = expected;
-    this.isGiven = isGiven;
+    this.isConfigured = isConfigured;
     this.fields = expected === null || expected.kind === "struct" ? new Map() : null;
     this.#isMoment = expected === null || !TEXTS.has(expected.kind === "scalar" ? expected.name : "");
-    this.mapValue = expected?.kind === "map" ? new Shape(expected.value, isGiven) : null;
-    if (expected?.kind === "list") this.element = new Shape(expected.element, isGiven);
+    this.mapValue = expected?.kind === "map" ? new Shape(expected.value, isConfigured) : null;
+    if (expected?.kind === "list") this.element = new Shape(expected.element, isConfigured);
     if (expected?.kind !== "struct") return;
-    for (const [name, type] of expected.fields) this.addField(name, keyBytes(name), new Shape(type, isGiven));
+    for (const [name, type] of expected.fields)
+      this.addField(name, keyBytes(name), new Shape(type, isConfigured));
   }
 
   addField(name: string, bytes: Uint8Array, shape: Shape): Field {
@@ -90,29 +91,29 @@ export class Shape {
     return field;
   }
 
-  /** Adds a field of a type that is known. */
+  /** Adds a field with a known type. */
   addKnownField(name: string, shape: Shape): void {
     this.addField(name, keyBytes(name), shape);
   }
 
-  /** Whether there is any value, null or not. */
+  /** Whether there is any value, including null. */
   get isSeen(): boolean {
     return this.nulls + this.booleans + this.numbers + this.strings + this.objects + this.lists > 0;
   }
 
-  /** Whether a key differs from a field by case only: DuckDB's records cannot hold both. */
+  /** Whether a key differs from a field only by case; a DuckDB struct cannot have both. */
   isFolded(name: string): boolean {
     return this.#folded.has(name.toLowerCase());
   }
 
-  /** From now on nobody looks at what is inside. */
+  /** Ignores the content of objects and lists from now on. */
   makeOpaque(): void {
     this.isOpaque = true;
     this.fields = null;
     this.order.length = 0;
   }
 
-  /** Whether there are numbers of which DuckDB makes another text than the one that is written, where text is wanted. */
+  /** Whether a text column contains numbers that DuckDB would reformat. */
   get hasNumberTexts(): boolean {
     if (this.hasRewritten) return true;
     if (this.isText) return this.hasFraction || this.hasNegativeWholeZero;
@@ -127,7 +128,7 @@ export class Shape {
     return this.expected?.kind === "scalar" && this.expected.name === "VARCHAR";
   }
 
-  /** Whether the values need no look: any will do. */
+  /** Whether any value fits, so that values need no inspection. */
   get takesAnything(): boolean {
     return this.expected?.kind === "scalar" && this.expected.name === "JSON";
   }
@@ -159,13 +160,13 @@ export class Shape {
 
   #addFraction(numeral: Numeral, bytes: Uint8Array, start: number): void {
     this.hasFraction = true;
-    // `-0` without a fraction is the whole number 0, to DuckDB too.
+    // `-0` without a fraction is the whole number 0, also in DuckDB.
     if (numeral.isNegative && numeral.isZero) this.hasNegativeZero = true;
     if (numeral.hasExponent) this.hasExponent = true;
     if (numeral.wholeDigits > this.fractionWholeDigits) this.fractionWholeDigits = numeral.wholeDigits;
     if (numeral.fractionDigits > this.fractionDigits) this.fractionDigits = numeral.fractionDigits;
     if (numeral.fractionNeeded > this.fractionNeeded) this.fractionNeeded = numeral.fractionNeeded;
-    // `1234e56` may be part of an identifier, so it stays text like in CSV.
+    // `1234e56` may be part of an identifier, so it stays text, as in CSV.
     if (numeral.fractionDigits === 0 && numeral.wholeDigits > 1) this.isInexact = true;
     const isLong = numeral.wholeDigits + numeral.fractionDigits > SAFE_DIGITS;
     if (isLong && !this.isInexact && !keepsDigits(asciiOf(bytes, start, numeral.end))) this.isInexact = true;
@@ -175,7 +176,7 @@ export class Shape {
     if (!Number.isFinite(double) || isTooSmall) this.isBeyondDouble = true;
   }
 
-  /** @param isComplete whether moments are wanted behind a string that is none */
+  /** @param isComplete whether to collect kinds even after a string that is neither a date nor a timestamp */
   addString(bytes: Uint8Array, start: number, end: number, isComplete = false): void {
     this.strings += 1;
     if (!this.#isMoment && !isComplete) return;
@@ -187,15 +188,15 @@ export class Shape {
   }
 }
 
-/** Types of which any string is a value. */
+/** The types that accept any string. */
 const TEXTS = new Set(["VARCHAR", "JSON", "FORMATTED"]);
 
-/** Whether a double shows the digits of a numeral again; the rule for CSV is `holdsDigits`. */
+/** Whether a double preserves the digits of a numeral; the rule for CSV is `holdsDigits`. */
 function keepsDigits(text: string): boolean {
-  const shown = String(Number(text));
-  if (shown === text) return true;
+  const printed = String(Number(text));
+  if (printed === text) return true;
   const digits = significantDigits(text);
-  return digits.length <= SAFE_DIGITS || digits === significantDigits(shown);
+  return digits.length <= SAFE_DIGITS || digits === significantDigits(printed);
 }
 
 function significantDigits(numeral: string): string {
@@ -207,7 +208,7 @@ function asciiOf(bytes: Uint8Array, start: number, end: number): string {
   return String.fromCharCode(...bytes.subarray(start, end));
 }
 
-/** A key as it is written most often. */
+/** The usual form of a key. */
 function keyBytes(name: string): Uint8Array {
   return Buffer.from(JSON.stringify(name).slice(1, -1));
 }

@@ -3,20 +3,20 @@ import { setImmediate } from "node:timers/promises";
 
 import { AgnesError, fileError, throwIfAborted } from "../../../base/mod.ts";
 
-/** DuckDB's parser overflows its stack at about 40,000 levels, and a line has no more levels than bytes. */
+/** DuckDB's parser overflows its stack at about 40,000 levels; a line has at most as many levels as bytes. */
 export const LINE_BYTES_MAX = 16 * 1024;
-/** Smaller files are checked in no time. */
+/** Smaller files are scanned quickly anyway. */
 const FILE_BYTES_MIN = 1024 * 1024;
-/** Most lines are shorter than this. */
+/** The first window, which is longer than most lines. */
 const WINDOW_BYTES = 1024;
-/** How many windows are read before others have their turn. */
+/** The number of windows that are read before yielding to the event loop. */
 const WINDOWS_PER_TURN = 500;
 const BRACE = 0x7b;
 const LINE_FEED = 0x0a;
 
 /**
- * Whether a file begins with an object and no line of it is long: then DuckDB can read it by lines whatever else it
- * holds. After a line break only the last one within the allowed length is looked for, so a fraction of the file is read.
+ * Whether a file begins with an object and has no long line, so that DuckDB can safely read it by lines. From each line
+ * break, only the last one in the allowed length is searched, so only a fraction of the file is read.
  */
 export async function hasShortLines(path: string, signal?: AbortSignal): Promise<boolean> {
   const file = openReadable(path);
@@ -46,7 +46,7 @@ interface ReadableFile {
   readonly buffer: Uint8Array;
 }
 
-/** Null for a file that cannot be opened: whoever reads it next reports why. */
+/** `null` for a file that cannot be opened; the next read reports the reason. */
 function openReadable(path: string): ReadableFile | null {
   try {
     const sizeBytes = statSync(path).size;
@@ -60,7 +60,7 @@ function byteAt({ descriptor, buffer }: ReadableFile, position: number): number 
   return readSync(descriptor, buffer, 0, 1, position) === 1 ? buffer[0] : undefined;
 }
 
-/** The last line break at which a line that starts at `start` may end; null when it is longer. */
+/** The last line break in the allowed length after `start`; `null` if there is none. */
 function lastLineBreak({ descriptor, buffer }: ReadableFile, start: number): number | null {
   const end = start + LINE_BYTES_MAX + 1;
   for (const sizeBytes of [WINDOW_BYTES, LINE_BYTES_MAX + 1]) {

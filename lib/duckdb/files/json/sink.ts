@@ -1,10 +1,10 @@
 import type { KnownRow } from "./known-row.ts";
-import type { StrangeRow } from "./strange-row.ts";
+import type { NonObjectRow } from "./non-object-row.ts";
 import type { Numeral } from "./tokens.ts";
 
-/** Takes what a `JsonScanner` finds. A token is `bytes` from `start` to `end`, and valid only during the call. */
+/** Receives the tokens of a `JsonScanner`. A token is `bytes` from `start` to `end` and is valid only during the call. */
 export interface JsonSink {
-  /** Recognizes rows that need not be told piece by piece; of these nothing is called. */
+  /** Recognizes rows that need no calls for their tokens. */
   readonly knownRow: KnownRow | null;
   openObject(): void;
   openList(): void;
@@ -19,11 +19,11 @@ export interface JsonSink {
   null(): void;
   /** A row is complete; `false` ends the scan. */
   row(): boolean;
-  /** A value that stands in the place of a row is complete; nothing in it was told. `false` ends the scan. */
-  strangeRow(row: StrangeRow): boolean;
+  /** A row that is not an object is complete; its tokens were not reported. `false` ends the scan. */
+  nonObjectRow(row: NonObjectRow): boolean;
 }
 
-/** Takes nothing. */
+/** Ignores all tokens. */
 export const ignoringSink: JsonSink = {
   knownRow: null,
   openObject() {},
@@ -35,5 +35,5 @@ export const ignoringSink: JsonSink = {
   boolean() {},
   null() {},
   row: () => true,
-  strangeRow: () => true,
+  nonObjectRow: () => true,
 };

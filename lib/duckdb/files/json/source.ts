@@ -5,11 +5,11 @@ import { markedEncoding, textDecoding } from "../encoding.ts";
 import { decodedOr } from "../misencoded.ts";
 import { openBytes } from "../open-bytes.ts";
 
-/** A JSON file as bytes of UTF-8. */
+/** A JSON file as UTF-8 bytes. */
 export interface JsonBytes {
-  /** What the file is, by a byte order mark or by its first characters; null for UTF-8 without a mark. */
+  /** The encoding, by byte order mark or first characters; `null` for UTF-8 without a byte order mark. */
   readonly mark: string | null;
-  /** Without the mark; to be read once. */
+  /** The bytes without the byte order mark; can be read once. */
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 
@@ -29,13 +29,13 @@ export async function jsonBytes(file: FileInput, signal?: AbortSignal): Promise<
   return { mark, chunks: mark === "utf-8" ? rest : transcoded(file, rest, mark, signal) };
 }
 
-/** What helps a JSON file whose bytes are no text. */
+/** The advice for a JSON file with invalid bytes. */
 export const WRITE_UTF8 = "write it as UTF-8";
 
 const CHUNK_BYTES = 512 * 1024;
 const MARK_BYTES_MAX = 4;
 
-/** JSON begins with a character of ASCII and has no zero, so zeros tell the width of its characters, as in RFC 4627. */
+/** JSON begins with an ASCII character other than NUL, so zero bytes show the width of characters, as in RFC 4627. */
 function unmarkedEncoding(head: Uint8Array): ReturnType<typeof markedEncoding> {
   const zeros = [...head.subarray(0, MARK_BYTES_MAX)].map((byte) => (byte === 0 ? "0" : "x")).join("");
   const found = UNMARKED.find(([start]) => zeros.startsWith(start));

@@ -9,7 +9,7 @@ import { rowShape } from "./row-shape.ts";
 import { scanFile } from "./scan-file.ts";
 import { ShapeWalk } from "./walk.ts";
 
-/** A file whose relation has texts, see `readAsText`. */
+/** A file whose relation has text columns; see `readAsText`. */
 export interface TextRows {
   readonly relation: string;
   readonly texts: readonly TextColumn[];
@@ -22,9 +22,9 @@ interface FoundMisfit {
 }
 
 /**
- * The misfits among the texts of a relation that has the good rows of a file, by the place of their row in the file.
+ * The misfits among the texts of a relation with the valid rows of a file, by row number in the file.
  *
- * @param rejected the places of the other rows, ascending
+ * @param rejected the numbers of the other rows, ascending
  */
 export async function textMisfits(
   connection: Connection,
@@ -37,7 +37,7 @@ export async function textMisfits(
   return new Map(found.map((one) => [rowOfKept(Number(one.agnes_row), rejected), misfitOf(one, texts)]));
 }
 
-/** The error about the first misfit among the texts of a whole file; `null`: the query failed for another reason. */
+/** The error for the first misfit among the texts of a file; `null` if the query failed for another reason. */
 export async function firstTextMisfit(
   cause: unknown,
   {
@@ -71,7 +71,7 @@ function misfitOf(found: FoundMisfit, texts: readonly TextColumn[]): Misfit {
   return { column: name, value: found.agnes_value, type };
 }
 
-/** The line of a text; of a list or record, the line in which its row ends. */
+/** The line of a text; for a list or struct, the line on which its row ends. */
 async function lineOfText(
   file: FileInput,
   isLines: boolean,

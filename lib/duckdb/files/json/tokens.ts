@@ -1,22 +1,22 @@
 import { formatValue } from "../../../base/mod.ts";
 
-/** What a JSON number is made of. */
+/** The parts of a JSON number. */
 export interface Numeral {
   isNegative: boolean;
   wholeDigits: number;
-  /** Digits after the point, as written and without zeros at the end. */
+  /** The number of digits after the decimal point, as written and without trailing zeros. */
   fractionDigits: number;
   fractionNeeded: number;
   hasExponent: boolean;
-  /** Whether any digit before the exponent is not zero. */
+  /** Whether any digit before the exponent is nonzero. */
   isZero: boolean;
-  /** The whole digits as a number; exact up to 15 of them. */
+  /** The integer part as a number; exact up to 15 digits. */
   whole: number;
-  /** Past the last byte; for what is not a number the place of the fault. */
+  /** The offset after the last byte; for an invalid number, the offset of the error. */
   end: number;
 }
 
-/** @returns whether it is a number; `into.end` is where it ends */
+/** @returns whether it is a number; `into.end` is its end */
 export function scanNumber(bytes: Uint8Array, start: number, into: Numeral): boolean {
   const size = bytes.length;
   let at = start;
@@ -60,7 +60,7 @@ export function scanNumber(bytes: Uint8Array, start: number, into: Numeral): boo
   return at === size || endsNumber(bytes[at]!);
 }
 
-/** Whether DuckDB may write a number of JSON otherwise than it stands here: `1.10` as 1.1, `1e2` as 100.0, `-0` as 0. */
+/** Whether DuckDB may reformat a JSON number: `1.10` to 1.1, `1e2` to 100.0, `-0` to 0. */
 export function isRewritten(numeral: Numeral, bytes: Uint8Array, start: number): boolean {
   if (numeral.hasExponent) return true;
   if (numeral.fractionDigits === 0) return numeral.isNegative && numeral.isZero;
@@ -86,7 +86,7 @@ function endsNumber(byte: number): boolean {
   return byte <= 0x20 || byte === 0x2c || byte === 0x5d || byte === 0x7d;
 }
 
-/** Whether only what numbers are written with stands from `start` to the end of the bytes. */
+/** Whether all bytes from `start` on are characters of numbers. */
 export function reachesEnd(bytes: Uint8Array, start: number): boolean {
   for (let at = start; at < bytes.length; at++) {
     const byte = bytes[at]!;
@@ -103,23 +103,23 @@ export function reachesEnd(bytes: Uint8Array, start: number): boolean {
 
 const ESCAPES = new Set(Buffer.from('"\\/bfnrt'));
 
-/** Checks the escapes of a string without its quotes. @returns what is wrong with them, or null */
+/** Checks the escapes of a string without its quotes. @returns the problem, or `null` */
 export function escapeProblem(bytes: Uint8Array, start: number, end: number): string | null {
   for (let at = start; at < end; at++) {
     if (bytes[at] !== 0x5c) continue;
     at += 1;
     if (bytes[at] !== 0x75) {
       if (!ESCAPES.has(bytes[at]!))
-        return "a string holds a backslash before a character that cannot be escaped";
+        return "a string contains a backslash before a character that cannot be escaped";
       continue;
     }
     const code = codeUnit(bytes, at + 1, end);
-    if (code < 0) return "a string holds \\u without four hexadecimal digits";
+    if (code < 0) return "a string contains \\u without four hexadecimal digits";
     at += 4;
     if (code < 0xd800 || code > 0xdfff) continue;
     const low = bytes[at + 1] === 0x5c && bytes[at + 2] === 0x75 ? codeUnit(bytes, at + 3, end) : -1;
     if (code > 0xdbff || low < 0xdc00 || low > 0xdfff)
-      return "a string holds half of a surrogate pair, which is no character";
+      return "a string contains a lone surrogate, which is not a character";
     at += 6;
   }
   return null;
@@ -144,7 +144,7 @@ export function textOf(bytes: Uint8Array, start: number, end: number, isEscaped:
   return isEscaped ? (JSON.parse(`"${text}"`) as string) : text;
 }
 
-/** The length of the bytes up to the last character that is whole. */
+/** The length of the bytes up to the last complete character. */
 export function wholeCharacters(bytes: Uint8Array): number {
   const size = bytes.length;
   for (let back = 1; back <= 3 && back <= size; back++) {
@@ -158,18 +158,18 @@ export function wholeCharacters(bytes: Uint8Array): number {
   return size;
 }
 
-/** The words that are values, by their first byte. */
-export const WORDS: ReadonlyMap<number, Uint8Array> = new Map(
-  ["true", "false", "null"].map((word) => [word.charCodeAt(0), Buffer.from(word)]),
+/** The literals of JSON, by first byte. */
+export const LITERALS: ReadonlyMap<number, Uint8Array> = new Map(
+  ["true", "false", "null"].map((literal) => [literal.charCodeAt(0), Buffer.from(literal)]),
 );
 
-/** What is wrong with a control character inside a string. */
+/** The problem of a control character in a string. */
 export function controlProblem(byte: number): string {
   if (byte === 0x0a || byte === 0x0d) return "a string does not end on its line";
-  return `a string holds the control character \\u${byte.toString(16).padStart(4, "0")}, which must be escaped`;
+  return `a string contains the control character \\u${byte.toString(16).padStart(4, "0")}, which must be escaped`;
 }
 
-/** The text at a place, for messages. */
+/** The text at an offset, for messages. */
 export function excerptOf(bytes: Uint8Array, at: number): string {
   const text = Buffer.from(bytes.subarray(at, at + 60)).toString("utf8");
   const end = text.search(/[\s,\]}]/);

@@ -4,59 +4,56 @@ import { fits } from "./fits.ts";
 import { KnownRow } from "./known-row.ts";
 import { nextObject } from "./objects.ts";
 import { JsonProblem, type Misfit } from "./problem.ts";
-import { strangeProblem, type StrangeRow } from "./strange-row.ts";
+import { nonObjectProblem, type NonObjectRow } from "./non-object-row.ts";
 import type { JsonScanner } from "./scanner.ts";
 import type { JsonSink } from "./sink.ts";
 import { KEYS_MAX, Shape, type Field } from "./shape.ts";
 import { isRewritten, newNumeral, scanNumber, textOf, type Numeral } from "./tokens.ts";
 
-/** One object or list that is open. */
+/** An open object or list. */
 interface Level {
-  /** Null when nobody looks at what is inside. */
+  /** `null` if the content is ignored. */
   shape: Shape | null;
   isObject: boolean;
-  /** Tells the objects apart, to notice a key that comes twice. */
+  /** The number of the object, to detect duplicate keys. */
   object: number;
-  /** The place of the key that is expected next. */
+  /** The index of the expected next key. */
   next: number;
-  /** The key that was read last. */
+  /** The last key. */
   field: Field | null;
-  /** Where the next value belongs. */
+  /** The shape of the next value. */
   value: Shape | null;
-  /** Of what is inside a value that is kept as JSON text: the shape of that value. */
+  /** The shape of the enclosing value that is kept as JSON text. */
   text: Shape | null;
-  /** Where such a value starts in the whole text, at its outermost level. */
+  /** The offset of that value in the file, at its outermost level. */
   textOffset: number;
 }
 
 export interface WalkOptions {
-  /** More columns than that are refused. */
+  /** The maximum number of columns. */
   readonly columnsMax: number;
-  /** The scan ends after so many rows. Default: never. */
+  /** The number of rows after which the scan ends. Default: no limit. */
   readonly rowsMax?: number;
-  /** Whether each value is compared with its type at once, which tells the first misfit but takes time. */
+  /** Whether to compare each value with its type immediately, which finds the first misfit but is slower. */
   readonly isLocating?: boolean;
-  /** Takes the misfits, instead of the first one ending the scan; goes with `isLocating` and `newRoot`. */
+  /** Receives misfits; without it, the first one ends the scan. Requires `isLocating` and `newRoot`. */
   readonly onMisfit?: (misfit: Misfit, isNumber: boolean) => void;
   readonly newRoot?: () => Shape;
-  /**
-   * Numbers that count as text, so that the types of the others can be told; moments are then told behind other texts,
-   * too.
-   */
+  /** Selects numbers that count as text, so that they do not affect the number type. Also enables `isComplete` for strings. */
   readonly isTextNumeral?: (numeral: Numeral, bytes: Uint8Array, start: number) => boolean;
-  /** A string, by the shape of what it is a value of. */
+  /** Receives the shape of each string. */
   readonly onString?: (shape: Shape) => void;
-  /** A number where text is wanted, by its place in the whole text. */
+  /** Receives the offsets of each number in a text column. */
   readonly onNumberText?: (start: number, end: number) => void;
-  /** A value other than a truth value that is kept as JSON text, by its place in the whole text. */
+  /** Receives the offsets of each value that is kept as JSON text, except booleans. */
   readonly onJsonText?: (start: number, end: number) => void;
-  /** Takes values that stand in the place of a row, instead of the first one ending the scan. */
-  readonly onStrangeRow?: (row: StrangeRow) => void;
-  /** At the end of each row: whether all its values fit. */
+  /** Receives rows that are not objects; without it, the first one ends the scan. */
+  readonly onNonObjectRow?: (row: NonObjectRow) => void;
+  /** Called at the end of each row, with whether all its values fit. */
   readonly onRow?: (isGood: boolean) => void;
 }
 
-/** Gathers the shapes of all values of files: made up as they come, or those of known columns. */
+/** Collects the shapes of all values of files, for new or known columns. */
 export class ShapeWalk implements JsonSink {
   #root: Shape;
   #isBad = false;
@@ -68,7 +65,7 @@ export class ShapeWalk implements JsonSink {
   #rows = 0;
   readonly #numeral = newNumeral();
   readonly knownRow: KnownRow | null;
-  /** Tells the line. */
+  /** The scanner, for the current line. */
   scanner: JsonScanner | null = null;
 
   /** @param root the shape of the rows */
@@ -76,8 +73,8 @@ export class ShapeWalk implements JsonSink {
     this.#root = root;
     this.#options = options;
     this.#isLocating = options.isLocating === true;
-    const isTold = this.#isLocating || options.onRow !== undefined || options.rowsMax !== undefined;
-    this.knownRow = root.expected === null || isTold ? null : new KnownRow(root);
+    const observesRows = this.#isLocating || options.onRow !== undefined || options.rowsMax !== undefined;
+    this.knownRow = root.expected === null || observesRows ? null : new KnownRow(root);
     this.#levels.push(this.#level);
     this.#level.value = root;
   }
@@ -100,7 +97,7 @@ export class ShapeWalk implements JsonSink {
     this.#rows += 1;
     this.#options.onRow?.(!this.#isBad);
     if (this.#isBad) {
-      // What the bad row left behind must not count against the next ones.
+      // The bad row must not affect the next ones.
       this.#isBad = false;
       this.#root = this.#options.newRoot!();
       this.#levels[0]!.value = this.#root;
@@ -108,11 +105,11 @@ export class ShapeWalk implements JsonSink {
     return this.#rows !== this.#options.rowsMax;
   }
 
-  strangeRow(row: StrangeRow): boolean {
-    const { onStrangeRow } = this.#options;
-    if (onStrangeRow === undefined) throw strangeProblem(row);
+  nonObjectRow(row: NonObjectRow): boolean {
+    const { onNonObjectRow } = this.#options;
+    if (onNonObjectRow === undefined) throw nonObjectProblem(row);
     this.#rows += 1;
-    onStrangeRow(row);
+    onNonObjectRow(row);
     return this.#rows !== this.#options.rowsMax;
   }
 
@@ -142,7 +139,7 @@ export class ShapeWalk implements JsonSink {
       return;
     }
     if (field.object === level.object) {
-      throw this.#problem(`the key ${formatValue(this.#path())} comes twice in one object`);
+      throw this.#problem(`the key ${formatValue(this.#path())} occurs twice in one object`);
     }
     field.object = level.object;
     level.next = field === expected ? level.next + 1 : shape.order.indexOf(field) + 1;
@@ -152,9 +149,9 @@ export class ShapeWalk implements JsonSink {
   string(bytes: Uint8Array, start: number, end: number, isEscaped: boolean): void {
     const shape = this.#level.value;
     if (shape === null) return;
-    if (shape.takesAnything) this.#tellJsonText(start - 1, end + 1);
-    if (!(shape.isGiven && this.#addUnquoted(shape, bytes, start, end))) {
-      // A moment is never written with escapes.
+    if (shape.takesAnything) this.#reportJsonText(start - 1, end + 1);
+    if (!(shape.isConfigured && this.#addUnquoted(shape, bytes, start, end))) {
+      // Dates and timestamps have no escapes.
       const isComplete = this.#options.isTextNumeral !== undefined;
       shape.addString(bytes, start, isEscaped ? start : end, isComplete);
     }
@@ -169,7 +166,7 @@ export class ShapeWalk implements JsonSink {
     if (shape === null) return;
     if (this.#options.isTextNumeral?.(numeral, bytes, start) === true) shape.strings += 1;
     else shape.addNumber(numeral, bytes, start);
-    if (shape.takesAnything) this.#tellJsonText(start, end);
+    if (shape.takesAnything) this.#reportJsonText(start, end);
     if (shape.isText) this.#options.onNumberText?.(start + this.#offset, end + this.#offset);
     if (this.#isLocating) this.#compare(shape, () => textOf(bytes, start, end, false), true);
   }
@@ -217,7 +214,7 @@ export class ShapeWalk implements JsonSink {
     if (known !== undefined) return known;
     const isRoot = shape === this.#root;
     if (isRoot && name.includes("\0"))
-      throw this.#problem(`the key ${formatValue(name)} holds a NUL character`);
+      throw this.#problem(`the key ${formatValue(name)} contains a NUL character`);
     if (shape.expected !== null) {
       const path = [...this.#names(this.#depth - 1), name].join(".");
       throw new JsonProblem(this.#line, `it has a new key ${formatValue(path)}`, { isNewKey: true });
@@ -233,7 +230,7 @@ export class ShapeWalk implements JsonSink {
     return shape.addField(name, bytes.slice(start, end), new Shape());
   }
 
-  /** Adds a string as the number or truth value that a person says it is. */
+  /** Adds a string as a number or boolean if the configured type is one. */
   #addUnquoted(shape: Shape, bytes: Uint8Array, start: number, end: number): boolean {
     const { expected } = shape;
     if (expected?.kind !== "scalar") return false;
@@ -245,16 +242,16 @@ export class ShapeWalk implements JsonSink {
     if (!NUMERIC.test(expected.name)) return false;
     const token = bytes.subarray(start, end);
     if (!scanNumber(token, 0, this.#numeral) || this.#numeral.end !== token.length) return false;
-    // DuckDB takes `1.0` for a whole number, but not `"1.0"`.
+    // DuckDB converts `1.0` to an integer, but not `"1.0"`.
     if (this.#numeral.fractionDigits > 0 && isWholeNumber(expected.name)) return false;
     shape.addNumber(this.#numeral, token, 0);
     return true;
   }
 
-  /** @throws when a value does not fit: all before it did */
+  /** @throws `JsonProblem` if a value does not fit; all previous ones fit */
   #compare(shape: Shape, text: () => string, isNumber = false): void {
     const { expected } = shape;
-    if (expected === null || fits(shape, expected, shape.isGiven)) return;
+    if (expected === null || fits(shape, expected, shape.isConfigured)) return;
     const type = formatType(expected);
     this.#misfit({ column: this.#path(), value: text(), type }, isNumber);
   }
@@ -270,7 +267,7 @@ export class ShapeWalk implements JsonSink {
       .map((level) => level.field!.name);
   }
 
-  /** Skips the rest of the row when misfits are wanted, all of them. */
+  /** Throws a misfit, or reports it to `onMisfit` and skips the rest of the row. */
   #misfit(misfit: Misfit, isNumber: boolean): void {
     const { onMisfit } = this.#options;
     if (onMisfit === undefined) throw new JsonProblem(this.#line, "", { misfit });
@@ -282,11 +279,11 @@ export class ShapeWalk implements JsonSink {
     }
   }
 
-  #tellJsonText(start: number, end: number): void {
+  #reportJsonText(start: number, end: number): void {
     this.#options.onJsonText?.(start + this.#offset, end + this.#offset);
   }
 
-  /** Of the bytes that are scanned in the whole text. */
+  /** The offset of the current bytes in the file. */
   get #offset(): number {
     return this.scanner?.offset ?? 0;
   }

@@ -3,35 +3,37 @@ import { formatType, NUMERIC, type TypeTree } from "../type-tree.ts";
 const INTEGER = /^U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$/;
 const EXACT_IN_DOUBLE = /^(U?(TINYINT|SMALLINT|INTEGER)|FLOAT|DOUBLE)$/;
 
-/** The SQL of a value in another type. DuckDB matches the fields of records by name and makes those that lack null. */
+/** The SQL that converts a value to another type. DuckDB matches struct fields by name and sets missing ones to null. */
 export function convertTo(value: string, from: TypeTree, to: TypeTree): string {
   return formatType(from) === formatType(to) ? value : `CAST(${value} AS ${formatType(to)})`;
 }
 
 /**
- * The SQL condition that a value of a type is the same in another; null when it always is.
+ * The SQL condition that a conversion preserves a value; `null` if it always does.
  *
- * @param isGiven whether a person named the type, so that it may be narrower
+ * @param isConfigured whether the options set the type, so that it may be narrower
  */
-export function sameAs(value: string, from: TypeTree, to: TypeTree, isGiven: boolean): string | null {
-  if (!mayDiffer(from, to, isGiven)) return null;
-  // There and back again tells.
+export function sameAs(value: string, from: TypeTree, to: TypeTree, isConfigured: boolean): string | null {
+  if (!mayDiffer(from, to, isConfigured)) return null;
+  // Compares the value with the result of converting it back.
   return `${convertTo(convertTo(value, from, to), to, from)} IS NOT DISTINCT FROM ${value}`;
 }
 
-function mayDiffer(from: TypeTree, to: TypeTree, isGiven: boolean): boolean {
+function mayDiffer(from: TypeTree, to: TypeTree, isConfigured: boolean): boolean {
   if (formatType(from) === formatType(to)) return false;
-  if (from.kind === "list" && to.kind === "list") return mayDiffer(from.element, to.element, isGiven);
+  if (from.kind === "list" && to.kind === "list") return mayDiffer(from.element, to.element, isConfigured);
   if (from.kind === "map" && to.kind === "map")
-    return mayDiffer(from.key, to.key, isGiven) || mayDiffer(from.value, to.value, isGiven);
+    return mayDiffer(from.key, to.key, isConfigured) || mayDiffer(from.value, to.value, isConfigured);
   if (from.kind === "struct" && to.kind === "struct") {
     const types = new Map(to.fields);
-    return from.fields.some(([name, type]) => !types.has(name) || mayDiffer(type, types.get(name)!, isGiven));
+    return from.fields.some(
+      ([name, type]) => !types.has(name) || mayDiffer(type, types.get(name)!, isConfigured),
+    );
   }
-  if (from.kind !== "scalar" || to.kind !== "scalar") return isGiven;
-  // It ends in the year 2262.
+  if (from.kind !== "scalar" || to.kind !== "scalar") return isConfigured;
+  // TIMESTAMP_NS ends in the year 2262.
   if (to.name === "TIMESTAMP_NS") return true;
   if (to.name === "DOUBLE") return NUMERIC.test(from.name) && !EXACT_IN_DOUBLE.test(from.name);
-  if (!isGiven) return false;
+  if (!isConfigured) return false;
   return to.name !== "VARCHAR" && !(INTEGER.test(from.name) && to.name === "HUGEINT");
 }

@@ -11,8 +11,8 @@ const UNITS: Readonly<Record<arrow.TimeUnit, string>> = {
 };
 
 /**
- * The columns of a Parquet file that hold durations, each with what its whole numbers are. Parquet itself has no
- * durations: only the schema that Arrow's writers put beside it tells them from numbers.
+ * The columns of a Parquet file that contain durations, each with the unit of its integers. Parquet has no duration type:
+ * only the Arrow schema that Arrow's writers add distinguishes durations from integers.
  */
 export async function durationsOf(
   connection: Connection,
@@ -29,15 +29,15 @@ export async function durationsOf(
     fields.flatMap(({ name, type }) => {
       const found = durationsIn(name, type);
       if (found.length === 0) return [];
-      const said = found.map(([place, unit]) =>
+      const units = found.map(([place, unit]) =>
         place === name ? `duration in ${unit}` : `${place} is a duration in ${unit}`,
       );
-      return [[name, said.join("; ")] as const];
+      return [[name, units.join("; ")] as const];
     }),
   );
 }
 
-/** A schema that cannot be read says nothing; the file is read without it, as it is by DuckDB. */
+/** An invalid schema is ignored, as by DuckDB. */
 function fieldsOf(bytes: Uint8Array): readonly arrow.Field[] {
   try {
     return new arrow.MessageReader(bytes).readSchema()?.fields ?? [];

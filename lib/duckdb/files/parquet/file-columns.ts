@@ -14,21 +14,21 @@ import { topLevel, type CopyOptions } from "./timestamp-copy.ts";
 
 /** A column of one Parquet file. */
 export interface ParquetColumn {
-  /** As DuckDB calls it. */
+  /** The name in DuckDB. */
   readonly name: string;
-  /** As the file calls it: names may be empty or repeated, for which DuckDB makes others. */
+  /** The name in the file, which may be empty or repeated; DuckDB then generates another one. */
   readonly written: string;
   readonly type: TypeTree;
-  /** Whether its type says nothing, since every value is null. */
+  /** Whether its type is meaningless, because every value is null. */
   readonly isNull: boolean;
-  /** Whether it has times of which DuckDB would cut nanoseconds, for which its type has texts. */
+  /** Whether it has times whose nanoseconds DuckDB would truncate, so that its type has VARCHAR for them. */
   readonly hasNanoseconds: boolean;
-  /** Which durations its whole numbers are; null when they are none. */
+  /** The units of its integers if they are durations; otherwise `null`. */
   readonly durations: string | null;
 }
 
-/** Whether one of the names looks like those that DuckDB makes: `C1` for an empty one, `id_1` for a second `id`. */
-function mayBeMade(names: readonly string[]): boolean {
+/** Whether a name looks like one that DuckDB generates: `C1` for an empty name, `id_1` for a second `id`. */
+function mayBeGenerated(names: readonly string[]): boolean {
   const folded = new Set(names.map((name) => name.toLowerCase()));
   return names.some((name) => {
     const base = name.replace(/_\d+$/, "").toLowerCase();
@@ -41,9 +41,9 @@ async function writtenNames(path: string): Promise<readonly string[]> {
 }
 
 /**
- * The columns of a Parquet file as DuckDB reads it; none for a file without a byte.
+ * Returns the columns of a Parquet file as DuckDB reads it; none for an empty file.
  *
- * @throws `file_unreadable` when it is damaged, cut off, encrypted or no Parquet file
+ * @throws `file_unreadable` if it is damaged, truncated, encrypted or not a Parquet file
  */
 export async function parquetColumns(
   connection: Connection,
@@ -57,21 +57,21 @@ export async function parquetColumns(
       `DESCRIBE SELECT * FROM ${parquetRelation(file.path)}`,
       options,
     );
-    const told = await connection.rows<{ name: string; is_null: boolean }>(
+    const special = await connection.rows<{ name: string; is_null: boolean }>(
       `SELECT name, logical_type = 'NullType()' AS is_null FROM parquet_schema([${quoteLiteral(escapeGlob(file.path))}])
        WHERE logical_type = 'NullType()' OR (logical_type LIKE 'TimeType(%' AND logical_type LIKE '%NANOS=NanoSeconds()%')`,
       options,
     );
-    const isNull = new Set(told.filter((one) => one.is_null).map(({ name }) => name));
+    const isNull = new Set(special.filter((one) => one.is_null).map(({ name }) => name));
     const durations = await durationsOf(connection, file.path, options);
     const types = new Map(rows.map((row) => [row.column_name, row.column_type]));
-    // DESCRIBE gives the columns beyond the 2,048th in any order.
+    // DESCRIBE returns the columns after the 2,048th in any order.
     const { names, batches } = await connection.stream(
       `SELECT * FROM ${parquetRelation(file.path)} LIMIT 0`,
       options,
     );
     for await (const _ of batches);
-    const written = mayBeMade(names) ? await writtenNames(file.path) : names;
+    const written = mayBeGenerated(names) ? await writtenNames(file.path) : names;
     const columns = names.map((name, at) => {
       const type = types.get(name)!;
       return {
@@ -83,7 +83,7 @@ export async function parquetColumns(
         durations: durations.get(name) ?? null,
       };
     });
-    if (told.every((one) => one.is_null)) return columns;
+    if (special.every((one) => one.is_null)) return columns;
     const times = await nanosecondTimes(connection, file, columns, { signal, directory });
     return columns.map((column, place) => {
       const type = times.get(place);

@@ -3,23 +3,23 @@ import type { FileColumn, FileInput, InspectOptions } from "../../../kit/mod.ts"
 import type { Connection } from "../../connection.ts";
 import { namesOfTable, originOf, uniteColumns } from "../columns.ts";
 import { canonicalTypes, constantColumns } from "../constants.ts";
-import { keysOf, nameColumns } from "../own-names.ts";
+import { keysOf, nameColumns } from "../generated-names.ts";
 import { formatType, type TypeTree } from "../type-tree.ts";
 import { parquetColumns, type ParquetColumn } from "./file-columns.ts";
 import { widerType } from "./widen.ts";
 
-/** What a look at Parquet files found. */
+/** The result of inspecting Parquet files. */
 export interface InspectedParquet {
   readonly columns: readonly FileColumn[];
-  /** By path: the columns of the file, none when it is empty. */
+  /** The columns of each file, by path; none if it is empty. */
   readonly perFile: ReadonlyMap<string, readonly string[]>;
 }
 
 /**
- * Decides the columns of all Parquet files of a table together: of each the type that holds the values of every file.
- * Files say their types themselves, so those known from before do not count, but the order of the columns does.
+ * Decides the columns of all Parquet files of a table, each with a type that holds the values of all files. The files
+ * declare their types, so known types are ignored; the known order of columns is kept.
  *
- * @throws `file_unreadable` naming a file that cannot be read, or two whose types have none in common
+ * @throws `file_unreadable` naming a file that cannot be read, or two files without a common type
  */
 export async function inspectParquet(
   connection: Connection,
@@ -39,16 +39,16 @@ export async function inspectParquet(
   const keys = keysOf(found);
   const written = uniteColumns(found);
   const ofTable = (own: readonly string[]) => namesOfTable(own, known?.columns ?? []);
-  // What the names alone are asked for is to see them as they are.
-  const shown = look === "columns" ? (own: readonly string[]) => own : ofTable;
+  // A request for the names alone needs them as written.
+  const namesOf = look === "columns" ? (own: readonly string[]) => own : ofTable;
   const names = ofTable(written);
   const inFile = new Map(names.map((name, at) => [name, written[at]!]));
   const before = (known?.columns ?? []).map(({ name }) => name).filter((name) => names.includes(name));
   const columns = [...new Set([...before, ...names])].map((name): FileColumn => {
-    const given = types[name];
+    const configured = types[name];
     const key = keys.get(inFile.get(name)!);
     const named = { name, ...(key === undefined ? {} : { key }) };
-    if (given !== undefined) return { ...named, type: given, given: true };
+    if (configured !== undefined) return { ...named, type: configured, given: true };
     const durations = unitedDurations(inFile.get(name)!, found);
     const type = formatType(unitedType(inFile.get(name)!, found));
     return { ...named, type, ...(durations === null ? {} : { description: durations }) };
@@ -57,7 +57,7 @@ export async function inspectParquet(
   const perFile = new Map(
     found.map(({ file: { path, constants: fixed = {} }, names: own }) => [
       path,
-      own.length === 0 ? [] : [...new Set([...shown(own), ...Object.keys(fixed)])],
+      own.length === 0 ? [] : [...new Set([...namesOf(own), ...Object.keys(fixed)])],
     ]),
   );
   return { columns: await canonicalTypes(connection, [...columns, ...constants]), perFile };
@@ -71,7 +71,7 @@ interface FoundFile {
 
 type FoundFiles = readonly FoundFile[];
 
-/** The durations that the numbers of a column are, in all files that say so. */
+/** The durations in a column, in all files that declare some. */
 function unitedDurations(name: string, files: FoundFiles): string | null {
   let first: { readonly durations: string; readonly file: FileInput } | null = null;
   for (const { file, columns } of files) {
@@ -79,7 +79,7 @@ function unitedDurations(name: string, files: FoundFiles): string | null {
     if (durations === null) continue;
     first ??= { durations, file };
     if (durations === first.durations) continue;
-    const reason = `its column ${JSON.stringify(name)} says ${durations}, but ${first.durations} in ${originOf(first.file)}; write both in the same unit`;
+    const reason = `its column ${JSON.stringify(name)} is declared as ${durations}, but as ${first.durations} in ${originOf(first.file)}; write both in the same unit`;
     throw new AgnesError("file_unreadable", { path: originOf(file), reason });
   }
   return first?.durations ?? null;
@@ -93,7 +93,7 @@ function unitedType(name: string, files: FoundFiles): TypeTree {
     if (own === undefined || own.isNull) continue;
     const type: TypeTree | null = united === null ? own.type : widerType(united, own.type);
     if (type === null) {
-      const reason = `its column ${JSON.stringify(name)} is ${formatType(own.type)}, but ${conflictOf(own.type, typed)}, so give one under types, or correct one of them`;
+      const reason = `its column ${JSON.stringify(name)} is ${formatType(own.type)}, but ${conflictOf(own.type, typed)}; set its type under types, or correct one of the files`;
       throw new AgnesError("file_unreadable", { path: originOf(file), reason });
     }
     if (united === null || formatType(type) !== formatType(united)) typed.push({ file, type: own.type });
@@ -102,15 +102,15 @@ function unitedType(name: string, files: FoundFiles): TypeTree {
   return united ?? files.flatMap(({ columns }) => columns).find((column) => column.name === name)!.type;
 }
 
-/** A file with the type that a column has there. */
+/** A file with its type of a column. */
 interface TypedFile {
   readonly file: FileInput;
   readonly type: TypeTree;
 }
 
 /**
- * Which files a type does not go with: one, if there is one; else the first and the last of those that made the type
- * before it wider.
+ * Describes the files whose types conflict with a type: one file if possible, otherwise the first and the last of those
+ * that widened the type so far.
  */
 function conflictOf(type: TypeTree, typed: readonly TypedFile[]): string {
   const named = ({ file, type: own }: TypedFile) => `${formatType(own)} in ${originOf(file)}`;

@@ -13,11 +13,11 @@ import { copyWithTimestamps, isNanosecondTime, topLevel, type CopyOptions } from
 const DAY_NANOSECONDS = 86_400_000_000_000n;
 
 /**
- * Finds the columns of a Parquet file that hold times with parts of a microsecond: DuckDB cuts these off. Times of
- * whole microseconds are left to DuckDB.
+ * Finds the columns of a Parquet file that contain times with nanoseconds, which DuckDB truncates to microseconds. DuckDB
+ * reads times of whole microseconds itself.
  *
- * @param columns as DuckDB reads them, in their order
- * @throws `file_unreadable` for times in UTC, or beyond a day, with parts of a microsecond
+ * @param columns the columns as DuckDB reads them, in order
+ * @throws `file_unreadable` for times with nanoseconds in UTC or outside a day
  */
 export async function nanosecondTimes(
   connection: Connection,
@@ -51,18 +51,18 @@ export async function nanosecondTimes(
     const { name, type } = columns[place]!;
     const [isCut, isZonedCut, isOutside] = [0, 1, 2].map((one) => row![`c${3 * at + one}`] === true);
     if (isCut !== true) continue;
-    if (isZonedCut === true) throw refusal(file, name, "times in UTC with parts of a microsecond");
-    if (isOutside === true) throw refusal(file, name, "times beyond a day with parts of a microsecond");
+    if (isZonedCut === true) throw refusal(file, name, "times in UTC with nanoseconds");
+    if (isOutside === true) throw refusal(file, name, "times outside a day with nanoseconds");
     found.set(place, withTexts(type, read.get(name)!));
   }
   return found;
 }
 
 /**
- * The SQL of a file whose times with nanoseconds are texts.
+ * The SQL that reads a file with its times with nanoseconds as text.
  *
- * @param path of a copy with timestamps in their place
- * @param types of the columns with such times, by name
+ * @param path the path of a copy that has timestamps instead of these times
+ * @param types the types of the columns with such times, by name
  */
 export async function relationWithTexts(
   connection: Connection,
@@ -73,7 +73,7 @@ export async function relationWithTexts(
   const read = await copyTypes(connection, path, [...types.keys()], statementOf(signal));
   const texts = [...types].map(([name, type]) => {
     const column = quoteIdentifier(name);
-    // A timestamp becomes a time of day by this cast, which another than the one to text must be.
+    // This cast, separate from the one to text, converts a timestamp to a time of day.
     const times = formatType(withTimes(type, read.get(name)!));
     return `CAST(CAST(${column} AS ${times}) AS ${formatType(type)}) AS ${column}`;
   });
@@ -81,7 +81,7 @@ export async function relationWithTexts(
 }
 
 function refusal(file: FileInput, name: string, what: string): AgnesError {
-  const reason = `its column ${JSON.stringify(name)} holds ${what}, which DuckDB cannot read; write them as text`;
+  const reason = `its column ${JSON.stringify(name)} contains ${what}, which DuckDB cannot read; write them as text`;
   return new AgnesError("file_unreadable", { path: originOf(file), reason });
 }
 
@@ -101,7 +101,7 @@ async function copyTypes(
   return new Map(rows.map((row) => [row.column_name, parseType(row.column_type)]));
 }
 
-/** A type as DuckDB reads it from the file, and from a copy in which times of nanoseconds are timestamps. */
+/** A type in the file, and in a copy in which times with nanoseconds are timestamps. */
 interface TwoTypes {
   readonly from: TypeTree;
   readonly to: TypeTree;
@@ -114,7 +114,7 @@ const isBeyond: LeafCondition = (leaf) =>
   `coalesce(epoch_ns(${leaf}) NOT BETWEEN 0 AND ${DAY_NANOSECONDS - 1n}, false)`;
 const isZoned = (type: TypeTree) => formatType(type) === "TIME WITH TIME ZONE";
 
-/** The SQL condition that a time of nanoseconds in a value is such a one; null when there is none to ask about. */
+/** The SQL condition that a value contains such a time; `null` if its type has none. */
 function anyLeaf(value: string, { from, to }: TwoTypes, isMatch: LeafCondition, depth = 0): string | null {
   if (isDeepStrictEqual(from, to)) return null;
   const inList = (list: string, element: TwoTypes): string | null => {
@@ -151,17 +151,17 @@ function anyLeaf(value: string, { from, to }: TwoTypes, isMatch: LeafCondition, 
   return isMatch(value, from);
 }
 
-/** The type of a column of the file with texts in the place of what the copy has timestamps for. */
+/** The type of a column of the file, with text for the timestamps of the copy. */
 function withTexts(from: TypeTree, to: TypeTree): TypeTree {
   return replaced(from, to, "VARCHAR");
 }
 
-/** The type of a column of the copy with times in the place of what shall be text. */
+/** The type of a column of the copy, with times for the scalars that become text. */
 function withTimes(type: TypeTree, copy: TypeTree): TypeTree {
   return replaced(copy, type, "TIME_NS");
 }
 
-/** A type in which those scalars that another type has in another way are of the type that is named. */
+/** Replaces the scalars of a type that differ in another type with a named type. */
 function replaced(one: TypeTree, other: TypeTree, name: string): TypeTree {
   if (isDeepStrictEqual(one, other)) return one;
   if (one.kind === "list" && other.kind === "list") {

@@ -6,7 +6,7 @@ import { quoteIdentifier, quoteLiteral } from "../../sql.ts";
 import { columnsByName, namesOfTable, originOf } from "../columns.ts";
 import { constantValue } from "../constants.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk, RejectedRow } from "../opened-file.ts";
-import { nameKnownColumns } from "../own-names.ts";
+import { nameKnownColumns } from "../generated-names.ts";
 import { both, castText, checkStored, checkText, MISFIT, PLAIN_NUMBERS } from "../text-types.ts";
 import { formatType, parseType, type TypeTree } from "../type-tree.ts";
 import { convertTo, sameAs } from "./convert.ts";
@@ -18,16 +18,16 @@ import { copyWithTimestamps } from "./timestamp-copy.ts";
 import { unreadableValue } from "./unreadable.ts";
 import { widerType } from "./widen.ts";
 
-/** A column as it is read: its SQL, and the condition that nothing is lost by that. */
+/** A column to read: its SQL, and the condition that the conversion is exact. */
 interface ReadColumn {
   readonly column: FileColumn;
   readonly value: string;
-  /** What stands in the file; null for what does not come from there. */
+  /** The SQL of the value in the file; `null` for a value from elsewhere. */
   readonly raw: string | null;
   readonly check: string | null;
-  /** The condition that its times are within a day, and its text when they are not. */
+  /** The condition that its times are in a day, and the text if they are not. */
   readonly times?: { readonly check: string; readonly text: string };
-  /** It has JSON, whose numbers DuckDB would round in a record. */
+  /** Whether it contains JSON, whose numbers DuckDB would round in a struct. */
   readonly hasJson?: boolean;
 }
 
@@ -53,13 +53,13 @@ export async function openParquetFile(chunk: ReadableChunk, options: OpenFileOpt
   return new OpenParquetFile(file, input, own.length === 0 ? [] : [...columns, ...fixed], options);
 }
 
-/** A Parquet file as DuckDB can read it. */
+/** A Parquet file that DuckDB can read. */
 interface ReadableParquet {
   readonly relation: string;
   close(): Promise<void>;
 }
 
-/** As it is, or as a temporary copy from which all digits of its times can be read. */
+/** Makes a file readable: the file itself, or a temporary copy in which DuckDB can read all digits of its times. */
 async function readableParquet(
   file: FileInput,
   own: readonly ParquetColumn[],
@@ -86,25 +86,25 @@ function readColumn(file: FileInput, own: ParquetColumn, column: FileColumn | un
   const raw = quoteIdentifier(own.name);
   const to = parseType(column.type);
   if (own.isNull) return { column, value: `CAST(NULL AS ${column.type})`, raw, check: null };
-  const isGiven = column.given === true;
-  if (!isGiven && own.durations !== null && own.durations !== column.description) {
-    throw outdated(`its column ${name} says ${own.durations}`);
+  const isConfigured = column.given === true;
+  if (!isConfigured && own.durations !== null && own.durations !== column.description) {
+    throw outdated(`its column ${name} is declared as ${own.durations}`);
   }
-  const wider = isGiven ? to : widerType(to, own.type);
+  const wider = isConfigured ? to : widerType(to, own.type);
   if (wider === null || formatType(wider) !== formatType(to)) {
     throw outdated(`its column ${name} is ${formatType(own.type)}, not ${column.type}`);
   }
-  if (isGiven && isText(own.type) && to.kind === "scalar") {
+  if (isConfigured && isText(own.type) && to.kind === "scalar") {
     const value = castText(column, raw, PLAIN_NUMBERS);
     return { column, value, raw, check: checkText(column, raw, value, PLAIN_NUMBERS) };
   }
   const value = convertTo(raw, own.type, to);
   const isOther = formatType(own.type) !== formatType(to);
-  // A value that the file has in this type fails its statement, which tells no more than that.
+  // A value that has this type in the file fails the statement without further details.
   const stored = isOther ? checkStored(column.type, value) : null;
   const late = endOfDayIn(value, column.type);
   const early = late === null ? null : `(${late}) IS NOT TRUE`;
-  return { column, value, raw, check: both(both(sameAs(raw, own.type, to, isGiven), stored), early) };
+  return { column, value, raw, check: both(both(sameAs(raw, own.type, to, isConfigured), stored), early) };
 }
 
 function withTimes(column: ReadColumn, type: TypeTree): ReadColumn {
@@ -167,7 +167,7 @@ class OpenParquetFile implements OpenFile {
     return new AgnesError("file_value_invalid", details, { cause: error });
   }
 
-  /** Unless looking for it fails as well: at a value that cannot be read. */
+  /** Finds the first misfit; fails if a value cannot be read at all. */
   async #firstMisfit(): Promise<Misfit | undefined> {
     try {
       const sql = `${this.#misfits} LIMIT 1`;
@@ -225,7 +225,7 @@ class OpenParquetFile implements OpenFile {
     return this.#columns.map(({ column, value }) => `${value} AS ${quoteIdentifier(column.name)}`).join(", ");
   }
 
-  /** For each column that may not fit, the condition that it does not. */
+  /** The columns that may not fit, each with the condition that it does not. */
   get #bad(): readonly BadColumn[] {
     return this.#columns.flatMap(({ raw, value, check, column, times }, at) => {
       if (raw === null || (check === null && column.given !== true)) return [];
@@ -260,7 +260,7 @@ class OpenParquetFile implements OpenFile {
   }
 }
 
-/** A column that may not fit: its place, the SQL of its text, and the condition that it does not fit. */
+/** A column that may not fit: its index, the SQL of its text, and the condition that it does not fit. */
 interface BadColumn {
   readonly at: number;
   readonly text: string;

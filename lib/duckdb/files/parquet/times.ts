@@ -2,8 +2,8 @@ import { quoteIdentifier } from "../../sql.ts";
 import type { TypeTree } from "../type-tree.ts";
 
 /**
- * The SQL condition that the times of a value are within a day; null when it holds none. Parquet keeps times as plain
- * numbers, and DuckDB writes beyond its memory when it makes a text of one that is no time of day.
+ * The SQL condition that the times in a value are in a day; `null` if its type has none. Parquet stores times as integers,
+ * and DuckDB writes out of bounds when it converts an invalid one to text.
  */
 export function timesWithinDay(value: string, type: TypeTree, level = 0): string | null {
   switch (type.kind) {
@@ -42,9 +42,9 @@ function all(checks: readonly (string | null)[]): string | null {
   return own.length === 0 ? null : `(${own.join(" AND ")})`;
 }
 
-/** The SQL of the text of a value whose times may be none of a day. */
+/** The SQL of the text of a value whose times may be outside a day. */
 export function textOfTimes(value: string, type: TypeTree, isWithinDay: string): string {
   const number = type.kind === "scalar" && type.name === "TIME" ? `epoch_us(${value})` : "NULL";
-  const outside = `coalesce(${number} || ' microseconds', 'a time') || ' outside of a day'`;
+  const outside = `coalesce(${number} || ' microseconds', 'a time') || ' outside a day'`;
   return `CASE WHEN ${isWithinDay} THEN CAST(${value} AS VARCHAR) ELSE ${outside} END`;
 }

@@ -13,12 +13,12 @@ import { withParquet } from "../../parquet-footer.ts";
 import { originOf } from "../columns.ts";
 
 export interface CopyOptions {
-  /** Where the copy goes. Default: the system's folder for temporary files. */
+  /** The folder of the copy. Default: the system's folder for temporary files. */
   readonly directory?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The length of a footer and the letters behind it. */
+/** The length of the footer's size and the magic number after it. */
 const TAIL_BYTES = 8;
 const PIECE_BYTES = 8 * 1024 * 1024;
 
@@ -26,26 +26,26 @@ const PIECE_BYTES = 8 * 1024 * 1024;
 const TIMES = [true, false].map((isUtc) =>
   Buffer.from([0x7c, isUtc ? 0x11 : 0x12, 0x1c, 0x3c, 0x00, 0x00, 0x00, 0x00]),
 );
-/** How `TIMESTAMP(isAdjustedToUTC = false, NANOS)` begins. */
+/** The start of `TIMESTAMP(isAdjustedToUTC = false, NANOS)`. */
 const TIMESTAMP = [0x8c, 0x12];
 
-/** Whether an element of a schema is a time of nanoseconds. */
+/** Whether a schema element is a time in nanoseconds. */
 export function isNanosecondTime({ logical_type: logical }: SchemaElement): boolean {
   return logical?.type === "TIME" && logical.unit === "NANOS";
 }
 
 /**
- * Copies a Parquet file so that times of nanoseconds are timestamps of the first day of 1970: DuckDB reads these with
- * all digits, but cuts times to microseconds. Both are whole numbers of nanoseconds; only the footer differs.
+ * Copies a Parquet file and changes times in nanoseconds to timestamps of the first day of 1970. DuckDB reads these with
+ * all digits, but truncates times to microseconds. Both are integers of nanoseconds, so only the footer changes.
  *
- * @param columns the places of the top-level columns whose times are wanted; those of others stay times
- * @throws `file_unreadable` when the footer is written in a way that is not known here
+ * @param columns the indexes of the top-level columns to change; times of other columns stay
+ * @throws `file_unreadable` if the encoding of the footer is not supported
  */
 export async function copyWithTimestamps(
   file: FileInput,
   columns: ReadonlySet<number>,
   options: CopyOptions & {
-    /** Whether the copy holds these columns alone; the others must not be read from it. */
+    /** Whether the copy contains only these columns; others must not be read from it. */
     readonly isSparse: boolean;
   },
 ): Promise<{ readonly path: string } & AsyncDisposable> {
@@ -78,7 +78,7 @@ export async function copyWithTimestamps(
   return { path, [Symbol.asyncDispose]: dispose };
 }
 
-/** Copies the values of columns to where they are; the rest of the target is a hole. */
+/** Copies the values of columns to the same offsets; the rest of the target is a hole. */
 async function copyColumns(
   source: FileHandle,
   target: FileHandle,
@@ -97,7 +97,7 @@ async function copyColumns(
   );
   for (const { meta_data: chunk } of row_groups.flatMap((group) => group.columns)) {
     if (chunk === undefined || !names.has(chunk.path_in_schema[0]!)) continue;
-    // Some writers leave the place of the dictionary 0 when there is none.
+    // Some writers store 0 as the offset of a missing dictionary.
     const places = [chunk.data_page_offset, chunk.dictionary_page_offset].filter((place) => !!place);
     const start = Math.min(...places.map(Number));
     const end = start + Number(chunk.total_compressed_size);
@@ -111,7 +111,7 @@ async function copyColumns(
   }
 }
 
-/** The footer with its times changed in place, which is checked by reading it again. */
+/** Changes the times of a footer in place and verifies the result by parsing it. */
 function changedFooter(
   file: FileInput,
   footer: Buffer,
@@ -143,11 +143,11 @@ function changedFooter(
     return changed;
   }
   const names = [...columns].map((place) => JSON.stringify(parents[place]!.name)).join(", ");
-  const reason = `its times of nanoseconds (column ${names}) cannot be read with all their digits; write them as text`;
+  const reason = `its times in nanoseconds (column ${names}) cannot be read with all digits; write them as text`;
   throw new AgnesError("file_unreadable", { path: originOf(file), reason });
 }
 
-/** The top-level columns of a schema in their order, each with the places of the elements it is made of. */
+/** The top-level columns of a schema, in order, each with the indexes of its elements. */
 export function topLevel(
   schema: readonly SchemaElement[],
 ): readonly { readonly name: string; readonly elements: readonly number[] }[] {
@@ -164,5 +164,5 @@ export function topLevel(
   return columns;
 }
 
-/** Without what is undefined. */
+/** Removes undefined values. */
 const plain = (schema: readonly unknown[]): unknown => JSON.parse(JSON.stringify(schema));

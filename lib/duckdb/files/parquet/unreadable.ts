@@ -1,7 +1,7 @@
 import { AgnesError, isAgnesError, reasonOf } from "../../../base/mod.ts";
 import type { Connection } from "../../connection.ts";
 
-/** A column of a Parquet file that is to be tried alone. */
+/** A column of a Parquet file to read separately. */
 export interface TriedColumn {
   readonly name: string;
   /** The SQL of its value. */
@@ -9,10 +9,11 @@ export interface TriedColumn {
 }
 
 /**
- * The error about a Parquet file of which DuckDB cannot read a value, with the column as far as reading each alone tells.
+ * The error for a Parquet file with a value that DuckDB cannot read. It names the column if reading each column separately
+ * finds it.
  *
- * @param relation the file, for use after `FROM`
- * @param file what errors call it
+ * @param relation the SQL of the file, for use after `FROM`
+ * @param file the name of the file in errors
  */
 export async function unreadableValue(
   connection: Connection,
@@ -35,27 +36,27 @@ export async function unreadableValue(
       return plain(reasonOf(other)) === isWhy;
     }
   };
-  const told = reasonOf(error).replace(/ in Parquet file "[^"]*"/, "");
+  const reported = reasonOf(error).replace(/ in Parquet file "[^"]*"/, "");
   const failure = (reason: string, advice: string) =>
     new AgnesError("file_unreadable", { path: file, reason, advice }, { cause: error });
   for (const column of columns) {
     if (!(await fails([column]))) continue;
-    // Some values fail by the statistics of their column, whoever reads it.
+    // Some values fail by the statistics of their column, regardless of the columns that are read.
     const others = columns.filter((other) => other !== column);
     const canLeaveOut = others.length > 0 && !(await fails(others));
     return failure(
-      `a value of column ${JSON.stringify(column.name)}: ${told}`,
+      `a value of column ${JSON.stringify(column.name)}: ${reported}`,
       canLeaveOut
         ? `${REWRITE}, or leave the column out: \`agnes table update ID --columns ${listed(others)}\`.`
         : `${REWRITE}.`,
     );
   }
-  return failure(told, `${REWRITE}.`);
+  return failure(reported, `${REWRITE}.`);
 }
 
 const REWRITE = "Write the file again without that value";
 
-/** The columns as the command takes them, which has no way to name one with a comma. */
+/** The columns as an argument of the command, which does not support names with commas. */
 function listed(columns: readonly TriedColumn[]): string {
   const list = columns.map(({ name }) => name).join(",");
   if (columns.length > LISTED_MAX || columns.some(({ name }) => /[,\s'`]/.test(name))) return "NAMES";
@@ -64,5 +65,5 @@ function listed(columns: readonly TriedColumn[]): string {
 
 const LISTED_MAX = 20;
 
-/** A reason without what differs from value to value. */
+/** Removes the parts of a reason that differ between values. */
 const plain = (reason: string) => reason.replace(/"[^"]*"|\d+/g, "…");

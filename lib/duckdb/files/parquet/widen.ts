@@ -2,15 +2,15 @@ import { formatType, scalar, type TypeTree } from "../type-tree.ts";
 
 const SIGNED = ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"];
 const UNSIGNED = ["UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"];
-/** Digits of the greatest value, for decimals. */
+/** The number of digits of the greatest value, for decimals. */
 const DIGITS = [3, 5, 10, 20, 39];
 const DECIMAL_DIGITS_MAX = 38;
 const TEXT_SOURCES =
   /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|FLOAT|DOUBLE|DECIMAL|BOOLEAN|DATE|TIME|TIMESTAMP|TIMESTAMP_NS|UUID|JSON)$/;
 
 /**
- * The type that holds every value of both, or null when there is none. `DOUBLE` beside longer whole numbers or
- * decimals is an answer that holds most values; reading them checks each.
+ * The type that holds all values of two types, or `null` if there is none. `DOUBLE` for long integers or decimals holds most
+ * values; the read checks each one.
  */
 export function widerType(one: TypeTree, other: TypeTree): TypeTree | null {
   if (one.kind === "scalar" && other.kind === "scalar") {
@@ -34,13 +34,13 @@ export function widerType(one: TypeTree, other: TypeTree): TypeTree | null {
 type Scalar = TypeTree & { readonly kind: "scalar" };
 type Struct = TypeTree & { readonly kind: "struct" };
 
-/** The fields of both, in the order in which they come first. */
+/** The fields of both, in order of first appearance. */
 function widerStruct(one: Struct, other: Struct): TypeTree | null {
   const fields = new Map(one.fields);
   const folded = new Set([...fields.keys()].map((name) => name.toLowerCase()));
   for (const [name, type] of other.fields) {
     const own = fields.get(name);
-    // DuckDB takes names that differ by case for one.
+    // DuckDB's names are case-insensitive.
     if (own === undefined && folded.has(name.toLowerCase())) return null;
     const wider = own === undefined ? type : widerType(own, type);
     if (wider === null) return null;

@@ -6,7 +6,7 @@ import { openDatabase } from "../../lib/duckdb/mod.ts";
 import { makeFolder, type Folder } from "./support.ts";
 import { syncFolder } from "./sync-folder.ts";
 
-/** Header and rows of whole numbers, by file. */
+/** The header and the rows of integers, by file. */
 type Files = Readonly<Record<string, readonly string[]>>;
 
 async function write(folder: Folder, format: string, files: Files): Promise<void> {
@@ -16,7 +16,7 @@ async function write(folder: Folder, format: string, files: Files): Promise<void
   }
 }
 
-/** DuckDB itself writes no empty or repeated names, so the footer is changed. */
+/** DuckDB cannot write empty or repeated names, so this changes the footer. */
 async function writeParquet(
   folder: Folder,
   file: string,
@@ -41,7 +41,7 @@ async function writeParquet(
   );
 }
 
-/** The rows that are published, as JSON, without the nulls of columns that a file does not have. */
+/** The published rows as JSON, without the nulls of columns that are missing in a file. */
 async function published(folder: Folder): Promise<readonly string[]> {
   const path = join(folder.path, "extract/extract.duckdb");
   await using database = await openDatabase({ path, readOnly: true });
@@ -113,7 +113,7 @@ test.each(
   expect((await sync()).tablesSkipped).toBe(1);
 });
 
-test.each(["csv", "parquet"])("files: the name of a partition is made for no column (%s)", async (format) => {
+test.each(["csv", "parquet"])("files: no column gets the name of a partition (%s)", async (format) => {
   await using folder = await makeFolder();
   await write(folder, format, { "column1=5/a": ["id,", "1,7"] });
   const { errors } = await syncFolder(folder, { path: "data", hivePartitions: true });

@@ -19,7 +19,7 @@ const files: Readonly<Record<string, string | Uint8Array>> = {
   "G.JSON.GZ": gzipSync(`[${lines.trimEnd().replaceAll("\n", ",")}]`),
 };
 
-test("files whose endings are in capitals are read and decompressed, again and in a folder, too", async () => {
+test("files with upper-case extensions are read and decompressed, also again and in a folder", async () => {
   await using folder = await makeFolder();
   for (const [name, content] of Object.entries(files)) await folder.write(join("data", name), content);
   await folder.write(join("data", "pair", "ONE.CSV.GZ"), gzipSync(csv));
@@ -50,7 +50,7 @@ test("files whose endings are in capitals are read and decompressed, again and i
   }
 });
 
-test("a file whose ending is in capitals is a source by itself", async () => {
+test("a file with an upper-case extension is a source", async () => {
   await using folder = await makeFolder();
   await folder.write("ORDERS.CSV.GZ", gzipSync("id\n1\n2\n"));
   const { tables, errors } = await syncFolder(folder, { path: "ORDERS.CSV.GZ" });

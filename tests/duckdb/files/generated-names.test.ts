@@ -40,7 +40,7 @@ test.each([
       { id: "4", id_1: "5", column2: "6" },
     ],
   ],
-])("inspectFiles() makes no name that a column has: %s", async (_title, files, records) => {
+])("inspectFiles() generates no name that a column has: %s", async (_title, files, records) => {
   for (const order of [Object.entries(files), Object.entries(files).toReversed()]) {
     const found = recordsOf(await readTable(Object.fromEntries(order)));
     expect(found).toHaveLength(records.length);
@@ -48,15 +48,15 @@ test.each([
   }
 });
 
-test("inspectFiles() refuses one made name for two columns", async () => {
+test("inspectFiles() rejects one generated name for two columns", async () => {
   const error = await rejection(
     readTable({ "a.csv": "id,,x\n1,2,3\n", "b.csv": "id,column1,column1\n4,5,6\n" }),
   );
   expect(error).toMatchObject({ code: "file_unreadable" });
-  expect(error.message).toContain('its column "column1" would be called "column1_1", as "" is in a.csv');
+  expect(error.message).toContain('its column "column1" would be named "column1_1", like "" in a.csv');
 });
 
-test("inspectFiles() gives a column nothing of one for which its name was made before", async () => {
+test("inspectFiles() does not reuse the type of another column with the same generated name", async () => {
   const csv = { dateFormat: "%d.%m.%Y" };
   const first = { "a.csv": "day,day\n01.02.2026,02.02.2026\n" };
   const { reading: known } = await readTable(first, { csv });
@@ -64,7 +64,7 @@ test("inspectFiles() gives a column nothing of one for which its name was made b
   expect(read.columns).toEqual(["day:DATE %d.%m.%Y", "day_2:DATE %d.%m.%Y", "day_1:VARCHAR"]);
 });
 
-test("inspectFiles() asks for another look when a file has a made name as its own", async () => {
+test("inspectFiles() requires another inspection if a file has a column with a generated name", async () => {
   const { reading: known } = await readTable({ "a.csv": "id,id\n1,2\n" });
   expect(known.columns).toEqual([
     { name: "id", type: "BIGINT" },
@@ -72,5 +72,5 @@ test("inspectFiles() asks for another look when a file has a made name as its ow
   ]);
   const error = await rejection(readTable({ "a.csv": "id,id_1\n1,2\n" }, { look: "columns", known }));
   expect(error).toMatchObject({ code: "file_reading_outdated" });
-  expect(error.message).toContain('its column "id_1" has a name that was made for another one');
+  expect(error.message).toContain('its column "id_1" has a name that was generated for another column');
 });

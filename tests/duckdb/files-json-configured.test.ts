@@ -4,7 +4,7 @@ import { readJson, sortOut } from "./files-json-support.ts";
 
 type Case = readonly [type: string, good: string, read: string, ...bad: readonly string[]];
 
-/** Good and bad values as JSON, and the good one as it is read. */
+/** A valid and an invalid value as JSON, and the result of the valid one. */
 const CASES: readonly Case[] = [
   [
     "TIME",
@@ -54,7 +54,7 @@ test.each(CASES)(
   },
 );
 
-test("values of a type that a person named are told in the line they are in", async () => {
+test("errors of values of a configured type name their line", async () => {
   const content = '[{\n"id":1,"t":"10:00:00"\n},{\n"t":"24:00:00",\n"id":2\n}]';
   const error = await readJson({ "t.json": content }, { types: { t: "TIME" } }).catch(
     (reason: unknown) => reason,
@@ -62,7 +62,7 @@ test("values of a type that a person named are told in the line they are in", as
   expect(error).toMatchObject({ details: { file: "t.json", line: 4, column: "t", value: "24:00:00" } });
 });
 
-test("rows with such values are sorted out with the others, in the order of the file", async () => {
+test("rows with such values are rejected with the others, in file order", async () => {
   const time = { name: "c", type: "TIME", given: true };
   const columns = [
     time,

@@ -32,20 +32,17 @@ const STRANGE: readonly (readonly [
   ["t.ndjson", '""', 1, "a string", '""'],
 ];
 
-test.each(STRANGE)(
-  "openJsonFile() names %s with %j where an object should be",
-  async (file, content, ...rest) => {
-    const [line, kind, text] = rest;
-    for (const bytes of [Buffer.from(content), utf16(content, true), gzipSync(content)]) {
-      const name = bytes[0] === 0x1f ? `${file}.gz` : file;
-      const error = await rejection(readJson({ [name]: bytes }));
-      expect(error).toMatchObject({ code: "file_row_invalid", details: { file: name, line, text } });
-      expect(error.message).toContain(`line ${line}: found ${kind} instead of an object`);
-    }
-  },
-);
+test.each(STRANGE)("openJsonFile() names %s with %j instead of an object", async (file, content, ...rest) => {
+  const [line, kind, text] = rest;
+  for (const bytes of [Buffer.from(content), utf16(content, true), gzipSync(content)]) {
+    const name = bytes[0] === 0x1f ? `${file}.gz` : file;
+    const error = await rejection(readJson({ [name]: bytes }));
+    expect(error).toMatchObject({ code: "file_row_invalid", details: { file: name, line, text } });
+    expect(error.message).toContain(`line ${line}: found ${kind} instead of an object`);
+  }
+});
 
-test("openJsonFile() sorts out what is no object in its place, with line and text, in lines and arrays", async () => {
+test("openJsonFile() rejects rows that are not objects in file order, with line and text, in lines and arrays", async () => {
   const long = JSON.stringify("é".repeat(400_000));
   const rows = ['{"id":1}', "42", '{"id":2}', "[1, [2]]", '{"id":"x"}', long, "null", '{"id":3}'];
   const columns = [{ name: "id", type: "BIGINT" }];
@@ -62,7 +59,7 @@ test("openJsonFile() sorts out what is no object in its place, with line and tex
       row: line,
       column: "",
       value: rows[line - 1]!,
-      reason: `found ${kind} instead of an object, since each row must be one`,
+      reason: `found ${kind} instead of an object; each row must be an object`,
       record: { line, text: rows[line - 1]! },
     });
     expect(rejected).toEqual([
@@ -75,7 +72,7 @@ test("openJsonFile() sorts out what is no object in its place, with line and tex
   }
 });
 
-test("openJsonFile() sorts out no line with two values, or with half of one", async () => {
+test("openJsonFile() does not quarantine a line with two values or a partial value", async () => {
   for (const [line, reason] of [
     ["4 2", /line 2: a second value follows/],
     ["2026-01-01 started", /line 2: /],
@@ -89,7 +86,7 @@ test("openJsonFile() sorts out no line with two values, or with half of one", as
   }
 });
 
-test("a JSON file in UTF-16 without a mark is read, and one in UTF-32 is refused", async () => {
+test("a JSON file in UTF-16 without a byte order mark is read, and one in UTF-32 is rejected", async () => {
   for (const isBig of [false, true]) {
     for (const text of ['{"id":"č"}\n', '[{"id":"č"}]']) {
       const { rows } = await readJson({ "t.json": utf16(text, isBig).subarray(2) });
@@ -105,7 +102,7 @@ test("a JSON file in UTF-16 without a mark is read, and one in UTF-32 is refused
   }
 });
 
-test("a JSON file in UTF-16 names line, character and byte of what is no text", async () => {
+test("the error of a JSON file in UTF-16 names line, character and byte of invalid text", async () => {
   const good = utf16('{"id":"a"}\n{"id":"', false);
   for (const [name, bytes] of [
     ["half a pair", Buffer.concat([good, Buffer.from([0x00, 0xd8, 0x22, 0x00])])],

@@ -2,7 +2,7 @@ import { AgnesError } from "../../base/mod.ts";
 import type { FileColumn, FileInput, FileReading, InspectOptions } from "../../kit/mod.ts";
 import { originOf, type NamedColumns } from "./columns.ts";
 
-/** The columns of one file of a table as the file names them, in its order. */
+/** The column names as written in one file, in file order. */
 interface WrittenColumns {
   readonly file: FileInput;
   /** Names may be empty or repeated. */
@@ -10,8 +10,8 @@ interface WrittenColumns {
 }
 
 /**
- * Names the columns of all files of a table: names that are empty or repeated get names of their own, which no column in
- * any of the files has.
+ * Names the columns of all files of a table. Empty and repeated names are replaced with generated names that no column of
+ * any file has.
  *
  * @throws with `look: "columns"` as `nameKnownColumns`
  */
@@ -23,14 +23,14 @@ export function nameColumns<T extends WrittenColumns>(
     const columns = known?.columns ?? [];
     return files.map((one) => ({ ...one, names: nameKnownColumns(one, columns) }));
   }
-  const real = files.flatMap(({ file, written }) => [...written, ...Object.keys(file.constants ?? {})]);
-  const reserved = new Set(real.map(fold));
+  const actual = files.flatMap(({ file, written }) => [...written, ...Object.keys(file.constants ?? {})]);
+  const reserved = new Set(actual.map(fold));
   return files.map((one) => ({ ...one, names: distinct(one.written, reserved) }));
 }
 
 /**
- * Names the columns of a file of a known table; they may still differ from the table's by case.
- * @throws `file_reading_outdated` when the file has a column whose name the table made for another one
+ * Names the columns of a file of a known table. They may still differ from the table's by case.
+ * @throws `file_reading_outdated` if the file has a column whose name was generated for another column of the table
  */
 export function nameKnownColumns(
   { file, written }: WrittenColumns,
@@ -41,13 +41,13 @@ export function nameKnownColumns(
   const keys = new Map(columns.map(({ name, key = name }) => [fold(name), fold(key)]));
   const other = names.find((name, at) => (keys.get(fold(name)) ?? fold(written[at]!)) !== fold(written[at]!));
   if (other === undefined) return names;
-  const reason = `its column ${JSON.stringify(other)} has a name that was made for another one`;
+  const reason = `its column ${JSON.stringify(other)} has a name that was generated for another column`;
   throw new AgnesError("file_reading_outdated", { file: originOf(file), reason });
 }
 
 /**
- * By name that was made for a column: what the files have instead.
- * @throws `file_unreadable` when two files have different names for one
+ * Returns the written names of columns with generated names, by generated name.
+ * @throws `file_unreadable` if two files have different written names for one generated name
  */
 export function keysOf(files: readonly (WrittenColumns & NamedColumns)[]): ReadonlyMap<string, string> {
   const found = new Map<string, { readonly key: string; readonly file: FileInput }>();
@@ -58,14 +58,14 @@ export function keysOf(files: readonly (WrittenColumns & NamedColumns)[]): Reado
       const other = found.get(name) ?? { key, file };
       found.set(name, other);
       if (other.key === key) continue;
-      const reason = `its column ${JSON.stringify(key)} would be called ${JSON.stringify(name)}, as ${JSON.stringify(other.key)} is in ${originOf(other.file)}; give both names of their own`;
+      const reason = `its column ${JSON.stringify(key)} would be named ${JSON.stringify(name)}, like ${JSON.stringify(other.key)} in ${originOf(other.file)}; rename both columns in the files`;
       throw new AgnesError("file_unreadable", { path: originOf(file), reason });
     }
   }
   return new Map([...found].map(([name, { key }]) => [name, key]));
 }
 
-/** A known reading without the columns whose names stand for others now. */
+/** Returns a known reading without the columns whose generated names now belong to other columns. */
 export function readingOfKeys(
   known: FileReading | undefined,
   keys: ReadonlyMap<string, string>,
@@ -75,10 +75,10 @@ export function readingOfKeys(
   return { known: { ...known, columns: known.columns.filter(isSame) } };
 }
 
-/** DuckDB takes names that differ by case only for one. */
+/** DuckDB's names are case-insensitive. */
 const fold = (name: string) => name.toLowerCase();
 
-/** @param reserved the folded names that no made one may have, those of the file among them */
+/** @param reserved the folded names that must not be generated, including those of the file */
 function distinct(written: readonly string[], reserved: ReadonlySet<string>): readonly string[] {
   const taken = new Set<string>();
   return written.map((own, at) => {
