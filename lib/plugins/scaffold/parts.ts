@@ -35,21 +35,22 @@ export const scaffoldParts: { readonly [C in ScaffoldCapability]: ScaffoldPart }
 `,
   },
   read: {
-    imports: ["permanent"],
+    imports: ["cursorDate", "permanent"],
     context: [],
     needsRows: true,
     methods: `
-      // Reads a table in batches; with a cursor, from its value on. Replace: ask the source, page by page.
-      // What you cannot push down to the source (columns, filter) is applied to the rows you yield.
+      // Reads a table in batches: all rows, or with a cursor the rows from its value on. Replace: ask the source, page
+      // by page. Agnes applies what you cannot push down (columns, filter) to the rows you yield.
+      // \`cursor\` is set after: agnes table update SOURCE.people --strategy incremental
       async *read(table, { cursor, batchRows, signal }) {
         if (table.name !== "people") throw permanent(\`there is no table \${table.name}\`);
-        const since = cursor === undefined ? -Infinity : Date.parse(cursor.value.replace(" ", "T").replace(/Z?$/, "Z"));
+        const since = cursor === undefined ? -Infinity : cursorDate(cursor).getTime();
         const later = people.filter((person) => new Date(person.updated_at).getTime() >= since);
         for (let start = 0; start < later.length; start += batchRows) {
           signal.throwIfAborted();
           yield later.slice(start, start + batchRows);
         }
-        // When the source tells which rows are gone: yield { kind: "deletions", keys: [{ id: 7 }] };
+        // If the source reports deleted rows, in a read with a cursor: yield { kind: "deletions", keys: [{ id: 7 }] };
       },
 `,
   },
