@@ -35,21 +35,22 @@ export const scaffoldParts: { readonly [C in ScaffoldCapability]: ScaffoldPart }
 `,
   },
   read: {
-    imports: ["permanent"],
+    imports: ["cursorDate", "permanent"],
     context: [],
     needsRows: true,
     methods: `
       // Reads a table in batches, with a cursor from its value on. Replace: request the rows page by page.
       // Agnes applies columns and filters that the source does not support to the rows that you yield.
+      // \`cursor\` is set after: agnes table update SOURCE.people --strategy incremental
       async *read(table, { cursor, batchRows, signal }) {
         if (table.name !== "people") throw permanent(\`the table \${table.name} does not exist\`);
-        const since = cursor === undefined ? -Infinity : Date.parse(cursor.value.replace(" ", "T").replace(/Z?$/, "Z"));
+        const since = cursor === undefined ? -Infinity : cursorDate(cursor).getTime();
         const later = people.filter((person) => new Date(person.updated_at).getTime() >= since);
         for (let start = 0; start < later.length; start += batchRows) {
           signal.throwIfAborted();
           yield later.slice(start, start + batchRows);
         }
-        // If the source reports deleted rows: yield { kind: "deletions", keys: [{ id: 7 }] };
+        // If the source reports deleted rows, in a read with a cursor: yield { kind: "deletions", keys: [{ id: 7 }] };
       },
 `,
   },

@@ -1,4 +1,4 @@
-import { definePlugin, decimal, int64, table, timestamp, utf8 } from "agnes/kit";
+import { cursorDate, decimal, definePlugin, int64, table, timestamp, utf8 } from "agnes/kit";
 import * as v from "valibot";
 
 const contacts = table(
@@ -44,8 +44,7 @@ export default definePlugin({
 
       async *read({ name }, { cursor, signal }) {
         if (name === "contacts") {
-          // DuckDB writes 2026-01-31 10:00:00, the API expects 2026-01-31T10:00:00Z.
-          const since = cursor && `${cursor.value.replace(" ", "T")}Z`;
+          const since = cursor && cursorDate(cursor).toISOString();
           const pages = api.pages("/v1/contacts", {
             query: { limit: 50, updated_since: since },
             paging: { kind: "cursor", parameter: "cursor", cursor: "paging.next" },
