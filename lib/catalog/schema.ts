@@ -26,8 +26,8 @@ export function toSchema(rowKey: string | readonly string[], indexKeys: readonly
  * @throws `catalog_schema_differs`
  */
 export function checkSchema(catalog: string, locked: CatalogSchema, requested: CatalogSchema): void {
-  const both = { locked: schemaText(locked), given: schemaText(requested) };
-  if (both.locked !== both.given) throw new AgnesError("catalog_schema_differs", { catalog, ...both });
+  const both = { locked: schemaText(locked), requested: schemaText(requested) };
+  if (both.locked !== both.requested) throw new AgnesError("catalog_schema_differs", { catalog, ...both });
 }
 
 /** Whether an index can hold a value. */

@@ -51,13 +51,13 @@ export class Gate {
   }
 
   /** Rejects work that would wait for threads of lost calls. @throws `duckdb_stuck` */
-  refuseWhenStuck(what: string): void {
+  rejectWhenStuck(what: string): void {
     if (this.#lost >= this.#lostMax) throw this.#stuck(what, this.#lost, this.#lostOutside);
   }
 
   async #enter(signal: AbortSignal | undefined, what: string, waitsAlways: boolean): Promise<void> {
     if (signal?.aborted === true) throw abortError(signal, what);
-    if (!waitsAlways) this.refuseWhenStuck(what);
+    if (!waitsAlways) this.rejectWhenStuck(what);
     if (this.#hasRoom) {
       this.#inside += 1;
       return;

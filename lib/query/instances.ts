@@ -222,7 +222,7 @@ export class Instances {
   }
 
   async #exclusive<T>(work: () => Promise<T>): Promise<T> {
-    poolGate.refuseWhenStuck("the query");
+    poolGate.rejectWhenStuck("the query");
     return this.#changes.run(async () => {
       if (this.#closed) throw new AgnesError("aborted", { what: "the query of a closed session" });
       return work();

@@ -131,7 +131,7 @@ export async function startQuery(
     const ending = end();
     if (!timer.signal.aborted) await ending;
     // When all threads of the pool are occupied, a stat of a file does not return either.
-    if (run === undefined && isAgnesError(error, "timed_out")) poolGate.refuseWhenStuck(WHAT);
+    if (run === undefined && isAgnesError(error, "timed_out")) poolGate.rejectWhenStuck(WHAT);
     throw failure(error, run?.secrets);
   }
   const { generation, remotes, secrets, tables } = run;

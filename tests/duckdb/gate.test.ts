@@ -185,7 +185,7 @@ describe("Gate with work that cannot be stopped", () => {
       "visitor 0 cannot run: 2 uninterruptible DuckDB calls occupy the threads of this process",
     ]);
     expect((await rejection(take(1))).code).toBe("duckdb_stuck");
-    expect(() => gate.refuseWhenStuck("it")).toThrow("it cannot run");
+    expect(() => gate.rejectWhenStuck("it")).toThrow("it cannot run");
     await entered;
     unlimited.give();
     places[0]!.give();

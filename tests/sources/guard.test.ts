@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 
 import { AgnesError } from "../../lib/base/mod.ts";
 import { table, transient, type AnyConnector, type Batch, type FileChunk } from "../../lib/kit/mod.ts";
-import { answerBatches, discoverTables } from "../../lib/sources/mod.ts";
+import { resultBatches, discoverTables } from "../../lib/sources/mod.ts";
 import { STRANGE } from "../base/thrown.ts";
 import { numbers, plugin } from "../plugins/example.ts";
 import { connect, connectTo, drain, failureOf } from "./example.ts";
@@ -239,7 +239,7 @@ describe("a connector's iterables", () => {
     ]);
     const answer = await c.query!("SELECT 1", { signal });
     expect(answer).toMatchObject({ schema: numbers.schema });
-    const failed = await failureOf(drain(answerBatches(answer, { signal })));
+    const failed = await failureOf(drain(resultBatches(answer, { signal })));
     expect(failed).toMatchObject({ code: "plugin_failed", details: { operation: "query" } });
     const bad = [numbers.schema] as never;
     const { connector: other } = await connectTo(

@@ -29,7 +29,7 @@ import { openUnchanged } from "./open-unchanged.ts";
 import { openExtract } from "./open-extract.ts";
 import { nameOf, readMeta, type MetaRow } from "./read-meta.ts";
 import { readSideTables, type OwnFacts } from "./read-side-tables.ts";
-import { refuseWhenStuck, tryView } from "./try-view.ts";
+import { rejectWhenStuck, tryView } from "./try-view.ts";
 import { isTypeText } from "./view-text.ts";
 
 /** The tables and databases of one extract. */
@@ -256,7 +256,7 @@ class TableReader {
   }: Classified & { readonly kind: "accepted" }): Promise<void> {
     if (isPlain || accessMode === "remote") return;
     const { path, signal } = this.#context;
-    if (!isStored) refuseWhenStuck(path);
+    if (!isStored) rejectWhenStuck(path);
     const failure = await tryView(this.#connection, path, definition, signal);
     if (failure !== null && accessMode === "attached") throw failure;
   }

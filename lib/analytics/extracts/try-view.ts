@@ -6,7 +6,7 @@ import { stuckCalls } from "./bounded.ts";
  * Rejects further checks of views while one is stuck: an uninterruptible check occupies a thread of the pool.
  * @throws `duckdb_stuck`
  */
-export function refuseWhenStuck(path: string): void {
+export function rejectWhenStuck(path: string): void {
   const calls = stuckCalls();
   if (calls > 0)
     throw new AgnesError("duckdb_stuck", { what: `checking the views of the extract ${path}`, calls });

@@ -1,5 +1,5 @@
 import { isAgnesError, withDeadline } from "../../base/mod.ts";
-import { canBeAsked, openSource, type SourceHandle } from "../../sources/mod.ts";
+import { canReadLive, openSource, type SourceHandle } from "../../sources/mod.ts";
 import { ATTACH_TIMEOUT_MS } from "../remote/attach-with-timeout.ts";
 import { checkRemotes, type RemoteCheck } from "../remote/check.ts";
 import { extensionsOf } from "./extensions.ts";
@@ -84,7 +84,7 @@ async function liveObstacle(
     const remedy = "Correct the name of the plugin in agnes.yaml, or the plugin, and run `agnes sync`.";
     return { reason: `its plugin ${config.plugin} is not loaded`, remedy };
   }
-  if (!canBeAsked(plugin)) {
+  if (!canReadLive(plugin)) {
     const remedy = `Correct that and run \`agnes sync ${source}\`: the table can only be attached, because its plugin can neither read nor query.`;
     return { reason: `its plugin ${plugin.name} can neither read nor query`, remedy };
   }

@@ -52,10 +52,10 @@ export const catalogErrors = {
       "Nothing was changed, and damaged data is never treated as empty. Restore the damaged piece, or the whole catalog, " +
       'from a backup; see "When a catalog is damaged" in docs/guide/catalog.md.',
   }),
-  catalog_schema_differs: errorSpec<{ catalog: string; locked: string; given: string }>({
+  catalog_schema_differs: errorSpec<{ catalog: string; locked: string; requested: string }>({
     status: 409,
     exit: 2,
-    message: (d) => `catalog ${d.catalog} was created with ${d.locked}, but opened with ${d.given}`,
+    message: (d) => `catalog ${d.catalog} was created with ${d.locked}, but opened with ${d.requested}`,
     hint: () => "Open it with its original schema, or copy its records to a catalog with another name.",
   }),
   catalog_record_invalid: errorSpec<{ catalog: string; field: string; reason: string }>({

@@ -1,6 +1,6 @@
 import { AgnesError, redactValue } from "../../base/mod.ts";
 import type { Batch, Deletions, ReadResult, ReadProgress, RowReject } from "../../kit/mod.ts";
-import { answerBatches } from "../../sources/mod.ts";
+import { resultBatches } from "../../sources/mod.ts";
 import { readDirectory } from "../format/paths.ts";
 import type { ReadDecision } from "./decide.ts";
 import { namedColumns, publishedColumns, requestedColumns, type TablePlan } from "../job/plan.ts";
@@ -75,7 +75,7 @@ async function start(
     const { columns: _, filter: __, ...rest } = plan;
     return {
       plan: { ...rest, strategy: "full_refresh", info: { ...plan.info, schema: result.schema } },
-      batches: answerBatches(result, { signal }) as AsyncIterable<Batch, ReadResult | void>,
+      batches: resultBatches(result, { signal }) as AsyncIterable<Batch, ReadResult | void>,
     };
   }
   if (connector.read === undefined) throw missing(job, "read");

@@ -19,7 +19,7 @@ import {
 } from "../../kit/mod.ts";
 import { extractionSettings, type TableRecord } from "../../tables/mod.ts";
 import { checkColumns } from "../check-columns.ts";
-import { answerBatches } from "../read/answer-batches.ts";
+import { resultBatches } from "../read/result-batches.ts";
 import { batchProblem } from "../read/batch-problem.ts";
 import { inferColumns } from "../read/infer-columns.ts";
 import { inspectChunk } from "../read/inspect-chunk.ts";
@@ -100,7 +100,7 @@ async function columnsOfResult(
       ? `SELECT * FROM ${path.map(quoteIdentifier).join(".")} WHERE 1 = 0`
       : (connector.selectSql?.(info, wanted) ?? toSelectSql(path, wanted));
   const result = await connector.query!(sql, { signal });
-  await answerBatches(result, { signal })[Symbol.asyncIterator]().return?.();
+  await resultBatches(result, { signal })[Symbol.asyncIterator]().return?.();
   return result.schema;
 }
 

@@ -37,7 +37,7 @@ import type { SourceHandle } from "../connect.ts";
 import { discoverTables } from "../discover.ts";
 import { openSource, type SourceServices } from "../open.ts";
 import { unknownKeyNote } from "../read/unknown-keys.ts";
-import { answerBatches } from "../read/answer-batches.ts";
+import { resultBatches } from "../read/result-batches.ts";
 import { checkedBatches, describeUnlisted } from "./describe-unlisted.ts";
 import type { LiveRequest, LiveResolver, LiveTable } from "./live-table.ts";
 
@@ -63,7 +63,7 @@ export function openLiveTables(services: SourceServices, tables: () => Promise<T
     async resolve({ source, name }) {
       const record = await (await tables()).get(`${source}.${name}`);
       if (record === null || !Object.hasOwn(services.workspace.config.sources, source)) return null;
-      if (!canBeAsked(services.plugins.get(services.workspace.config.sources[source]!.plugin))) return null;
+      if (!canReadLive(services.plugins.get(services.workspace.config.sources[source]!.plugin))) return null;
       const { handle, discovered } = await open(source);
       const info =
         discovered === null
@@ -93,7 +93,7 @@ export function openLiveTables(services: SourceServices, tables: () => Promise<T
 }
 
 /** Returns whether the connectors of a plugin return rows without an attached database. */
-export function canBeAsked({ capabilities }: Pick<AnyPlugin, "capabilities">): boolean {
+export function canReadLive({ capabilities }: Pick<AnyPlugin, "capabilities">): boolean {
   return capabilities.includes("read") || capabilities.includes("query");
 }
 
@@ -180,7 +180,7 @@ function liveTableOf(
       const sql = connector.selectSql?.(info, wanted) ?? toSelectSql(info.remotePath ?? [info.name], wanted);
       const result = await connector.query!(sql, { signal });
       checkResult(info.name, selected, result.schema);
-      yield* recordBatches(services, answerBatches(result, { signal }), info, { id, ...wanted }, signal);
+      yield* recordBatches(services, resultBatches(result, { signal }), info, { id, ...wanted }, signal);
     },
   };
 }

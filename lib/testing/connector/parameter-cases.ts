@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { quoteLiteral, table, type QueryParameter } from "../../kit/mod.ts";
-import { answerBatches } from "../../sources/mod.ts";
+import { resultBatches } from "../../sources/mod.ts";
 import { Workbench } from "./rows.ts";
 import { able } from "./session.ts";
 import type { SourceCase } from "./source-case.ts";
@@ -34,7 +34,7 @@ export const parameterCases: readonly SourceCase[] = [
       const parameters = Object.fromEntries(names.map((name) => [name, PARAMETERS[name]!.value]));
       const answer = await able(session, "query").query(sql, { signal, parameters });
       await using bench = await Workbench.open(session);
-      const rows = await bench.load(table("answer", answer.schema), answerBatches(answer, { signal }));
+      const rows = await bench.load(table("answer", answer.schema), resultBatches(answer, { signal }));
       assert.equal(await bench.count(rows), 1, `the result of ${sql} is not one row`);
       for (const name of names) {
         const found = await bench.count(`(FROM ${rows} WHERE ${PARAMETERS[name]!.check})`);

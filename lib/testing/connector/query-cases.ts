@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import { counted } from "../../base/mod.ts";
 import { table, toSelectSql, type AnyConnector, type QueryEstimate, type TableInfo } from "../../kit/mod.ts";
-import { answerBatches, discoverTables } from "../../sources/mod.ts";
+import { resultBatches, discoverTables } from "../../sources/mod.ts";
 import type { SourceCase } from "./source-case.ts";
 import { Workbench } from "./rows.ts";
 import { able, assertWrappedOnce, failureOf, namedTable, toTable, within, type Session } from "./session.ts";
@@ -18,7 +18,7 @@ export const queryCases: readonly SourceCase[] = [
       const answer = await able(session, "query").query(sql, { signal });
       assert.ok(answer.schema.fields.length > 0, `the result of ${sql} has no columns`);
       await using bench = await Workbench.open(session);
-      const rows = await bench.load(table("answer", answer.schema), answerBatches(answer, { signal }));
+      const rows = await bench.load(table("answer", answer.schema), resultBatches(answer, { signal }));
       assert.ok((await bench.count(rows)) > 0, `the result of ${sql} has no rows`);
     },
   },
@@ -31,7 +31,7 @@ export const queryCases: readonly SourceCase[] = [
       for (const info of await queriedTables(session)) {
         const sql = selectFrom(info, connector, 1);
         const answer = await able(session, "query").query(sql, { signal });
-        for await (const _ of answerBatches(answer, { signal }));
+        for await (const _ of resultBatches(answer, { signal }));
         assert.ok(answer.schema.fields.length > 0, `the result of ${sql} has no columns`);
       }
     },
@@ -42,7 +42,7 @@ export const queryCases: readonly SourceCase[] = [
     async run(session) {
       const asked = async () => {
         const answer = await able(session, "query").query("SELECT FROM WHERE", { signal: session.signal });
-        for await (const _ of answerBatches(answer, { signal: session.signal }));
+        for await (const _ of resultBatches(answer, { signal: session.signal }));
       };
       assertWrappedOnce(await failureOf(asked(), "query() succeeds for invalid SQL"));
     },
@@ -56,7 +56,7 @@ export const queryCases: readonly SourceCase[] = [
       const sql = session.config.query ?? "SELECT 1 AS one";
       const asked = async () => {
         const answer = await able(session, "query").query(sql, { signal: controller.signal });
-        for await (const _ of answerBatches(answer, { signal: controller.signal }));
+        for await (const _ of resultBatches(answer, { signal: controller.signal }));
       };
       await within(
         1000,
