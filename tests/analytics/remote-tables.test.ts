@@ -122,7 +122,7 @@ test("a rebuild waits a limited time for a plugin that does not connect, and rep
     workspace,
     publishedStates: () => async () => undefined,
   };
-  const { remotes } = await rebuild(services, { attachTimeoutMs: 100 });
+  const { remotes } = await rebuild(services, { connectTimeoutMs: 100 });
   expect(remotes).toEqual([
     {
       id: "slow.rows",

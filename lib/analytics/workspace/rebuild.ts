@@ -17,17 +17,17 @@ export async function rebuild(
   options: {
     readonly installExtensions?: boolean;
     /** Timeout for a plugin to connect and return how its source is attached. Default: 10 seconds. */
-    readonly attachTimeoutMs?: number;
+    readonly connectTimeoutMs?: number;
     readonly signal?: AbortSignal | undefined;
   } = {},
 ): Promise<RebuildReport> {
-  const { signal, attachTimeoutMs = ATTACH_TIMEOUT_MS, installExtensions = false } = options;
+  const { signal, connectTimeoutMs = CONNECT_TIMEOUT_MS, installExtensions = false } = options;
   const records = await services.tables.list();
   return rebuildAnalytics(services, {
     dataDirectory: services.workspace.dataDirectory,
     owners: records.map(({ source, name, viewName }) => ({ source, name, viewName })),
     sources: Object.keys(services.workspace.config.sources),
-    declaredRemote: (source) => declaredRemote(services, source, attachTimeoutMs, signal),
+    declaredRemote: (source) => declaredRemote(services, source, connectTimeoutMs, signal),
     extensions: extensionsOf(services),
     configured: (source) => configuredSource(services, source),
     installExtensions,
@@ -35,7 +35,7 @@ export async function rebuild(
   });
 }
 
-const ATTACH_TIMEOUT_MS = 10_000;
+const CONNECT_TIMEOUT_MS = 10_000;
 
 /** The services that determine how a source is attached. */
 function configuredSource({ plugins, workspace }: RebuildServices, source: string): ConfiguredSource | null {
