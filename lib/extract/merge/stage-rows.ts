@@ -28,9 +28,21 @@ export function withColumns(
   nullable: readonly string[] = [],
 ): TableJob {
   const { info } = job.plan;
+  return {
+    ...job,
+    plan: { ...job.plan, info: { ...info, schema: fieldsOf(info.schema, columns, nullable) } },
+  };
+}
+
+/** Restricts a schema to some columns and makes those in `nullable` nullable. */
+export function fieldsOf(
+  schema: arrow.Schema,
+  columns: readonly string[],
+  nullable: readonly string[],
+): arrow.Schema {
   const fields = columns.map((name) => {
-    const field = info.schema.fields.find((one) => one.name === name)!;
+    const field = schema.fields.find((one) => one.name === name)!;
     return nullable.includes(name) ? new arrow.Field(field.name, field.type, true) : field;
   });
-  return { ...job, plan: { ...job.plan, info: { ...info, schema: new arrow.Schema(fields) } } };
+  return new arrow.Schema(fields);
 }
