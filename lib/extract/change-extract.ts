@@ -9,7 +9,7 @@ import { lockPath } from "./format/paths.ts";
 import { applyChanges, type ChangedTable } from "./merge/apply-changes.ts";
 import { checkedChanges, withinParents } from "./merge/checked-changes.ts";
 import { lastChanges } from "./merge/last-changes.ts";
-import { storedOrder } from "./merge/stored-order.ts";
+import { rankChanges } from "./merge/rank-changes.ts";
 import type { TablePlan } from "./job/plan.ts";
 import { publish } from "./publish/publish.ts";
 import { sweepPublished, sweepTemporary } from "./publish/sweep.ts";
@@ -165,7 +165,7 @@ class NextGeneration {
     const quarantine = quarantineOf(job);
     try {
       const checked = checkedChanges(plan, changes, quarantine);
-      const order = await storedOrder(job, checked);
+      const order = await rankChanges(job, checked);
       const within = withinParents(plan, checked, order, quarantine);
       return await applyChanges(job, lastChanges(within, plan, order), quarantine);
     } finally {

@@ -11,6 +11,7 @@ import {
   table,
   timestamp,
   utf8,
+  type Column as KitColumn,
   type Change,
   type PushEvent,
   type Row,
@@ -34,7 +35,7 @@ async function push(bench: Bench, plan: TablePlan | readonly TablePlan[], change
   return runStream(services, { directory, source: sourceOf(connector as never), tables: [plan].flat() });
 }
 
-type Column = arrow.Field;
+type Column = KitColumn | arrow.Field;
 
 const upsert = (row: Row): Change => ({ kind: "upsert", table: "t", row });
 const remove = (key: Row): Change => ({ kind: "delete", table: "t", key });

@@ -1,7 +1,6 @@
-import { arrow, createRowBuilder, type Change, type Row, type RowReject } from "../../kit/mod.ts";
+import { createRowBuilder, type arrow, type Change, type Row, type RowReject } from "../../kit/mod.ts";
 import { publishedColumns, type TablePlan } from "../job/plan.ts";
-import { fieldsOf } from "./stage-rows.ts";
-import { only, versionedKey } from "./stored-order.ts";
+import { fieldsOf, only, versionedKey } from "./stage-rows.ts";
 
 /** Returns the rows, keys and parents of changes with a value that cannot be stored, with the first such value. */
 export function invalidRows(plan: TablePlan, changes: readonly Change[]): ReadonlyMap<Row, RowReject> {

@@ -1,7 +1,8 @@
 import type { Change, Row } from "../../kit/mod.ts";
 import type { TablePlan } from "../job/plan.ts";
 import type { CheckedChange } from "./checked-changes.ts";
-import { identityOf, only, versionedKey, type Identity, type StoredOrder } from "./stored-order.ts";
+import { only, versionedKey } from "./stage-rows.ts";
+import { identityOf, type Identity, type StoredOrder } from "./stored-order.ts";
 
 /** The last change of each row of a table, and the parents whose unlisted rows are deleted. */
 export interface TableChanges {
