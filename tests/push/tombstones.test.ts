@@ -77,6 +77,9 @@ test("runStream() ignores events older than a deletion when another deletion fol
   expect(await names(bench)).toEqual(["3 at 1"]);
   await push(bench, upsert(1, 9), upsert(2, 9));
   expect(await names(bench)).toEqual(["1 at 9", "2 at 9", "3 at 1"]);
+  // The same in one batch.
+  await push(bench, upsert(4, 5), remove(4), remove(4), upsert(4, 4));
+  expect(await names(bench)).toEqual(["1 at 9", "2 at 9", "3 at 1"]);
 });
 
 test("extractSource() keeps the deletions of events whose rows a read of all rows does not yield", async () => {

@@ -83,7 +83,8 @@ export function lastChanges(
     const isSettled = before?.isSettled ?? false;
     const isUnversioned = (one: Entry["change"]) =>
       cursor !== undefined && one.kind === "delete" && one.key[cursor] == null;
-    if (before?.change.kind === "upsert" && isUnversioned(change)) {
+    // A deletion without a version keeps the version of the change before it.
+    if (before !== undefined && isUnversioned(change) && !isUnversioned(before.change)) {
       put(id, deletionOf(before, plan));
       if (!isSettled) deleted.set(id, row);
     } else {
