@@ -88,15 +88,18 @@ test("extractSource() keeps the deletions of events whose rows a read of all row
   await push(bench, remove(1), remove(2));
   await read(bench, [row(2, 5), row(3, 9)], { full: true });
   expect(await names(bench)).toEqual(["2 read at 5", "3 read at 9"]);
-  // Another read of the same rows changes nothing.
-  expect(await read(bench, [row(2, 5), row(3, 9)], { full: true })).toMatchObject({ published: false });
   await push(bench, upsert(1, 4), upsert(2, 5));
   expect(await names(bench)).toEqual(["2 at 5", "3 read at 9"]);
+});
+
+test("extractSource() keeps the deletions of events when a read of all rows yields the same rows or none", async () => {
+  await using bench = await openBench();
+  await push(bench, upsert(1, 5), upsert(2, 5), remove(1, 6));
+  await read(bench, [row(2, 5)], { full: true });
+  expect(await read(bench, [row(2, 5)], { full: true })).toMatchObject({ published: false });
   await read(bench, [], { full: true });
-  await push(bench, upsert(1, 4), upsert(3, 1));
+  await push(bench, upsert(1, 6), upsert(3, 1));
   expect(await names(bench)).toEqual(["3 at 1"]);
-  await push(bench, upsert(1, 6));
-  expect(await names(bench)).toEqual(["1 at 6", "3 at 1"]);
 });
 
 test("extractSource() forgets the deletions of events when the version is another column", async () => {
