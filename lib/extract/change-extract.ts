@@ -7,8 +7,9 @@ import type { Change } from "../kit/mod.ts";
 import { findTable, type ExtractState } from "./format/extract-state.ts";
 import { lockPath } from "./format/paths.ts";
 import { applyChanges, type ChangedTable } from "./merge/apply-changes.ts";
-import { checkedChanges } from "./merge/checked-changes.ts";
+import { checkedChanges, withinParents } from "./merge/checked-changes.ts";
 import { lastChanges } from "./merge/last-changes.ts";
+import { rankChanges } from "./merge/rank-changes.ts";
 import type { TablePlan } from "./job/plan.ts";
 import { publish } from "./publish/publish.ts";
 import { sweepPublished, sweepTemporary } from "./publish/sweep.ts";
@@ -168,7 +169,9 @@ class NextGeneration {
     const quarantine = quarantineOf(job);
     try {
       const checked = checkedChanges(plan, changes, quarantine);
-      return await applyChanges(job, lastChanges(checked, plan), quarantine);
+      const order = await rankChanges(job, checked);
+      const within = withinParents(plan, checked, order, quarantine);
+      return await applyChanges(job, lastChanges(within, plan, order), quarantine);
     } finally {
       await quarantine?.finish();
     }

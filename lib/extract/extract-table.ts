@@ -8,6 +8,7 @@ import { rowHash } from "./merge/fingerprint.ts";
 import { mergeRead, type MergedRead } from "./merge/merge-read.ts";
 import { assemble, layoutOf, stateOf, type Layout } from "./table-layout.ts";
 import { inOrderOfOrigins } from "./merge/origins.ts";
+import { sameTombstones } from "./merge/tombstones.ts";
 import { compareRows, DIFFERENT, fingerprintOfWritten, type Comparison } from "./merge/compare-rows.ts";
 import { rejectingAfter } from "./job/rejecting.ts";
 import { finishParts } from "./write/finish-parts.ts";
@@ -224,7 +225,7 @@ async function comparePublished(
     !merged.changed ||
     !merged.replaces ||
     previous.parts.length === 0 ||
-    previous.tombstones.length > 0 ||
+    !sameTombstones(previous.tombstones, merged.tombstones) ||
     previous.mode !== plan.mode ||
     previous.name !== plan.name ||
     previous.description !== plan.description ||

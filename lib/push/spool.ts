@@ -2,9 +2,10 @@ import { join } from "node:path";
 
 import {
   isAgnesError,
+  makeDirectoryDurably,
   messageOf,
-  publishFile,
   randomName,
+  temporaryPath,
   TEMPORARY_SUFFIX,
   type Host,
   type Log,
@@ -29,15 +30,14 @@ interface PendingAppend {
 /**
  * Stores pushed events on disk. Once `append` resolves, they survive a crash.
  *
- * Each file is written under a temporary name, synced and renamed, so several processes can append while another
- * merges. Events that arrive while a file is being written share the next file.
+ * Each file is written under a temporary name, synced and linked to the next number, so several processes can append
+ * while another merges. Events that arrive while a file is being written share the next file.
  */
 export class Spool {
   readonly #host: Host;
   readonly #directory: string;
   #pending: PendingAppend[] = [];
   #writing = false;
-  #number = 0;
 
   /** @param directory the folder of the extract */
   constructor(host: Host, directory: string) {
@@ -72,13 +72,45 @@ export class Spool {
     this.#writing = false;
   }
 
+  /** Writes events into the next file. Its name is greater than those of all waiting files. */
   async #write(events: readonly PushEvent[]): Promise<void> {
-    const time = String(this.#host.now().getTime()).padStart(15, "0");
-    const number = String(this.#number++).padStart(8, "0");
-    const path = join(this.#directory, `${time}-${number}-${process.pid}-${randomName(this.#host)}.ndjson`);
+    const { files } = this.#host;
     const lines = events.map((event) => `${JSON.stringify(event)}\n`).join("");
-    await publishFile(this.#host, path, lines, { mode: 0o600 });
+    const temporary = temporaryPath(this.#host, join(this.#directory, "events"));
+    await makeDirectoryDurably(files, this.#directory);
+    try {
+      await files.write(temporary, lines, { mode: 0o600 });
+      // Another writer may take the same number first. A rename would replace its file.
+      for (let number = 0, isTaken = true; isTaken; number += 1) {
+        number = Math.max(number, await this.#nextNumber());
+        isTaken = !(await files.link(temporary, join(this.#directory, nameOf(number))));
+      }
+    } finally {
+      await files.remove(temporary).catch(() => {});
+    }
+    await files.sync(this.#directory);
   }
+
+  /**
+   * One more than the greatest number of a waiting file, so that files are ordered by arrival even if the clock goes
+   * back. The clock only makes the names of files unique that do not wait at the same time.
+   */
+  async #nextNumber(): Promise<number> {
+    const names = (await this.#host.files.list(this.#directory)) ?? [];
+    const numbers = names
+      .filter((name) => name.endsWith(EVENTS_SUFFIX))
+      .map((name) => Number.parseInt(name, 10));
+    const waiting = numbers.reduce((greatest, number) => (number > greatest ? number : greatest), 0);
+    return Math.max(waiting + 1, this.#host.now().getTime());
+  }
+}
+
+const EVENTS_SUFFIX = ".ndjson";
+/** Digits of the number in a name. Earlier versions began names with as many digits of the time in milliseconds. */
+const NUMBER_DIGITS = 15;
+
+function nameOf(number: number): string {
+  return `${String(number).padStart(NUMBER_DIGITS, "0")}${EVENTS_SUFFIX}`;
 }
 
 /** Reads spooled events, oldest file first, until there are at least `eventsMax`. */
@@ -92,7 +124,7 @@ export async function readSpool(
   const found: SpooledEvents[] = [];
   let count = 0;
   for (const name of (await host.files.list(folder)) ?? []) {
-    if (!name.endsWith(".ndjson")) continue;
+    if (!name.endsWith(EVENTS_SUFFIX)) continue;
     if (count >= eventsMax) break;
     const path = join(folder, name);
     const bytes = await host.files.read(path);
@@ -136,7 +168,10 @@ export function parseSpool(text: string, onTorn: (reason: string) => void): read
 async function quarantineFile(host: Host, directory: string, path: string, name: string): Promise<void> {
   const folder = join(directory, "quarantine", "spool");
   await host.files.makeDirectory(folder);
-  await host.files.rename(path, join(folder, name));
+  const target = join(folder, name);
+  // Names can occur again after their files were merged.
+  const isTaken = (await host.files.stat(target)) !== null;
+  await host.files.rename(path, isTaken ? `${target}.${randomName(host)}` : target);
 }
 
 /** A temporary file older than this belongs to a writer that crashed before it acknowledged its events. */

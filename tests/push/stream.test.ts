@@ -310,9 +310,9 @@ test("runStream() quarantines invalid changes and changes without a key when the
   const text = await readFile(join(folder, (await readdir(folder))[0]!), "utf8");
   const lines = text.trim().split("\n");
   expect(lines.map((line) => (JSON.parse(line) as { column: string }).column)).toEqual([
-    "id",
-    "id",
     "updated",
+    "id",
+    "id",
   ]);
 });
 

@@ -152,7 +152,7 @@ export const TOMBSTONES_KEPT = 10_000;
 /** A deleted row: its key as JSON text and its newest known version. */
 export interface Tombstone {
   readonly key: string;
-  /** A value of the cursor column; null blocks every later version. */
+  /** A value of the cursor column; null blocks nothing. */
   readonly version: string | null;
   /** Set if a read yielded the deletion: it blocks older events, but not rows of later reads. */
   readonly by?: "read";

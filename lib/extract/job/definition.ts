@@ -17,6 +17,15 @@ export function publishedKey({ definition }: Pick<PublishedTable, "definition">)
   return Array.isArray(key) ? key.map(String) : [];
 }
 
+/** The primary key and the cursor column of a definition. */
+export function publishedVersions(table: Pick<PublishedTable, "definition">): {
+  readonly key: readonly string[];
+  readonly cursor: string | null;
+} {
+  const [, , , , , cursor] = JSON.parse(table.definition) as readonly unknown[];
+  return { key: publishedKey(table), cursor: typeof cursor === "string" ? cursor : null };
+}
+
 /**
  * Everything that determines the rows and columns of a table, as text. If it changes, old and new parts are
  * incompatible and the table is read in full.

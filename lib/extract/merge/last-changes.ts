@@ -1,7 +1,8 @@
 import type { Change, Row } from "../../kit/mod.ts";
 import type { TablePlan } from "../job/plan.ts";
 import type { CheckedChange } from "./checked-changes.ts";
-import { identityOf } from "./identity.ts";
+import { only, versionedKey } from "./stage-rows.ts";
+import { identityOf, type Identity, type StoredOrder } from "./stored-order.ts";
 
 /** The last change of each row of a table, and the parents whose unlisted rows are deleted. */
 export interface TableChanges {
@@ -22,6 +23,8 @@ export interface ReplacedParents {
 
 interface Entry {
   readonly change: Exclude<Change, { kind: "replace" }>;
+  /** The rank of its version; null if it has none. */
+  readonly version: number | null;
   readonly isSettled: boolean;
 }
 
@@ -33,24 +36,25 @@ interface Entry {
  */
 export function lastChanges(
   changes: readonly CheckedChange[],
-  plan: Pick<TablePlan, "primaryKey" | "cursor" | "info">,
+  plan: Pick<TablePlan, "primaryKey" | "cursor">,
+  order: StoredOrder,
 ): TableChanges {
   const { cursor } = plan;
-  const { schema } = plan.info;
-  const idOf = identityOf(schema, plan.primaryKey);
+  const idOf = identityOf(order, plan.primaryKey);
+  const versionOf = (row: Row) => (cursor === undefined ? null : order.rankOf(row, cursor));
   const families = new Map<string, Family>();
   for (const change of changes) {
     if (change.kind !== "replace") continue;
     const columns = Object.keys(change.parent).sort();
     const name = JSON.stringify(columns);
-    if (!families.has(name)) families.set(name, new Family(columns, identityOf(schema, columns)));
+    if (!families.has(name)) families.set(name, new Family(columns, identityOf(order, columns)));
   }
-  const last = new Map<string, Entry>();
+  const last = new Map<Identity, Entry>();
   /**
    * Rows that were deleted without a version while another change has one. They are handled like parents of one row.
    */
-  const deleted = new Map<string, Row>();
-  const put = (id: string, entry: Entry) => {
+  const deleted = new Map<Identity, Row>();
+  const put = (id: Identity, entry: Entry) => {
     // Deleting the entry first keeps the map in the order of the winning changes.
     last.delete(id);
     last.set(id, entry);
@@ -60,32 +64,32 @@ export function lastChanges(
   for (const change of changes) {
     if (change.kind === "replace") {
       const family = families.get(JSON.stringify(Object.keys(change.parent).sort()))!;
-      const members = new Set(change.members.map(idOf));
+      const members = new Set(change.members.filter((row) => order.has(row)).map(idOf));
       for (const id of family.replace(change, last)) {
-        const { change: before, isSettled } = last.get(id)!;
-        if (!members.has(id)) put(id, deletionOf(before, plan, isSettled));
+        if (!members.has(id)) put(id, deletionOf(last.get(id)!, plan));
       }
       for (const row of change.rows) {
         deleted.delete(idOf(row));
-        put(idOf(row), { change: { kind: "upsert", table: change.table, row }, isSettled: true });
+        const upsert = { kind: "upsert", table: change.table, row } as const;
+        put(idOf(row), { change: upsert, version: versionOf(row), isSettled: true });
       }
       continue;
     }
     const row = rowOf(change);
     const id = idOf(row);
     const before = last.get(id);
-    if (before !== undefined && cursor !== undefined && isOlder(row[cursor], rowOf(before.change)[cursor])) {
-      continue;
-    }
+    const version = versionOf(row);
+    if (before !== undefined && isOlder(version, before.version)) continue;
     const isSettled = before?.isSettled ?? false;
     const isUnversioned = (one: Entry["change"]) =>
       cursor !== undefined && one.kind === "delete" && one.key[cursor] == null;
-    if (before?.change.kind === "upsert" && isUnversioned(change)) {
-      put(id, deletionOf(before.change, plan, isSettled));
+    // A deletion without a version keeps the version of the change before it.
+    if (before !== undefined && isUnversioned(change) && !isUnversioned(before.change)) {
+      put(id, deletionOf(before, plan));
       if (!isSettled) deleted.set(id, row);
     } else {
       if (before !== undefined && !isSettled && isUnversioned(before.change)) deleted.set(id, row);
-      put(id, { change, isSettled });
+      put(id, { change, version, isSettled });
     }
   }
   const replaced = [...families.values()].map((family) => family.replaced());
@@ -97,19 +101,16 @@ export function lastChanges(
 
 /** The deletion of a row at the version of a change. */
 function deletionOf(
-  change: Entry["change"],
-  { primaryKey, cursor }: Pick<TablePlan, "primaryKey" | "cursor">,
-  isSettled: boolean,
+  { change, version, isSettled }: Entry,
+  plan: Pick<TablePlan, "primaryKey" | "cursor">,
 ): Entry {
-  const row = rowOf(change);
-  const columns = cursor === undefined ? primaryKey : [...primaryKey, cursor];
-  const key = Object.fromEntries(columns.map((column) => [column, row[column]]));
+  const key = only(rowOf(change), versionedKey(plan));
   // A row without a version wins over every published version, and so does its deletion.
-  const isFinal = isSettled || (cursor !== undefined && row[cursor] == null);
-  return { change: { kind: "delete", table: change.table, key }, isSettled: isFinal };
+  const isFinal = isSettled || (plan.cursor !== undefined && version === null);
+  return { change: { kind: "delete", table: change.table, key }, version, isSettled: isFinal };
 }
 
-function split(last: ReadonlyMap<string, Entry>): Omit<TableChanges, "replaced"> {
+function split(last: ReadonlyMap<Identity, Entry>): Omit<TableChanges, "replaced"> {
   const of = (kind: "upsert" | "delete", isSettled: boolean) =>
     [...last.values()]
       .filter((entry) => entry.change.kind === kind && entry.isSettled === isSettled)
@@ -124,17 +125,17 @@ function split(last: ReadonlyMap<string, Entry>): Omit<TableChanges, "replaced">
 /** The replaced parents of one set of columns, and the changed rows of each parent. */
 class Family {
   readonly #columns: readonly string[];
-  readonly #parentOf: (row: Row) => string;
+  readonly #parentOf: (row: Row) => Identity;
   /** Ids of rows that had this parent. Some may have another one now. */
-  readonly #children = new Map<string, Set<string>>();
-  readonly #replaced = new Map<string, Extract<CheckedChange, { kind: "replace" }>>();
+  readonly #children = new Map<Identity, Set<Identity>>();
+  readonly #replaced = new Map<Identity, Extract<CheckedChange, { kind: "replace" }>>();
 
-  constructor(columns: readonly string[], parentOf: (row: Row) => string) {
+  constructor(columns: readonly string[], parentOf: (row: Row) => Identity) {
     this.#columns = columns;
     this.#parentOf = parentOf;
   }
 
-  add(id: string, row: Row): void {
+  add(id: Identity, row: Row): void {
     const parent = this.#parentOf(row);
     const children = this.#children.get(parent);
     if (children === undefined) this.#children.set(parent, new Set([id]));
@@ -144,8 +145,8 @@ class Family {
   /** Records a replacement and returns the ids of the rows that earlier changes assigned to its parent. */
   replace(
     change: Extract<CheckedChange, { kind: "replace" }>,
-    last: ReadonlyMap<string, Entry>,
-  ): readonly string[] {
+    last: ReadonlyMap<Identity, Entry>,
+  ): readonly Identity[] {
     const parent = this.#parentOf(change.parent);
     this.#replaced.set(parent, change);
     const children = [...(this.#children.get(parent) ?? [])];
@@ -161,7 +162,8 @@ class Family {
     return {
       columns: this.#columns,
       parents: changes.map(({ parent }) => parent),
-      members: changes.flatMap(({ members }) => members),
+      // A rejected row may have another parent, but it is listed as a row of this one.
+      members: changes.flatMap(({ members, parent }) => members.map((row) => ({ ...row, ...parent }))),
     };
   }
 }
@@ -170,17 +172,7 @@ function rowOf(change: Entry["change"]): Row {
   return change.kind === "upsert" ? change.row : change.key;
 }
 
-/** Whether one version is older than another; false if they cannot be compared. */
-function isOlder(version: unknown, other: unknown): boolean {
-  const [a, b] = [comparable(version), comparable(other)];
-  if (a === null || b === null || typeof a !== typeof b) return false;
-  return a < b;
-}
-
-function comparable(value: unknown): number | bigint | string | null {
-  if (value instanceof Date) return value.getTime();
-  if (typeof value === "number" || typeof value === "bigint") return value;
-  if (typeof value !== "string") return null;
-  const time = /^\d{4}-\d\d-\d\d/.test(value) ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(time) ? value : time;
+/** Whether one version is older than another; false if one of them is unknown. */
+function isOlder(version: number | null, other: number | null): boolean {
+  return version !== null && other !== null && version < other;
 }

@@ -17,7 +17,7 @@ import { deltaNames, dropDelta, lastOfEachKey, loadDelta, orderedParts } from ".
 import { mergeDelta, writeSql, type MergeRequest } from "./merge.ts";
 import { withoutNullKeys } from "./null-keys.ts";
 import { mergeOrigins, type ReadOrigins } from "./origins.ts";
-import { dropTombstoned, sameTombstones, tombstonesAfterRead } from "./tombstones.ts";
+import { dropTombstoned, sameTombstones, tombstonesAfterRead, tombstonesAfterWhole } from "./tombstones.ts";
 import { writePartitions } from "./partitions.ts";
 import { refuseRepeatedKeys, repeatedKeys } from "./repeated-keys.ts";
 
@@ -67,7 +67,9 @@ export async function mergeRead(
   let merged: Merged;
   if (decision.kind === "whole") {
     const left = await applyDeletions(job, connection, filled, columns);
-    merged = await replacePublished(job, connection, left, columns, keptParts(job.previous, end));
+    const tombstones = await tombstonesAfterWhole(job, connection, left.parts, columns);
+    const replaced = await replacePublished(job, connection, left, columns, keptParts(job.previous, end));
+    merged = { ...replaced, tombstones };
   } else if (origins === null) {
     merged = await mergeIntoPublished(job, connection, filled, columns, cursor?.value);
   } else {
@@ -111,9 +113,9 @@ async function replacePublished(
   { parts: staged, rowsDeleted }: RemainingRows,
   columns: readonly PublishedColumn[],
   kept: readonly Part[],
-): Promise<Merged> {
+): Promise<Omit<Merged, "tombstones">> {
   const { plan } = job;
-  const whole = { kept, changed: true, replaces: true, rowsDeleted, shadowed: false, tombstones: [] };
+  const whole = { kept, changed: true, replaces: true, rowsDeleted, shadowed: false };
   if (staged.length === 0) return { ...whole, written: staged };
   if (plan.strategy === "full_refresh") {
     const published = kept.map((part) => join(job.run.directory, part.path));

@@ -1,5 +1,5 @@
 import { discard } from "../write/staged.ts";
-import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
+import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
 import type { Row } from "../../kit/mod.ts";
 import { TOMBSTONES_KEPT, type PublishedTable, type Tombstone } from "../format/extract-state.ts";
 import type { TableJob } from "../job/job.ts";
@@ -50,13 +50,19 @@ export async function stageDeletes(
       ? ""
       : ` WHERE NOT EXISTS (SELECT 1 FROM ${published} o WHERE ${match} AND o.${version} > d.${version})`;
     await connection.run(`INSERT INTO ${delta.deleted} SELECT DISTINCT ${list} FROM ${relation} d${applies}`);
-    const tombstones = await connection.rows<Tombstone>(
-      `SELECT ${keyText(plan.primaryKey, "d")} AS key,
-         CAST(coalesce(d.${version}, (SELECT max(o.${version}) FROM ${published} o WHERE ${match})) AS VARCHAR) AS version
-       FROM ${relation} d`,
+    const known = isSettled ? [] : previous.tombstones.filter((tombstone) => tombstone.version !== null);
+    const before = [["", null] as const, ...known.map((one) => [one.key, one.version] as const)].map(
+      ([text, value]) => `(${quoteLiteral(text)}, ${value === null ? "NULL" : quoteLiteral(value)})`,
     );
-    // A tombstone without a version blocks every later row, which is intended only for deletions by events.
-    return isSettled ? tombstones.filter((tombstone) => tombstone.version !== null) : tombstones;
+    const tombstones = await connection.rows<Tombstone>(
+      `SELECT gone.key, CAST(greatest(gone.version, CAST(before.version AS ${cursor.type})) AS VARCHAR) AS version
+       FROM (SELECT ${keyText(plan.primaryKey, "d")} AS key,
+           coalesce(d.${version}, (SELECT max(o.${version}) FROM ${published} o WHERE ${match})) AS version
+         FROM ${relation} d) gone
+       LEFT JOIN (VALUES ${before.join(", ")}) AS before(key, version) ON before.key = gone.key`,
+    );
+    // Without a version nothing is known to be older than the deletion.
+    return tombstones.filter((tombstone) => tombstone.version !== null);
   } finally {
     await discard(job.run, [staged]);
   }

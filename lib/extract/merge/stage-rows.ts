@@ -1,6 +1,7 @@
 import { arrow, createRowBuilder, type Row } from "../../kit/mod.ts";
 import type { PublishedColumn } from "../format/extract-state.ts";
 import type { TableJob } from "../job/job.ts";
+import type { TablePlan } from "../job/plan.ts";
 import type { Quarantine } from "../write/quarantine.ts";
 import { WHOLE_READ, type StagedPart } from "../write/staged.ts";
 import { writeBatches } from "../write/write-parts.ts";
@@ -28,9 +29,34 @@ export function withColumns(
   nullable: readonly string[] = [],
 ): TableJob {
   const { info } = job.plan;
+  return {
+    ...job,
+    plan: { ...job.plan, info: { ...info, schema: fieldsOf(info.schema, columns, nullable) } },
+  };
+}
+
+/** Restricts a schema to some columns and makes those in `nullable` nullable. */
+export function fieldsOf(
+  schema: arrow.Schema,
+  columns: readonly string[],
+  nullable: readonly string[],
+): arrow.Schema {
   const fields = columns.map((name) => {
-    const field = info.schema.fields.find((one) => one.name === name)!;
+    const field = schema.fields.find((one) => one.name === name)!;
     return nullable.includes(name) ? new arrow.Field(field.name, field.type, true) : field;
   });
-  return { ...job, plan: { ...job.plan, info: { ...info, schema: new arrow.Schema(fields) } } };
+  return new arrow.Schema(fields);
+}
+
+/** The columns of the primary key and the version. */
+export function versionedKey({
+  primaryKey,
+  cursor,
+}: Pick<TablePlan, "primaryKey" | "cursor">): readonly string[] {
+  return cursor === undefined ? primaryKey : [...new Set([...primaryKey, cursor])];
+}
+
+/** A copy of a row with some of its columns. */
+export function only(row: Row, columns: readonly string[]): Row {
+  return Object.fromEntries(columns.map((column) => [column, row[column]]));
 }

@@ -1,8 +1,10 @@
 import { quoteIdentifier, quoteLiteral, type Connection } from "../../duckdb/mod.ts";
 import type { TablePlan } from "../job/plan.ts";
 import { TOMBSTONES_KEPT, type PublishedColumn, type Tombstone } from "../format/extract-state.ts";
-import { keysMatch } from "../schema/select.ts";
+import { definitionOf, publishedVersions } from "../job/definition.ts";
+import { keysMatch, readParquet } from "../schema/select.ts";
 import type { TableJob } from "../job/job.ts";
+import type { StagedPart } from "../write/staged.ts";
 import { candidateParts, partsRelation } from "./candidates.ts";
 import type { Delta } from "./delta.ts";
 
@@ -16,14 +18,16 @@ export async function dropTombstoned(
 ): Promise<void> {
   const cursor = columns.find((column) => column.name === plan.cursor);
   if (tombstones.length === 0 || cursor === undefined) return;
-  const values = tombstones
-    .map(({ key, version }) => `(${quoteLiteral(key)}, ${version === null ? "NULL" : quoteLiteral(version)})`)
-    .join(", ");
+  // Rows and tombstones without a version have no order, so the later one wins.
+  const versions = tombstones.flatMap(({ key, version }) =>
+    version === null ? [] : [`(${quoteLiteral(key)}, ${quoteLiteral(version)})`],
+  );
+  if (versions.length === 0) return;
   const name = quoteIdentifier(cursor.name);
   await connection.run(
-    `DELETE FROM ${delta.rows} d USING (VALUES ${values}) AS gone(key, version)
+    `DELETE FROM ${delta.rows} d USING (VALUES ${versions.join(", ")}) AS gone(key, version)
      WHERE gone.key = ${keyText(plan.primaryKey, "d")}
-       AND (gone.version IS NULL OR d.${name} IS NULL OR d.${name} <= CAST(gone.version AS ${cursor.type}))`,
+       AND d.${name} <= CAST(gone.version AS ${cursor.type})`,
   );
 }
 
@@ -76,6 +80,44 @@ export async function tombstonesAfterRead(
   }
   const kept = tombstones.filter((tombstone) => tombstone.by !== "read" || !ended.has(tombstone.key));
   return [...kept, ...added].slice(-TOMBSTONES_KEPT);
+}
+
+/**
+ * Returns the tombstones of a table after a read of all rows: those of rows that the read did not yield, so that an
+ * older event cannot restore them.
+ *
+ * @param staged the rows of the read
+ */
+export async function tombstonesAfterWhole(
+  { previous, original, signal }: TableJob,
+  connection: Connection,
+  staged: readonly StagedPart[],
+  columns: readonly PublishedColumn[],
+): Promise<readonly Tombstone[]> {
+  if (previous === undefined || previous.tombstones.length === 0) return [];
+  const { key, cursor } = publishedVersions(previous);
+  const now = publishedVersions({ definition: definitionOf(original) });
+  const typesOf = (all: readonly PublishedColumn[]) =>
+    JSON.stringify([...key, cursor].map((name) => all.find((column) => column.name === name)?.type));
+  // Tombstones of another key or version cannot be compared with rows.
+  const isSame =
+    JSON.stringify({ key, cursor }) === JSON.stringify(now) && typesOf(columns) === typesOf(previous.columns);
+  if (!isSame) return [];
+  if (staged.length === 0) return previous.tombstones;
+  const values = previous.tombstones.map((tombstone, at) => {
+    const texts = JSON.parse(tombstone.key) as readonly string[];
+    return `(${[at, ...texts.map(quoteLiteral)].join(", ")})`;
+  });
+  const names = key.map((_, at) => `k${at}`);
+  const match = key.map((column, at) => `CAST(s.${quoteIdentifier(column)} AS VARCHAR) = gone.k${at}`);
+  const rows = readParquet(staged.map(({ path }) => path));
+  const found = await connection.rows<{ place: number }>(
+    `SELECT DISTINCT gone.place FROM ${rows} s
+     JOIN (VALUES ${values.join(", ")}) AS gone(place, ${names.join(", ")}) ON ${match.join(" AND ")}`,
+    { signal },
+  );
+  const yielded = new Set(found.map(({ place }) => place));
+  return previous.tombstones.filter((_, at) => !yielded.has(at));
 }
 
 /** Whether two lists contain the same tombstones, in any order. */
