@@ -205,10 +205,14 @@ describe("a first load in windows", () => {
     expect(await idsOf(bench)).toEqual([...(await fullRead({ historyDays: 10 }))]);
   });
 
-  test("applies filters that the source ignores, and reads at once if the source ignores windows", async () => {
-    for (const [count, isWhole] of [
-      [100, false],
-      [3000, true],
+  test("reads at once if the source ignores windows, whatever the number of rows", async () => {
+    // The rows are in the last 200 hours: in the first window, or only in the last ones.
+    for (const [count, historyDays] of [
+      [10, 20],
+      [100, 20],
+      [300, 20],
+      [300, 8],
+      [3000, 20],
     ] as const) {
       await using bench = await openBench({ now });
       const all = Array.from({ length: count }, (_, id) => ({
@@ -221,15 +225,61 @@ describe("a first load in windows", () => {
         requests.push(window ?? null);
         return [all];
       };
-      const plan = incremental(EVENTS, { chunkDays: 2, historyDays: 20 });
+      const plan = incremental(EVENTS, { chunkDays: 2, historyDays });
       const stats = await bench.run([plan], read);
-      expect(await bench.rows("SELECT count(*)::INT AS n FROM events")).toEqual([{ n: count }]);
-      expect(requests.at(-1) === null).toBe(isWhole);
+      const kept = all.filter(
+        ({ at }) => at.getTime() >= now().getTime() - 15 * 3_600_000 - historyDays * 86_400_000,
+      );
+      expect(await bench.rows("SELECT count(*)::INT AS n FROM events")).toEqual([{ n: kept.length }]);
+      expect(requests.length).toBeLessThanOrEqual(3);
+      expect(requests.at(-1)).toBeNull();
       const note = "its source ignores load windows, so the table was read in full";
-      expect(stats.tables[0]!.notes).toEqual(isWhole ? [note] : []);
+      expect(stats.tables[0]!.notes).toContain(note);
       expect((await readExtract(bench.services.host.files, bench.directory))!.tables[0]).not.toHaveProperty(
         "loadedUntil",
       );
+    }
+  });
+
+  test("keeps the windows of a source that yields some rows at their edges, or ignores a filter", async () => {
+    const { connector } = source();
+    const plan = { chunkDays: 2, historyDays: 10 };
+    const edgeMs = 12 * 3_600_000;
+    const reads: readonly [
+      Partial<TablePlan>,
+      (info: TableInfo, options: ReadOptions) => AsyncIterable<Row[]>,
+    ][] = [
+      [
+        plan,
+        async function* (_, { window }) {
+          const [from, to] = [
+            window?.from?.getTime() ?? 0,
+            window?.to?.getTime() ?? Number.POSITIVE_INFINITY,
+          ];
+          yield rows.filter((row) => {
+            const time = timeOf(row) ?? 0;
+            return time >= from - edgeMs && time < to + edgeMs;
+          });
+        },
+      ],
+      [
+        { ...plan, filter: [{ column: "n", operator: "ge", values: [50] }] },
+        (info, options) => {
+          const { filter: _, ...rest } = options;
+          const windowed = (options.filter ?? []).filter(({ column }) => column === "at");
+          return connector.read(info, { ...rest, filter: windowed }) as AsyncIterable<Row[]>;
+        },
+      ],
+    ];
+    for (const [overrides, read] of reads) {
+      await using bench = await openBench({ now });
+      const stats = await bench.run([incremental(EVENTS, overrides)], { read });
+      expect(stats.tables[0]!.notes.join()).not.toContain("ignores load windows");
+      expect(await idsOf(bench)).toEqual([
+        ...(overrides.filter === undefined
+          ? await fullRead(overrides)
+          : Array.from({ length: 10 }, (_, at) => at + 51)),
+      ]);
     }
   });
 
