@@ -118,20 +118,16 @@ function bindParameter(
 
 /** Returns why a value cannot be bound; `undefined` if it can. */
 function valueProblem(value: unknown): string | undefined {
-  switch (typeof value) {
-    case "boolean":
-    case "number":
-      return undefined;
-    case "string":
-      return /\p{Surrogate}/u.test(value)
-        ? `${formatValue(value)} contains half of a surrogate pair, which is not Unicode text`
-        : undefined;
-    case "bigint":
-      return value < INT128_MIN || value > INT128_MAX ? `${value} does not fit into 128 bits` : undefined;
-    case "object":
-      if (value === null || value instanceof Uint8Array) return undefined;
-      if (value instanceof Date) return Number.isNaN(value.getTime()) ? "it is an invalid Date" : undefined;
+  if (typeof value === "boolean" || typeof value === "number" || value === null) return undefined;
+  if (typeof value === "string") {
+    return /\p{Surrogate}/u.test(value)
+      ? `${formatValue(value)} contains half of a surrogate pair, which is not Unicode text`
+      : undefined;
   }
+  if (typeof value === "bigint")
+    return value < INT128_MIN || value > INT128_MAX ? `${value} does not fit into 128 bits` : undefined;
+  if (value instanceof Uint8Array) return undefined;
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? "it is an invalid Date" : undefined;
   const kind = Array.isArray(value) ? "a list" : `of the type ${typeof value}`;
   return `it is ${kind}, but should be text, a number, a bigint, a boolean, null, a Date or a Uint8Array`;
 }
