@@ -1,4 +1,4 @@
-import { inspect } from "node:util";
+import { inspect, types } from "node:util";
 
 import { AgnesError, attempt, inspected, readableError } from "./errors/mod.ts";
 import { plainDetails } from "./plain-data.ts";
@@ -107,7 +107,8 @@ function redactCause(thrown: unknown, hidden: readonly string[]): unknown {
   if (thrown === undefined) return undefined;
   if (thrown instanceof AgnesError) return redactReadable(thrown, hidden);
   const all = everythingIn(thrown);
-  if (all !== null && cleanText(all, hidden) === all) return thrown;
+  // Reading a proxy runs its code, also after this check.
+  if (all !== null && cleanText(all, hidden) === all && !types.isProxy(thrown)) return thrown;
   if (!(thrown instanceof Error)) return new Error(cleanText(inspected(thrown), hidden));
   const clean = new Error(cleanText(thrown.message, hidden));
   clean.name = cleanText(thrown.name, hidden);

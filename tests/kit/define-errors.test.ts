@@ -221,6 +221,7 @@ test("a thrown proxy that cannot be read is plugin_failed", async () => {
     for (const inner of [target, new Error("x"), {}]) {
       const error = await failing(new Proxy(inner, { get }));
       expect(error).toBeInstanceOf(AgnesError);
+      expect(() => JSON.stringify((error as AgnesError).cause)).not.toThrow();
       expect(inspect(error, { depth: 9, showHidden: true })).not.toContain(SECRET);
     }
   }
