@@ -26,7 +26,7 @@ export default command({
     const directory = resolve(cli.workspace ?? args.dir);
     await makeDemo(createHost(), directory);
     cli.info(`Public data of the United States government is in ${join(directory, "exports")}.\n`);
-    await using agnes = await openAgnes(cli, { workspace: directory, quietLog: true });
+    await using agnes = await openAgnes(cli, { workspace: directory, quietLog: "connectors" });
     const status = await runSync(cli, agnes, { only: [], full: false });
     if (status !== 0) return status;
     cli.info(`\nFrom which airports did the most flights start in 2008, and to how many others?\n`);

@@ -21,7 +21,7 @@ export default command({
     "agnes sync --due",
   ],
   async run(cli, args) {
-    await using agnes = await openAgnes(cli, { quietLog: true });
+    await using agnes = await openAgnes(cli, { quietLog: "connectors" });
     for (const { error } of agnes.plugins.failures()) cli.warn(error.message);
     return await runSync(cli, agnes, { only: args._, full: args.full === true, due: args.due === true });
   },

@@ -2,12 +2,16 @@ import type { Agnes, AgnesOptions } from "../../lib/agnes.ts";
 import { isAgnesError, raceAbort, silentLog } from "../../lib/base/mod.ts";
 import type { Cli } from "../cli/cli.ts";
 import { rememberImport, rememberOrigin } from "../process/plugin-origins.ts";
+import { connectorWarnings } from "./connector-warnings.ts";
 
 interface OpenOptions {
   /** Default: the workspace of the command line. */
   readonly workspace?: string;
-  /** Whether the command reports all events itself, so that the log is discarded. Default: `false`. */
-  readonly quietLog?: boolean;
+  /**
+   * Whether the command reports all events itself, so that the log is discarded, except warnings of `connectors`.
+   * Default: `false`.
+   */
+  readonly quietLog?: boolean | "connectors";
   /** Whether the command also works without a workspace. */
   readonly optional?: boolean;
   /** Aborts loading plugins. Default: Ctrl-C. */
@@ -32,7 +36,9 @@ async function openWorkspaceOf(cli: Cli, options: OpenOptions): Promise<Agnes> {
     import("../connectors/import-plugin.ts"),
   ]);
   const workspace = options.workspace ?? cli.workspace;
-  const log = options.quietLog === true && !cli.verbose ? silentLog : cli.log;
+  const { quietLog = false } = options;
+  const quiet = quietLog === "connectors" ? connectorWarnings(cli.log) : silentLog;
+  const log = quietLog === false || cli.verbose ? cli.log : quiet;
   const common: AgnesOptions = {
     plugins: await bundledPlugins(),
     log,

@@ -1,6 +1,7 @@
-import { inspect } from "node:util";
+import { inspect, types } from "node:util";
 
-import { AgnesError, inspected, readableError } from "./errors/mod.ts";
+import { AgnesError, attempt, inspected, readableError } from "./errors/mod.ts";
+import { plainDetails } from "./plain-data.ts";
 import { holdsSecret, redact } from "./redact.ts";
 import { secretSpellings } from "./secret-forms.ts";
 
@@ -24,16 +25,74 @@ export function redactError<E extends AgnesError>(error: E, secrets: Iterable<st
 }
 
 function redactReadable<E extends AgnesError>(error: E, hidden: readonly string[]): E {
-  const details = redactValue(error.details, hidden);
+  // A forged object of the class has none of its private state.
+  return (attempt(() => redactIntact(error, hidden)) ??
+    new AgnesError("internal", { what: UNREADABLE })) as E;
+}
+
+const UNREADABLE = "an error that cannot be read";
+
+function redactIntact<E extends AgnesError>(error: E, hidden: readonly string[]): E {
+  const plain = plainDetails(error.details);
+  const details = redactValue(plain, hidden);
   const cause = redactCause(error.cause, hidden);
   const stack = cleanText(error.stack ?? "", hidden);
-  const hint = cleanText(error.hint, hidden);
-  const isClean = stack === (error.stack ?? "") && hint === error.hint;
-  if (isClean && details === error.details && cause === error.cause) return error;
-  const clean = error.withDetails(details, cause === undefined ? {} : { cause });
-  // A plugin's texts may contain more than the details.
-  const texts = { message: cleanText(clean.message, hidden), hint: cleanText(clean.hint, hidden), stack };
-  return Object.assign(clean, texts) as E;
+  const texts = { message: cleanText(error.message, hidden), hint: cleanText(textOf(error.hint), hidden) };
+  const isClean =
+    stack === (error.stack ?? "") && texts.hint === error.hint && texts.message === error.message;
+  if (isClean && details === error.details && cause === error.cause && !hasExtras(error)) return error;
+  const options = cause === undefined ? {} : { cause };
+  // Not the method of the error: a plugin may have replaced it.
+  const rebuild = (...args: Parameters<AgnesError["withDetails"]>) =>
+    AgnesError.prototype.withDetails.call(error, ...args);
+  // Texts made of details with a secret may contain a part of it.
+  const isLeaking = details !== plain;
+  const fresh = isLeaking ? textsOf(() => rebuild(details), error.code, hidden) : texts;
+  const clean = rebuild(details, { ...options, texts: fresh });
+  const cleanStack = isLeaking ? stack.replaceAll(texts.message, () => fresh.message) : stack;
+  return Object.assign(clean, { stack: cleanStack }) as unknown as E;
+}
+
+/** Returns the redacted texts of an error; those of a plugin may contain more than its details, or fail. */
+function textsOf(
+  make: () => AgnesError,
+  code: string,
+  hidden: readonly string[],
+): { readonly message: string; readonly hint: string } {
+  const made = attempt(() => {
+    const { message, hint } = make();
+    return { message: cleanText(message, hidden), hint: cleanText(textOf(hint), hidden) };
+  });
+  return (
+    made ?? {
+      message: cleanText(
+        `the source failed with ${code}, and the message of this error cannot be shown`,
+        hidden,
+      ),
+      hint: "Report this to the author of the plugin.",
+    }
+  );
+}
+
+/** Returns the hint of an error, also of a plugin that returned another value. */
+function textOf(hint: unknown): string {
+  return typeof hint === "string" ? hint : "";
+}
+
+const ERROR_KEYS: ReadonlySet<PropertyKey> = new Set([
+  ...Reflect.ownKeys(new AgnesError("internal", { what: "" }, { cause: null })),
+  // Bun adds them.
+  "line",
+  "column",
+  "sourceURL",
+  "originalLine",
+  "originalColumn",
+]);
+
+/** Whether a plugin added properties to an error, or made it of a class of its own. */
+function hasExtras(error: AgnesError): boolean {
+  const isOwn = Object.getPrototypeOf(error) !== AgnesError.prototype;
+  return isOwn || Reflect.ownKeys(error).some((key) => !ERROR_KEYS.has(key));
 }
 
 /**
@@ -48,7 +107,8 @@ function redactCause(thrown: unknown, hidden: readonly string[]): unknown {
   if (thrown === undefined) return undefined;
   if (thrown instanceof AgnesError) return redactReadable(thrown, hidden);
   const all = everythingIn(thrown);
-  if (all !== null && cleanText(all, hidden) === all) return thrown;
+  // Reading a proxy runs its code, also after this check.
+  if (all !== null && cleanText(all, hidden) === all && !types.isProxy(thrown)) return thrown;
   if (!(thrown instanceof Error)) return new Error(cleanText(inspected(thrown), hidden));
   const clean = new Error(cleanText(thrown.message, hidden));
   clean.name = cleanText(thrown.name, hidden);

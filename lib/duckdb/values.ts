@@ -13,39 +13,68 @@ export type SqlParameters = readonly SqlValue[] | Readonly<Record<string, SqlVal
 
 /**
  * Binds all parameters of a prepared statement.
- * @throws `invalid_input` if a parameter has no value or a value has no parameter
+ * @throws `invalid_input` if a parameter has no value, a value has no parameter, or a value cannot be bound
  */
 export function bindParameters(prepared: native.PreparedStatement, values: SqlParameters): void {
-  const expected = native.nparams(prepared);
-  if (!isList(values)) return bindNamed(prepared, expected, values);
-  if (expected !== values.length) {
-    const reason = `the statement takes ${counted(expected, "parameter")}, but ${values.length} ${values.length === 1 ? "was" : "were"} passed`;
-    throw new AgnesError("invalid_input", { what: "the list of parameters", reason });
+  const names = namesOf(prepared);
+  if (!isList(values)) return bindNamed(prepared, names, values);
+  if (names.length !== values.length) {
+    const reason = `the statement takes ${counted(names.length, "parameter")}, but ${values.length} ${values.length === 1 ? "was" : "were"} passed`;
+    throw invalidParameters(reason);
   }
-  for (const [index, value] of values.entries()) bindParameter(prepared, index + 1, value);
+  for (const [index, value] of values.entries()) bindParameter(prepared, index + 1, value, `$${index + 1}`);
+}
+
+/** Returns the names of the parameters by position; the names of numbered ones are their numbers. */
+function namesOf(prepared: native.PreparedStatement): readonly string[] {
+  return Array.from({ length: native.nparams(prepared) }, (_, at) => {
+    try {
+      return native.parameter_name(prepared, at + 1);
+    } catch {
+      // DuckDB binds numbered parameters by position.
+      throw invalidParameters(
+        `the statement has no parameter $${at + 1}; number its parameters from $1, without gaps`,
+      );
+    }
+  });
+}
+
+function invalidParameters(reason: string): AgnesError {
+  return new AgnesError("invalid_input", { what: "the list of parameters", reason });
 }
 
 function bindNamed(
   prepared: native.PreparedStatement,
-  expected: number,
+  names: readonly string[],
   values: Readonly<Record<string, SqlValue>>,
 ): void {
-  // DuckDB ignores the case of parameter names.
-  const byName = new Map(Object.entries(values).map(([name, value]) => [name.toLowerCase(), value]));
-  const names = Array.from({ length: expected }, (_, at) => native.parameter_name(prepared, at + 1));
-  const missing = names.find((name) => byName.get(name.toLowerCase()) === undefined);
-  const unused = Object.keys(values).find(
-    (name) => !names.some((one) => one.toLowerCase() === name.toLowerCase()),
-  );
-  if (missing !== undefined || unused !== undefined) {
-    const reason =
-      missing === undefined
-        ? `the statement has no parameter ${formatValue(unused)}`
-        : `the parameter ${formatValue(missing)} has no value`;
-    throw new AgnesError("invalid_input", { what: "the list of parameters", reason });
+  if (!isRecord(values))
+    throw invalidParameters(`it is ${formatValue(values)}, but should be an array or an object`);
+  const byName = new Map<string, { readonly name: string; readonly value: SqlValue }>();
+  for (const [name, value] of Object.entries(values)) {
+    // DuckDB ignores the case of parameter names.
+    const folded = name.toLowerCase();
+    const other = byName.get(folded);
+    if (other !== undefined) {
+      throw invalidParameters(
+        `the names ${formatValue(other.name)} and ${formatValue(name)} differ only in case, and are the same parameter`,
+      );
+    }
+    byName.set(folded, { name, value });
   }
+  const missing = names.find((name) => byName.get(name.toLowerCase())?.value === undefined);
+  if (missing !== undefined) throw invalidParameters(`the parameter ${formatValue(missing)} has no value`);
+  const used = new Set(names.map((name) => name.toLowerCase()));
+  const unused = Object.keys(values).find((name) => !used.has(name.toLowerCase()));
+  if (unused !== undefined) throw invalidParameters(`the statement has no parameter ${formatValue(unused)}`);
   for (const [at, name] of names.entries())
-    bindParameter(prepared, at + 1, byName.get(name.toLowerCase()) ?? null);
+    bindParameter(prepared, at + 1, byName.get(name.toLowerCase())!.value, formatValue(name));
+}
+
+function isRecord(values: unknown): boolean {
+  if (typeof values !== "object" || values === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(values);
+  return prototype === Object.prototype || prototype === null;
 }
 
 /** Returns whether there are any parameters. */
@@ -59,8 +88,19 @@ function isList(values: SqlParameters): values is readonly SqlValue[] {
 
 const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
+const INT128_MIN = -(2n ** 127n);
+const INT128_MAX = 2n ** 127n - 1n;
 
-function bindParameter(prepared: native.PreparedStatement, index: number, value: SqlValue): void {
+/** @param name the name of the parameter in errors */
+function bindParameter(
+  prepared: native.PreparedStatement,
+  index: number,
+  value: SqlValue,
+  name: string,
+): void {
+  const problem = valueProblem(value);
+  if (problem !== undefined)
+    throw new AgnesError("invalid_input", { what: `the parameter ${name}`, reason: problem });
   if (value === null) native.bind_null(prepared, index);
   else if (typeof value === "string") native.bind_varchar(prepared, index, value);
   else if (typeof value === "boolean") native.bind_boolean(prepared, index, value);
@@ -74,6 +114,22 @@ function bindParameter(prepared: native.PreparedStatement, index: number, value:
   } else if (value instanceof Date) {
     native.bind_timestamp(prepared, index, { micros: BigInt(value.getTime()) * 1000n });
   } else native.bind_blob(prepared, index, value);
+}
+
+/** Returns why a value cannot be bound; `undefined` if it can. */
+function valueProblem(value: unknown): string | undefined {
+  if (typeof value === "boolean" || typeof value === "number" || value === null) return undefined;
+  if (typeof value === "string") {
+    return /\p{Surrogate}/u.test(value)
+      ? `${formatValue(value)} contains half of a surrogate pair, which is not Unicode text`
+      : undefined;
+  }
+  if (typeof value === "bigint")
+    return value < INT128_MIN || value > INT128_MAX ? `${value} does not fit into 128 bits` : undefined;
+  if (value instanceof Uint8Array) return undefined;
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? "it is an invalid Date" : undefined;
+  const kind = Array.isArray(value) ? "a list" : `of the type ${typeof value}`;
+  return `it is ${kind}, but should be text, a number, a bigint, a boolean, null, a Date or a Uint8Array`;
 }
 
 /**

@@ -14,7 +14,7 @@ import { rejectingAfter } from "./job/rejecting.ts";
 import { finishParts } from "./write/finish-parts.ts";
 import { upgradeParts } from "./publish/upgrade-parts.ts";
 import type { ReadRange } from "./read/lookback.ts";
-import { loadOf } from "./read/first-load.ts";
+import { loadOf, watchWindows, type WindowWatch } from "./read/first-load.ts";
 import { readNotes } from "./read-notes.ts";
 import type { LoadWindow } from "./job/load-windows.ts";
 import { openRead } from "./read/open-read.ts";
@@ -118,11 +118,12 @@ async function readFirst(
 ): Promise<Exclude<ReadOutcome, { kind: "empty" }>> {
   const load = loadOf(job, decision);
   const notes = [...decision.notes, ...load.notes];
+  const watch = watchWindows(job);
   let keptState = job.previous?.state;
   for (const window of load.windows) {
     job.progress.window(window.left);
     const kept = keptState === undefined ? {} : { keptState };
-    const read = await readAndMerge(job, { ...decision, notes, window, ...kept }, quarantine);
+    const read = await readAndMerge(job, { ...decision, notes, window, ...kept }, quarantine, watch);
     if (read.kind !== "empty") return read;
     keptState ??= read.state;
   }
@@ -136,6 +137,7 @@ async function readAndMerge(
   job: TableJob,
   decision: ReadDecision,
   quarantine: Quarantine | null,
+  watch: WindowWatch | null = null,
 ): Promise<ReadOutcome> {
   job.progress.phase("reading");
   const onReject = quarantine === null ? null : (reject: RowReject) => quarantine.add(reject);
@@ -150,7 +152,7 @@ async function readAndMerge(
     const result = read.reader.end;
     throwIfAborted(job.signal, "the extraction");
     const { window } = decision;
-    const skipped = skipWindow(window, staged, { rowsRead, state: result.state });
+    const skipped = skipWindow(window, watch, staged, { rowsRead, state: result.state });
     if (skipped !== null) {
       await discard(job.run, staged.parts);
       return skipped;
@@ -265,22 +267,15 @@ function quarantineFigures(
 /** The reason not to publish the rows of a window; null if they are published. */
 function skipWindow(
   window: LoadWindow | undefined,
+  watch: WindowWatch | null,
   staged: WrittenParts,
   { rowsRead, state }: { readonly rowsRead: number; readonly state: ReadResult["state"] },
 ): Exclude<ReadOutcome, { kind: "outcome" }> | null {
   if (window === undefined) return null;
-  if (isUnrestricted(staged)) return { kind: "again", reason: "its source ignores load windows" };
+  if (watch?.ignoresWindows(staged.rowsRead, staged.parts) === true)
+    return { kind: "again", reason: "its source ignores load windows" };
   const isEmpty = staged.parts.every((part) => part.rows === 0) && rowsRead === staged.rowsRead;
   return isEmpty && window.to !== undefined ? { kind: "empty", state } : null;
-}
-
-/** A source that yields more rows than this outside a window ignores windows. */
-const ROWS_OUTSIDE_MAX = 1000;
-
-/** Whether the source ignores windows, so that each further window would read the whole table again. */
-function isUnrestricted({ parts, rowsRead }: WrittenParts): boolean {
-  const kept = parts.reduce((sum, part) => sum + (part.kind === "staged" ? part.rows : 0), 0);
-  return rowsRead - kept > ROWS_OUTSIDE_MAX + 2 * kept || parts.some((part) => part.origin !== null);
 }
 
 function unchanged(

@@ -5,6 +5,7 @@ import { AgnesError } from "../base/mod.ts";
  *
  * @param message one sentence, without secrets
  * @param options.retryAfterMs when a retry makes sense, in milliseconds. Default: unknown
+ * @param options.hint the next step for the user, in one sentence. Default: to run it again later
  * @param options.cause the error that led to this one. Default: none
  * @returns an error with the code `source_unavailable`
  * @example
@@ -15,10 +16,10 @@ import { AgnesError } from "../base/mod.ts";
  */
 export function transient(
   message: string,
-  options: { readonly retryAfterMs?: number; readonly cause?: unknown } = {},
+  options: { readonly retryAfterMs?: number; readonly hint?: string; readonly cause?: unknown } = {},
 ): AgnesError<"source_unavailable"> {
-  const { retryAfterMs, cause } = options;
-  const details = { reason: message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  const { retryAfterMs, hint, cause } = options;
+  const details = { ...detailsOf(message, hint), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
   return new AgnesError("source_unavailable", details, { cause });
 }
 
@@ -26,17 +27,26 @@ export function transient(
  * Creates an error for a failure that a retry cannot resolve: a missing permission, a deleted table.
  *
  * @param message one sentence, without secrets
+ * @param options.hint the next step for the user, in one sentence. Default: to correct the cause
  * @param options.cause the error that led to this one. Default: none
  * @returns an error with the code `source_refused`
  * @example
  * ```ts
  * import { permanent } from "agnes/kit";
- * throw permanent("the project has no storage backend");
+ * throw permanent("the project has no storage backend", { hint: "Add one in the settings of the project." });
  * ```
  */
 export function permanent(
   message: string,
-  options: { readonly cause?: unknown } = {},
+  options: { readonly hint?: string; readonly cause?: unknown } = {},
 ): AgnesError<"source_refused"> {
-  return new AgnesError("source_refused", { reason: message }, options);
+  const { hint, cause } = options;
+  return new AgnesError("source_refused", detailsOf(message, hint), { cause });
+}
+
+function detailsOf(
+  reason: string,
+  advice: string | undefined,
+): { readonly reason: string; readonly advice?: string } {
+  return { reason, ...(advice === undefined ? {} : { advice }) };
 }

@@ -1,4 +1,4 @@
-import { abortError, AgnesError, atMost, raceAbort, throwIfAborted } from "../base/mod.ts";
+import { abortError, AgnesError, atMost, formatValue, raceAbort, throwIfAborted } from "../base/mod.ts";
 
 /** Opens one part of a stream. The signal aborts when the part must stop. */
 export type StreamPart<T> = (options: { readonly signal: AbortSignal }) => AsyncIterable<T>;
@@ -15,7 +15,7 @@ const WHAT = "reading the parts of a stream";
  * At most `concurrency` parts are open at once (default: 4), and each holds one item until it is taken. When a part
  * fails, the signal aborts or the reader stops, the signals of all parts abort and open parts are closed.
  *
- * @throws `aborted`, and errors of the parts
+ * @throws `aborted`, errors of the parts, and `invalid_input` if `concurrency` is not a positive integer
  * @example
  * ```ts
  * import { mergeParts } from "agnes/kit";
@@ -30,6 +30,7 @@ export async function* mergeParts<T>(
   parts: readonly StreamPart<T>[],
   { signal, concurrency = CONCURRENCY }: { readonly signal: AbortSignal; readonly concurrency?: number },
 ): AsyncGenerator<T, void, void> {
+  checkConcurrency(concurrency);
   throwIfAborted(signal, WHAT);
   const controller = new AbortController();
   const forward = () => controller.abort(signal.reason);
@@ -48,7 +49,7 @@ export async function* mergeParts<T>(
   };
   try {
     do {
-      while (open.size < Math.max(1, concurrency) && next < parts.length) {
+      while (open.size < concurrency && next < parts.length) {
         const iterator = parts[next++]!({ signal: controller.signal })[Symbol.asyncIterator]();
         open.add(iterator);
         void pull(iterator);
@@ -73,6 +74,12 @@ export async function* mergeParts<T>(
     const closing = [...open].map(async (iterator) => iterator.return?.());
     if (closing.length > 0) await atMost(Promise.allSettled(closing), CLOSE_MS);
   }
+}
+
+function checkConcurrency(value: unknown): void {
+  if (Number.isInteger(value) && (value as number) >= 1) return;
+  const reason = `it is ${formatValue(value)}, but should be a positive integer`;
+  throw new AgnesError("invalid_input", { what: "the concurrency of mergeParts", reason });
 }
 
 type Step<T> = { readonly iterator: AsyncIterator<T> } & (

@@ -9,6 +9,7 @@ import {
   type Capability,
   type SecretKind,
 } from "../kit/mod.ts";
+import { errorSpecProblem } from "./check-error-spec.ts";
 import { extensionsProblem } from "./check-extensions.ts";
 
 const NAME = /^[a-z][a-z0-9_-]{0,63}$/;
@@ -121,6 +122,8 @@ function errorsProblem(plugin: string, value: unknown): string | undefined {
     if (code !== `${plugin}/${name}`) {
       return `the error ${name} has the code ${formatValue(code)}, but should have ${formatValue(`${plugin}/${name}`)}`;
     }
+    const problem = errorSpecProblem((error as { readonly spec?: unknown }).spec);
+    if (problem !== undefined) return `the error ${name} ${problem}`;
   }
   return undefined;
 }

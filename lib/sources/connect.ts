@@ -69,7 +69,8 @@ export async function connectSource(
   const checked = checkAgainst(plugin.options, config.options ?? {}, `sources.${name}.options`);
   const secrets = resolveSecrets(plugin, name, config.secrets ?? {}, services.host.env);
   const values = new Set(Object.values(secrets).flatMap((secret) => secret?.reveal() ?? []));
-  const origin: Origin = { plugin: plugin.name, source: name, secrets: values };
+  const codes = new Set(Object.values(plugin.errors ?? {}).map(({ code }) => code as string));
+  const origin: Origin = { plugin: plugin.name, source: name, secrets: values, codes };
   services.onConnect?.(origin);
   const context = contextOf(services, name, { options: checked, secrets, values });
   const connector = await withDeadline(

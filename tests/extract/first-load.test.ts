@@ -205,34 +205,6 @@ describe("a first load in windows", () => {
     expect(await idsOf(bench)).toEqual([...(await fullRead({ historyDays: 10 }))]);
   });
 
-  test("applies filters that the source ignores, and reads at once if the source ignores windows", async () => {
-    for (const [count, isWhole] of [
-      [100, false],
-      [3000, true],
-    ] as const) {
-      await using bench = await openBench({ now });
-      const all = Array.from({ length: count }, (_, id) => ({
-        id,
-        at: new Date(now().getTime() - (id % 200) * 3_600_000),
-        n: id,
-      }));
-      const requests: (ReadOptions["window"] | null)[] = [];
-      const read = (_: TableInfo, { window }: ReadOptions) => {
-        requests.push(window ?? null);
-        return [all];
-      };
-      const plan = incremental(EVENTS, { chunkDays: 2, historyDays: 20 });
-      const stats = await bench.run([plan], read);
-      expect(await bench.rows("SELECT count(*)::INT AS n FROM events")).toEqual([{ n: count }]);
-      expect(requests.at(-1) === null).toBe(isWhole);
-      const note = "its source ignores load windows, so the table was read in full";
-      expect(stats.tables[0]!.notes).toEqual(isWhole ? [note] : []);
-      expect((await readExtract(bench.services.host.files, bench.directory))!.tables[0]).not.toHaveProperty(
-        "loadedUntil",
-      );
-    }
-  });
-
   test("appends without a key, unless the cursor column is nullable", async () => {
     const keyless = table("events", { ...columns, at: timestamp({ nullable: false }) }, { cursor: "at" });
     const timed = rows.filter((row) => row["at"] !== null);

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
+import * as v from "valibot";
+
 import { Secret, type Http, type HttpPagesRequest } from "../../lib/kit/mod.ts";
 import { nextLink } from "../../lib/kit/http/paging.ts";
 import { answer, failureOf, LocalServer, testHttp, type Handler, type Seen } from "./local-server.ts";
@@ -33,6 +35,23 @@ describe("Http.pages", () => {
       "/a?limit=5&pageToken=1",
       "/a?limit=5&pageToken=2",
     ]);
+  });
+
+  test("pages() passes the body to the functions of paging as its schema returns it", async () => {
+    await using server = await LocalServer.start(
+      answer({ next: "2", rows: [1] }),
+      answer({ next: "", rows: [] }),
+    );
+    const { http } = testHttp();
+    const schema = v.object({ next: v.pipe(v.string(), v.transform(Number)), rows: v.array(v.number()) });
+    const numbers: number[] = [];
+    for await (const { rows } of http.pages(`${server.origin}/a`, {
+      schema,
+      paging: { kind: "cursor", parameter: "after", cursor: ({ next }) => (next > 0 ? next + 1 : null) },
+    }))
+      numbers.push(...rows);
+    expect(numbers).toEqual([1]);
+    expect(server.seen.map((seen) => seen.path)).toEqual(["/a", "/a?after=3"]);
   });
 
   test("pages() puts the cursor into the JSON body if configured", async () => {

@@ -13,6 +13,34 @@ describe("Http retries", () => {
     expect(sleeps).toEqual([375, 750]);
   });
 
+  test("json() retries further statuses of the request or the client, also of a POST", async () => {
+    for (const isDefault of [false, true]) {
+      await using server = await LocalServer.start(answer({}, 409), answer({}, 423), answer({ n: 1 }));
+      const { http } = testHttp();
+      const retry = { statuses: [409, 423] };
+      const client = isDefault ? http.with(retry) : http;
+      const request = { json: { a: 1 }, ...(isDefault ? {} : retry) };
+      expect(await client.json<{ n: number }>(`${server.origin}/a`, request)).toEqual({ n: 1 });
+      expect(server.seen.length).toBe(3);
+    }
+  });
+
+  test("json() fails with source_unavailable after retries of a further status, and never retries 401", async () => {
+    await using server = await LocalServer.start(answer({}, 409));
+    const { http } = testHttp();
+    const request = { statuses: [409, 401], retries: 1 };
+    expect(await failureOf(http.json(`${server.origin}/a`, request))).toMatchObject({
+      code: "source_unavailable",
+      details: { status: 409, attempts: 2 },
+    });
+    await using other = await LocalServer.start(answer({}, 401));
+    expect(await failureOf(http.json(`${other.origin}/a`, request))).toMatchObject({
+      code: "source_unauthorized",
+    });
+    expect(other.seen.length).toBe(1);
+    expect(await failureOf(http.json(`${server.origin}/a`))).toMatchObject({ code: "source_refused" });
+  });
+
   test("json() waits for Retry-After in seconds, and pauses the whole source", async () => {
     await using server = await LocalServer.start(answer({}, 429, { "retry-after": "7" }), answer({ n: 1 }));
     const { http, sleeps } = testHttp();

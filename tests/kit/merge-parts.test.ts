@@ -156,3 +156,15 @@ test("mergeParts() aborts the signal of a part that waits when its reader stops"
   }
   expect(log).toEqual(["close"]);
 });
+
+test.each([Number.NaN, 0, -1, 1.5, Number.POSITIVE_INFINITY, "2", null])(
+  "mergeParts() rejects the concurrency %p",
+  async (concurrency) => {
+    const part = partOf("a", 1, [], atOnce);
+    const reading = all(mergeParts([part], { signal, concurrency: concurrency as number }));
+    expect(await reading.catch((error: unknown) => error)).toMatchObject({
+      code: "invalid_input",
+      message: expect.stringContaining("should be a positive integer"),
+    });
+  },
+);

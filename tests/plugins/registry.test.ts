@@ -6,6 +6,28 @@ import { checkPlugin } from "../../lib/plugins/check.ts";
 import * as v from "valibot";
 import { plugin } from "./example.ts";
 
+const spec = errorSpec<object>({ message: () => "m", hint: () => "h" });
+const declared = (parts: object) => ({
+  errors: defineErrors("numbers", { too_many: { ...spec, ...parts } as typeof spec }),
+});
+const errorCases: readonly [object, string][] = [
+  [
+    { errors: defineErrors("numbers", { too_many: {} as typeof spec }) },
+    "the error too_many has no status, but status should be an HTTP status from 400 to 599",
+  ],
+  [
+    { errors: { too_many: Object.assign(() => 1, { code: "numbers/too_many" }) } },
+    "the error too_many has no spec; make it with defineErrors and errorSpec",
+  ],
+  [declared({ status: -1 }), "the error too_many has the status -1, but status should be"],
+  [declared({ status: "429" }), 'the error too_many has the status "429", but status should be'],
+  [declared({ exit: 77 }), "the error too_many has the exit 77, but exit should be 1 or 2"],
+  [declared({ retry: "zz" }), 'the error too_many has the retry "zz", but retry should be "transient" or'],
+  [declared({ isDataError: 1 }), "the error too_many has the isDataError 1, but isDataError should be true"],
+  [declared({ message: "m" }), 'the error too_many has the message "m", but message should be a function'],
+  [declared({ hint: undefined }), "the error too_many has no hint, but hint should be a function"],
+];
+
 const numbersErrors = defineErrors("numbers", {
   too_many: errorSpec<{ count: number }>({
     message: (d) => `${d.count} is too many`,
@@ -71,6 +93,7 @@ describe("checkPlugin()", () => {
         'the error "Too-Many" should be named in lower-case',
       ],
       [{ errors: { too_many: {} } }, "the error too_many should be made with defineErrors"],
+      ...errorCases,
       [{ errors: { many: numbersErrors.too_many } }, 'the error many has the code "numbers/too_many"'],
       [
         { name: "letters", errors: numbersErrors },

@@ -251,20 +251,6 @@ describe("a connector's iterables", () => {
     });
   });
 
-  test.each([
-    [{ rows: -1 }, "-1 as rows"],
-    [{ scannedBytes: "5 GB" }, '"5 GB" as scannedBytes'],
-    [{ price: { amount: Number.NaN, currency: "USD" } }, "NaN as price.amount"],
-    [{ price: { amount: 1, currency: "$" } }, 'the currency "$"'],
-  ])("estimate() that returns %p is a failure of the plugin", async (estimate, reason) => {
-    const { connector: c } = await connectTo(
-      { query: async () => ({ schema: numbers.schema, parts: [] }), estimate: async () => estimate as never },
-      ["query"],
-    );
-    const error = await failureOf(c.estimate!("SELECT 1", { signal }));
-    expect(error).toMatchObject({ code: "plugin_failed", message: expect.stringContaining(reason) });
-  });
-
   test("write() and stream() throw the error of their input, not a failure of the plugin", async () => {
     const ours = new AgnesError("disk_full", { path: "x" });
     async function* failing(): AsyncGenerator<never, void, void> {

@@ -244,3 +244,49 @@ describe("pageCursors()", () => {
     expect(cursors.offsetOf(third)).toBeNull();
   });
 });
+
+describe("the details of HTTP in fakes", () => {
+  test("signedSlices() compares If-None-Match weakly, and ignores the case of the range unit", async () => {
+    const slices = signedSlices({ files: { a: "0123456789" } });
+    const server = fakeServer({ ...slices.routes });
+    const [{ url } = { url: "" }] = slices.list();
+    const etag = (await server.fetch(url)).headers.get("etag")!;
+    const statusOf = async (headers: Record<string, string>) => (await server.fetch(url, { headers })).status;
+    expect(await statusOf({ "if-none-match": `W/${etag}` })).toBe(304);
+    expect(await statusOf({ "if-none-match": `"other", W/${etag}` })).toBe(304);
+    expect(await statusOf({ "if-none-match": 'W/"other"' })).toBe(200);
+    // If-Range compares strongly.
+    expect(await statusOf({ range: "bytes=5-", "if-range": `W/${etag}` })).toBe(200);
+    expect(await statusOf({ range: "Bytes=5-" })).toBe(206);
+  });
+
+  test.each(["01", "1.0", "1e0", "+1", "0x1", "%201", "0", "2"])(
+    "scriptedJob() has no job %p after one start",
+    async (id) => {
+      const job = scriptedJob({ result: { status: "done" } });
+      const server = fakeServer({ "POST /jobs": job.start, "GET /jobs/:id": job.poll });
+      await server.fetch("https://api.example.com/jobs", { method: "POST" });
+      expect((await server.fetch(`https://api.example.com/jobs/${id}`)).status).toBe(404);
+      expect((await server.fetch("https://api.example.com/jobs/1")).status).toBe(200);
+    },
+  );
+
+  test.each([
+    ["statuss", 'there is no fault "statuss"; did you mean status?'],
+    ["dropped connection", 'there is no fault "dropped connection"'],
+    ["repeat", 'there is no fault "repeat"'],
+  ])("withFaults() refuses the kind %p", async (kind, message) => {
+    const route = withFaults(
+      () => new Response("x"),
+      () => ({ kind, status: 500 }) as never,
+    );
+    const server = fakeServer({ "GET /a": route });
+    const failure = await server.fetch("https://api.example.com/a").catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(RangeError);
+    expect((failure as Error).message).toStartWith(message);
+  });
+
+  test("inject() refuses an unknown kind", () => {
+    expect(() => fakeServer({}).inject([{ kind: "cutbody" } as never])).toThrow("did you mean cut body?");
+  });
+});

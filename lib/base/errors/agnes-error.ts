@@ -57,9 +57,23 @@ export class AgnesError<C extends ErrorCode = ErrorCode> extends Error {
     this.#spec = spec;
   }
 
-  /** Returns the same error with other details. The retry class is kept; the cause is not. */
-  withDetails(details: ErrorDetails<C>, options: { readonly cause?: unknown } = {}): AgnesError<C> {
-    return new AgnesError(this.code, details, { ...options, retry: this.retry, spec: this.#spec });
+  /**
+   * Returns the same error with other details, and optionally with other texts than those of its code. The retry class is
+   * kept; the cause is not.
+   */
+  withDetails(
+    details: ErrorDetails<C>,
+    options: {
+      readonly cause?: unknown;
+      readonly texts?: { readonly message: string; readonly hint: string };
+    } = {},
+  ): AgnesError<C> {
+    const { texts, ...rest } = options;
+    const spec =
+      texts === undefined
+        ? this.#spec
+        : { ...this.#spec, message: () => texts.message, hint: () => texts.hint };
+    return new AgnesError(this.code, details, { ...rest, retry: this.retry, spec });
   }
 
   /** The JSON format of errors, for HTTP, MCP and `--json`. */

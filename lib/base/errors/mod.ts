@@ -7,4 +7,4 @@ export { errorSpec, formatValue } from "./spec.ts";
 export type { ErrorSpec, Retry } from "./spec.ts";
 export { displayWidth } from "./place.ts";
 export type { SqlPlace } from "./place.ts";
-export { causesOf, inspected, messageOf, readableError } from "./thrown.ts";
+export { attempt, causesOf, inspected, messageOf, readableError } from "./thrown.ts";

@@ -111,19 +111,26 @@ export const pluginErrors = {
     status?: number;
     attempts?: number;
     retryAfterMs?: number;
+    /** The next step; default: one that depends on `retryAfterMs`. */
+    advice?: string;
   }>({
     status: 503,
     retry: "transient",
     message: (d) => d.reason,
     hint: (d) =>
-      d.retryAfterMs === undefined
+      d.advice ??
+      (d.retryAfterMs === undefined
         ? "The source may be available later; run it again."
-        : `The source requests a wait of ${Math.ceil(d.retryAfterMs / 1000)} s; run it again after that.`,
+        : `The source requests a wait of ${Math.ceil(d.retryAfterMs / 1000)} s; run it again after that.`),
   }),
-  source_refused: errorSpec<{ reason: string; url?: string; status?: number }>({
+  source_refused: errorSpec<{ reason: string; url?: string; status?: number; advice?: string }>({
     status: 502,
     message: (d) => d.reason,
-    hint: () => "Check the options of the source; the same request will fail again.",
+    hint: (d) =>
+      d.advice ??
+      (d.url === undefined
+        ? "Correct the cause before you run it again; a retry alone does not help."
+        : "Check the options of the source; the same request will fail again."),
   }),
   source_unauthorized: errorSpec<{ reason: string; url?: string; status?: number }>({
     status: 502,

@@ -84,8 +84,8 @@ function causeOf(thrown: unknown): unknown {
   return isError(thrown) ? attempt(() => thrown.cause) : undefined;
 }
 
-/** Returns the result, or `undefined` if reading throws: it may run code of a plugin. */
-function attempt<T>(get: () => T): T | undefined {
+/** Returns the result, or `undefined` if it throws: reading a value may run code of a plugin. */
+export function attempt<T>(get: () => T): T | undefined {
   try {
     return get();
   } catch {

@@ -35,3 +35,43 @@ function obstacle(job: TableJob): string | undefined {
     return "it has no primary key and its cursor column is nullable";
   return undefined;
 }
+
+/** Detects a source that ignores windows, so that each further window would read the whole table again. */
+export interface WindowWatch {
+  /** Adds the read of a window, and returns whether the source ignores windows. */
+  ignoresWindows(rowsRead: number, parts: readonly WindowPart[]): boolean;
+}
+
+/** A part of the rows of a window. */
+interface WindowPart {
+  readonly kind: string;
+  readonly rows: number | null;
+  readonly origin: string | null;
+}
+
+/** More rows than this outside one window are never rows at its edges. */
+const ROWS_OUTSIDE_MAX = 1000;
+
+/**
+ * Watches the windows of a first load: after two with rows, more than half of all rows should be inside. The rows that
+ * earlier runs loaded count as inside, because they are published.
+ */
+export function watchWindows({ plan, previous }: TableJob): WindowWatch {
+  // The rows that a filter of the table excludes cannot be distinguished from those outside a window.
+  const isFiltered = (plan.filter ?? []).length > 0;
+  const isContinued = previous?.loadedUntil !== undefined;
+  let windows = isContinued ? 1 : 0;
+  let inside = isContinued ? previous.rows : 0;
+  let outside = 0;
+  return {
+    ignoresWindows(rowsRead, parts) {
+      if (parts.some((part) => part.origin !== null)) return true;
+      const kept = parts.reduce((sum, part) => sum + (part.kind === "staged" ? (part.rows ?? 0) : 0), 0);
+      const dropped = rowsRead - kept;
+      if (rowsRead > 0) windows += 1;
+      inside += kept;
+      outside += dropped;
+      return dropped > ROWS_OUTSIDE_MAX + 2 * kept || (!isFiltered && windows >= 2 && outside > inside);
+    },
+  };
+}

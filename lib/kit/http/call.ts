@@ -77,6 +77,12 @@ export class Call {
     this.#what = `${this.#method} ${this.#redacted}`;
   }
 
+  /** Whether the connector retries this status. A 401 renews the token instead. */
+  #isRetried(status: number | undefined): boolean {
+    const statuses = this.#request.statuses ?? this.#defaults.statuses ?? [];
+    return status !== undefined && status !== 401 && statuses.includes(status);
+  }
+
   /**
    * Sends the request until `read` succeeds with a response.
    *
@@ -106,7 +112,8 @@ export class Call {
         // Retry-After applies to all requests of the source.
         if (retryAfterMs !== undefined) rateLimit.pause(retryAfterMs);
         const waitMs = backoffMs(host, attempt, retryAfterMs);
-        const canRepeat = mayRepeat(this.#method, this.#request.idempotent, status);
+        const canRepeat =
+          this.#isRetried(status) || mayRepeat(this.#method, this.#request.idempotent, status);
         if (!canRepeat || attempt > retries || waitMs >= leftMs()) throw afterAttempts(error, attempt);
         log.warn(`${error.message}; retrying`, { attempt, waitMs: Math.round(waitMs) });
         await host.sleep(waitMs, total.signal);
@@ -135,7 +142,8 @@ export class Call {
       const { maxBytes } = this.#request;
       const answer = new OpenAnswer({ response, watch, what: this.#what, url, secrets, maxBytes });
       if (response.ok || this.#request.accept?.includes(status) === true) return await read(answer);
-      throw await statusError(answer, this.#what, secrets, host.now());
+      const isRetried = this.#isRetried(status);
+      throw await statusError(answer, this.#what, secrets, { now: host.now(), isRetried });
     } catch (error) {
       watch.close();
       throw error;

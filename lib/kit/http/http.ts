@@ -25,6 +25,11 @@ export interface HttpRetryOptions {
   readonly attemptTimeoutMs?: number;
   /** Timeout of the call including all retries. Default: 5 min. */
   readonly timeoutMs?: number;
+  /**
+   * Statuses to retry in addition to 408, 425, 429, 500, 502, 503 and 504, such as 409 of a source that is busy; also for
+   * requests that are not idempotent. Not 401, which renews the token. Default: none.
+   */
+  readonly statuses?: readonly number[];
 }
 
 /** Defaults that a client created by `Http.with` adds to every request. */
@@ -82,7 +87,7 @@ export interface HttpJsonRequest<T> extends HttpRequest {
 /** A request for pages of JSON. */
 export interface HttpPagesRequest<T> extends HttpJsonRequest<T> {
   /** How to find the next page. */
-  readonly paging: Paging;
+  readonly paging: Paging<T>;
 }
 
 /** A request that polls a job until it is done. */

@@ -5,19 +5,19 @@ import { isTransientStatus, retryAfterMs } from "./retry.ts";
 const MESSAGE_LENGTH_MAX = 200;
 const BODY_BYTES_MAX = 64 * 1024;
 
-/** Returns the error for a status, with the message of the source if its format is known. */
+/** Returns the error for a status, `source_unavailable` if it is retried, with the message of the source if its format is known. */
 export async function statusError(
   answer: OpenAnswer,
   what: string,
   secrets: Iterable<string>,
-  now: Date,
+  { now, isRetried }: { readonly now: Date; readonly isRetried: boolean },
 ): Promise<AgnesError> {
   const { status, url } = answer;
   const message = await messageOfBody(answer);
   const suffix =
     message === undefined ? "" : `: ${printable(redact(message, secrets)).slice(0, MESSAGE_LENGTH_MAX)}`;
   const details = { reason: `${what} responded with status ${status}${suffix}`, url, status };
-  if (isTransientStatus(status)) {
+  if (isRetried || isTransientStatus(status)) {
     const waitMs = retryAfterMs(answer.headers.get("retry-after"), now);
     return new AgnesError("source_unavailable", {
       ...details,

@@ -1,6 +1,7 @@
 import {
   abortError,
   AgnesError,
+  formatValue,
   inspected,
   isAgnesError,
   printable,
@@ -18,6 +19,8 @@ export interface Origin {
   readonly source: string;
   /** Values to redact; the set may grow while the source is used. */
   readonly secrets: ReadonlySet<string>;
+  /** The error codes that the plugin declares. Default: none. */
+  readonly codes?: ReadonlySet<string>;
 }
 
 /** The operation that failed. */
@@ -35,27 +38,46 @@ export interface Operation {
  * as `source_path_empty` or `file_value_invalid`.
  */
 export function pluginFailure(error: unknown, origin: Origin, operation: Operation): AgnesError {
-  const thrown = readableError(error);
-  const { signal, table } = operation;
+  try {
+    return failureOf(readableError(error), origin, operation);
+  } catch {
+    // A proxy may be readable once and throw later; its error may contain anything.
+    return wrapped({ reason: "it threw a value that cannot be read" }, origin, operation);
+  }
+}
+
+function failureOf(thrown: unknown, origin: Origin, operation: Operation): AgnesError {
   if (isAgnesError(thrown, "plugin_failed") || isAgnesError(thrown, "aborted"))
     return redactError(thrown, origin.secrets);
-  const what = `the ${operation.operation} of source ${origin.source}`;
-  if (signal?.aborted === true) return abortError(signal, what);
-  if (isAgnesError(thrown) && thrown.isDataError) return redactError(thrown, origin.secrets);
+  if (operation.signal?.aborted === true)
+    return abortError(operation.signal, `the ${operation.operation} of source ${origin.source}`);
   const { code, advice, retry } = redactValue(agnesFields(thrown), origin.secrets);
-  return new AgnesError(
-    "plugin_failed",
-    {
-      plugin: origin.plugin,
-      source: origin.source,
-      operation: operation.operation,
-      ...(table === undefined ? {} : { table }),
-      reason: printable(redact(thrownReason(thrown), origin.secrets)),
-      ...(code === undefined ? {} : { code }),
-      ...(advice === undefined ? {} : { advice }),
-    },
-    { cause: redactThrown(thrown, origin.secrets), ...(retry === undefined ? {} : { retry }) },
-  );
+  const isDeclared = code === undefined || isKnownCode(code, origin);
+  if (isAgnesError(thrown) && thrown.isDataError && isDeclared) return redactError(thrown, origin.secrets);
+  const details = {
+    reason: printable(redact(thrownReason(thrown), origin.secrets)),
+    ...(code === undefined || !isDeclared ? {} : { code }),
+    ...(isDeclared
+      ? advice !== undefined && { advice }
+      : { advice: `Declare ${formatValue(code)} with defineErrors, as \`errors\` of the plugin.` }),
+  };
+  const cause = redactThrown(thrown, origin.secrets);
+  return wrapped(details, origin, operation, { cause, ...(retry === undefined ? {} : { retry }) });
+}
+
+/** Whether a code is one of Agnes, or one that the plugin declares. */
+function isKnownCode(code: string, { codes }: Origin): boolean {
+  return !code.includes("/") || codes?.has(code) === true;
+}
+
+function wrapped(
+  details: { readonly reason: string; readonly code?: string; readonly advice?: string },
+  { plugin, source }: Origin,
+  { operation, table }: Operation,
+  options: { readonly cause?: unknown; readonly retry?: Retry } = {},
+): AgnesError {
+  const place = { plugin, source, operation, ...(table === undefined ? {} : { table }) };
+  return new AgnesError("plugin_failed", { ...place, ...details }, options);
 }
 
 function thrownReason(thrown: unknown): string {
@@ -73,7 +95,7 @@ function agnesFields(thrown: unknown): {
   const { code, hint, retry } = thrown as Partial<AgnesError>;
   return {
     ...(typeof code === "string" ? { code } : {}),
-    ...(hint === undefined ? {} : { advice: hint }),
-    ...(retry === undefined ? {} : { retry }),
+    ...(typeof hint === "string" && hint !== "" ? { advice: hint } : {}),
+    ...(retry === "transient" || retry === "permanent" ? { retry } : {}),
   };
 }

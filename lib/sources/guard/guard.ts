@@ -6,7 +6,6 @@ import {
   type Batch,
   type Deletions,
   type FileChunk,
-  type QueryEstimate,
   type RemoteAttachInfo,
   type SourceResult,
   type TableInfo,
@@ -14,6 +13,7 @@ import {
 } from "../../kit/mod.ts";
 import { attachProblem } from "./attach-problem.ts";
 import { checkedChange, checkedEvents } from "./checked-push.ts";
+import { checkedEstimate, checkedReadResult } from "./checked-results.ts";
 import { hasSecretName, CONTAINS_SECRET, withoutSecretTexts } from "./clean-tables.ts";
 import { pluginFailure, type Operation, type Origin } from "./failure.ts";
 import { metadataProblem } from "./metadata-problem.ts";
@@ -110,6 +110,7 @@ function guardedRead(connector: AnyConnector, origin: Origin): NonNullable<AnyCo
       origin,
       operation,
       (batch) => guardBatch(batch, origin, operation),
+      (result) => checkedReadResult(result, origin.secrets),
     );
   };
 }
@@ -163,10 +164,14 @@ function guardedQuery(
     }),
     ...(connector.estimate && {
       estimate: (sql, options) =>
-        guardAsync(async () => checkedEstimate(await connector.estimate!(sql, options)), origin, {
-          operation: "estimate",
-          signal: options.signal,
-        }),
+        guardAsync(
+          async () => checkedEstimate(await connector.estimate!(sql, options), origin.secrets),
+          origin,
+          {
+            operation: "estimate",
+            signal: options.signal,
+          },
+        ),
     }),
   };
 }
@@ -193,23 +198,6 @@ async function checkedResult(
 
 function isListOfParts(parts: unknown): boolean {
   return Array.isArray(parts) && parts.every((part) => typeof part === "function");
-}
-
-function checkedEstimate(estimate: QueryEstimate): QueryEstimate {
-  const { rows, scannedBytes, price } = estimate;
-  const figures = { rows, scannedBytes, "price.amount": price?.amount };
-  for (const [name, figure] of Object.entries(figures) as readonly [string, unknown][]) {
-    const isFigure = figure === undefined || (typeof figure === "number" && figure >= 0 && figure < Infinity);
-    if (!isFigure)
-      throw new TypeError(
-        `it returned ${formatValue(figure)} as ${name}, which is not a non-negative number`,
-      );
-  }
-  if (price !== undefined && !/^[A-Z]{3}$/.test(price.currency))
-    throw new TypeError(
-      `it returned the currency ${formatValue(price.currency)}, which is not an ISO 4217 code`,
-    );
-  return estimate;
 }
 
 async function checkedMetadata(
@@ -253,6 +241,7 @@ async function* guardIterable<T, R>(
   origin: Origin,
   operation: Operation,
   each: (value: T) => T = (value) => value,
+  last: (result: R) => R = (result) => result,
 ): AsyncGenerator<T, R, void> {
   const turn = createTurns();
   try {
@@ -263,7 +252,7 @@ async function* guardIterable<T, R>(
         isOpen = false;
         await turn();
         const step = await iterator.next();
-        if (step.done === true) return step.value;
+        if (step.done === true) return last(step.value);
         isOpen = true;
         yield each(step.value);
       }

@@ -27,7 +27,7 @@ export function respondWithFile(
   const isKnown =
     known === null
       ? knownSince !== null && Date.parse(modified) <= Date.parse(knownSince)
-      : known.split(",").some((one) => one.trim() === etag || one.trim() === "*");
+      : known.split(",").some((one) => one.trim() === "*" || isWeaklyEqual(one.trim(), etag));
   if (isKnown) return new Response(null, { status: 304, headers: common });
   const condition = asked.get("if-range");
   const isSame = condition === null || condition === etag || condition === modified;
@@ -49,12 +49,17 @@ export function respondWithFile(
   return new Response(Uint8Array.from(content.subarray(start, end)), { status: 206, headers });
 }
 
+/** Compares two ETags weakly (8.8.3.2), as If-None-Match does. */
+function isWeaklyEqual(one: string, other: string): boolean {
+  return one.replace(/^W\//, "") === other.replace(/^W\//, "");
+}
+
 /** Returns the bytes from `start` to `end`, exclusive; empty: not satisfiable; null: the whole file. */
 function rangeOf(
   range: string | null,
   sizeBytes: number,
 ): { readonly start: number; readonly end: number } | null {
-  const parts = /^bytes=(\d*)-(\d*)$/.exec(range ?? "");
+  const parts = /^bytes=(\d*)-(\d*)$/i.exec(range ?? "");
   if (parts === null) return null;
   const [first, last] = [parts[1]!, parts[2]!];
   if (first === "")

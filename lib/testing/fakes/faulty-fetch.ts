@@ -1,3 +1,5 @@
+import { formatValue, nearest } from "../../base/mod.ts";
+
 /** One fault of a server or of the network. */
 export type FetchFault =
   /** An error status; `retryAfter` is the value of the header. */
@@ -11,6 +13,18 @@ export type FetchFault =
    * whose path was requested before.
    */
   | { readonly kind: "repeat" };
+
+const KINDS: readonly string[] = ["status", "reset", "cut body", "repeat"];
+
+/** @throws RangeError for an unknown kind, which would otherwise be a successful response or an error status */
+export function checkFaults(faults: readonly FetchFault[], kinds: readonly string[] = KINDS): void {
+  for (const { kind } of faults) {
+    if (kinds.includes(kind)) continue;
+    const near = nearest(String(kind), kinds);
+    const advice = near === undefined ? `the kinds are ${kinds.join(", ")}` : `did you mean ${near}?`;
+    throw new RangeError(`there is no fault ${formatValue(kind)}; ${advice}`);
+  }
+}
 
 /** One fault of a route; see `withFaults`. */
 export type RouteFault = Exclude<FetchFault, { readonly kind: "repeat" }>;
@@ -72,6 +86,7 @@ export function faultyFetch(fetch: Fetch): FaultyFetch {
   return {
     fetch: faulty as unknown as Fetch,
     inject(faults, skip = 0, matches) {
+      checkFaults(faults);
       queue = [...faults];
       selects = matches;
       skipped = skip;

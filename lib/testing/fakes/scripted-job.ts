@@ -70,7 +70,7 @@ export function scriptedJob(script: JobScript): ScriptedJob {
   const about =
     (respond: (job: StartedJob, request: FakeRequest) => Response | Promise<Response>): FakeRoute =>
     (request) => {
-      const job = started[Number(request.params["id"]) - 1];
+      const job = started.find(({ id }) => String(id) === request.params["id"]);
       if (job !== undefined) return respond(job, request);
       return Response.json({ error: `there is no job ${request.params["id"]}` }, { status: 404 });
     };

@@ -1,5 +1,5 @@
 import type { FakeRequest, FakeRoute } from "./fake-server.ts";
-import { misbehave, type RouteFault } from "./faulty-fetch.ts";
+import { checkFaults, misbehave, type RouteFault } from "./faulty-fetch.ts";
 
 /**
  * Injects faults into one route, selected by the number of its request, from 1. `FakeServer.inject` counts all requests
@@ -8,6 +8,7 @@ import { misbehave, type RouteFault } from "./faulty-fetch.ts";
  * Faithful to how clients experience faults: a dropped connection rejects `fetch` or the body with ECONNRESET, after a
  * Content-Length of more bytes.
  *
+ * @throws RangeError from the route, for a fault of an unknown kind
  * @example
  * ```ts
  * import { fakeServer, withFaults } from "agnes/testing";
@@ -32,6 +33,7 @@ export function withFaults(
   return async (request) => {
     count += 1;
     const found = fault(count, request);
+    if (found !== undefined) checkFaults([found], ["status", "reset", "cut body"]);
     const send = async () => route(request);
     return found === undefined ? send() : misbehave(found, send);
   };

@@ -1,0 +1,18 @@
+import { createLog, type Log } from "../../lib/base/mod.ts";
+
+/**
+ * Creates the log of a command that reports all events of the library itself: only the warnings and errors of connectors
+ * reach `log`, each distinct message of a source once.
+ */
+export function connectorWarnings(log: Log): Log {
+  const printed = new Set<string>();
+  return createLog(({ level, message, fields }) => {
+    const { source } = fields;
+    // A retry of an HTTP request has a wait; its failure is an error of the read.
+    if (level === "debug" || level === "info" || typeof source !== "string" || "waitMs" in fields) return;
+    const key = JSON.stringify([source, message]);
+    if (printed.has(key)) return;
+    printed.add(key);
+    log[level](message, fields);
+  });
+}

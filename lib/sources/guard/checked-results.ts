@@ -1,0 +1,63 @@
+import { formatValue, nearest, redact } from "../../base/mod.ts";
+import type { QueryEstimate } from "../../kit/mod.ts";
+
+const ESTIMATE_FIELDS = ["rows", "scannedBytes", "price"];
+const PRICE_FIELDS = ["amount", "currency"];
+const RESULT_FIELDS = ["unchanged", "state", "kept"];
+
+/**
+ * Checks the estimate of a query.
+ * @throws TypeError naming the field, without secrets
+ */
+export function checkedEstimate(estimate: QueryEstimate, secrets: Iterable<string>): QueryEstimate {
+  const read = fieldReader("the estimate", secrets);
+  const { rows, scannedBytes, price } = read.fields(estimate, "", ESTIMATE_FIELDS);
+  read.figure(rows, "rows", true);
+  read.figure(scannedBytes, "scannedBytes", true);
+  if (price !== undefined) {
+    const { amount, currency } = read.fields(price, "price", PRICE_FIELDS);
+    if (amount === undefined) throw read.problem("price.amount", amount, "is not a non-negative number");
+    read.figure(amount, "price.amount", false);
+    if (typeof currency !== "string" || !/^[A-Z]{3}$/.test(currency))
+      throw read.problem("price.currency", currency, "is not an ISO 4217 code");
+  }
+  return estimate;
+}
+
+/**
+ * Checks the result of a read: a field with a wrong name, such as `stat`, would lose the state.
+ * @throws TypeError naming the field, without secrets
+ */
+export function checkedReadResult<R>(result: R, secrets: Iterable<string>): R {
+  if (result !== undefined) fieldReader("the read result", secrets).fields(result, "", RESULT_FIELDS);
+  return result;
+}
+
+/** Reads the fields of a value that a plugin returned. */
+function fieldReader(what: string, secrets: Iterable<string>) {
+  const hidden = [...secrets];
+  const formatted = (value: unknown) => redact(formatValue(value), hidden);
+  const problem = (path: string, value: unknown, reason: string) =>
+    new TypeError(`it returned ${formatted(value)} as ${path === "" ? what : path}, which ${reason}`);
+  return {
+    problem,
+    /** Returns the fields of an object that has no others. */
+    fields(value: unknown, path: string, known: readonly string[]): Readonly<Record<string, unknown>> {
+      if (typeof value !== "object" || value === null || Array.isArray(value))
+        throw problem(path, value, `is not an object; its fields are ${known.join(", ")}`);
+      const unknown = Reflect.ownKeys(value).find((key) => !known.includes(key as string));
+      if (unknown === undefined) return value as Readonly<Record<string, unknown>>;
+      const near = nearest(String(unknown), known);
+      const advice =
+        near === undefined ? `its fields are ${known.join(", ")}` : `did you mean ${formatValue(near)}?`;
+      const place = path === "" ? what : `${path} of ${what}`;
+      throw new TypeError(`${place} has the unknown field ${formatted(unknown)}; ${advice}`);
+    },
+    figure(value: unknown, path: string, isInteger: boolean): void {
+      if (value === undefined) return;
+      const isFigure = typeof value === "number" && value >= 0 && value < Number.POSITIVE_INFINITY;
+      if (isFigure && (!isInteger || Number.isInteger(value))) return;
+      throw problem(path, value, `is not a non-negative ${isInteger ? "integer" : "number"}`);
+    },
+  };
+}

@@ -1,0 +1,77 @@
+import { describe, expect, test } from "bun:test";
+import { inspect } from "node:util";
+
+import { numbers } from "../plugins/example.ts";
+import { connectTo, drain, failureOf } from "./example.ts";
+
+const signal = new AbortController().signal;
+const readOptions = { batchRows: 10, signal };
+
+describe("a connector's results", () => {
+  test.each([
+    [5, "5 as the estimate, which is not an object; its fields are rows, scannedBytes, price"],
+    [[], " as the estimate, which is not an object"],
+    ["x", '"x" as the estimate'],
+    [null, "null as the estimate"],
+    [undefined, "undefined as the estimate"],
+    [{ rows: -1 }, "-1 as rows, which is not a non-negative integer"],
+    [{ rows: 1.5 }, "1.5 as rows"],
+    [{ rows: 5n }, "5 as rows"],
+    [{ rows: null }, "null as rows"],
+    [{ rows: Number.POSITIVE_INFINITY }, "Infinity as rows"],
+    [{ scannedBytes: "5 GB" }, '"5 GB" as scannedBytes'],
+    [{ scannedBytes: 0.5 }, "0.5 as scannedBytes"],
+    [{ scanedBytes: 1 }, 'the unknown field "scanedBytes"; did you mean "scannedBytes"?'],
+    [{ rows: 1, note: "s3cret-value" }, 'the unknown field "note"; its fields are'],
+    [{ rows: "s3cret-value" }, '"[redacted]" as rows'],
+    [{ price: null }, "null as price, which is not an object"],
+    [{ price: 5 }, "5 as price"],
+    [{ price: { currency: "EUR" } }, "undefined as price.amount, which is not a non-negative number"],
+    [{ price: { amount: Number.NaN, currency: "USD" } }, "NaN as price.amount"],
+    [{ price: { amount: 1 } }, "undefined as price.currency"],
+    [{ price: { amount: 1, currency: "$" } }, '"$" as price.currency, which is not an ISO 4217 code'],
+    [{ price: { amount: 1, currency: ["EUR"] } }, "EUR as price.currency"],
+    [
+      { price: { amount: 1, currency: "EUR", unit: "TB" } },
+      'price of the estimate has the unknown field "unit"',
+    ],
+  ])("estimate() that returns %p is a failure of the plugin", async (estimate, reason) => {
+    const { connector: c } = await connectTo(
+      { query: async () => ({ schema: numbers.schema, parts: [] }), estimate: async () => estimate as never },
+      ["query"],
+      { TOKEN: "s3cret-value" },
+    );
+    const error = await failureOf(c.estimate!("SELECT 1", { signal }));
+    expect(error).toMatchObject({ code: "plugin_failed", message: expect.stringContaining(reason) });
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain("s3cret-value");
+  });
+
+  test.each([{}, { rows: 0 }, { rows: 7, scannedBytes: 9, price: { amount: 0.5, currency: "EUR" } }])(
+    "estimate() passes on %p",
+    async (estimate) => {
+      const query = async () => ({ schema: numbers.schema, parts: [] });
+      const { connector: c } = await connectTo({ query, estimate: async () => estimate }, ["query"]);
+      expect(await c.estimate!("SELECT 1", { signal })).toEqual(estimate);
+    },
+  );
+
+  test.each([
+    [{ stat: 1 }, 'the read result has the unknown field "stat"; did you mean "state"?'],
+    [{ state: 1, cursor: 2 }, 'the unknown field "cursor"; its fields are unchanged, state, kept'],
+    [{ "s3cret-value": 1 }, 'the unknown field "[redacted]"'],
+    ["done", '"done" as the read result, which is not an object'],
+    [null, "null as the read result"],
+  ])("read() that returns %p is a failure of the plugin", async (result, reason) => {
+    const read = async function* () {
+      yield [{ n: 1 }];
+      return result as never;
+    };
+    const { connector: c } = await connectTo({ read }, ["read"], { TOKEN: "s3cret-value" });
+    const error = await failureOf(drain(c.read!(numbers, readOptions)));
+    expect(error).toMatchObject({
+      code: "plugin_failed",
+      message: expect.stringContaining(reason),
+      details: { operation: "read", table: "numbers" },
+    });
+  });
+});
