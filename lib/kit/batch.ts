@@ -161,7 +161,10 @@ export type JsonValue =
 export interface ReadResult {
   /** Nothing changed since the `state` or cursor of the read: all published rows stay. */
   readonly unchanged?: boolean;
-  /** The position from which the next read continues; committed with the rows and passed back as `ReadOptions.state`. */
+  /**
+   * The position from which the next read continues: committed after a successful read, also without rows, and passed back
+   * as `ReadOptions.state`.
+   */
   readonly state?: JsonValue;
   /**
    * Origins that did not change and were not yielded: their published parts stay. If `kept` is returned, rows of origins
@@ -255,7 +258,11 @@ export interface ReadOptions {
   /** The bucket, dataset or schema of the table, as registered. Not set if it has none, or outside syncs and
    * queries. */
   readonly bucket?: string;
-  /** The `ReadResult.state` of the last published read; not set on a full read. */
+  /**
+   * The `ReadResult.state` of the last published read. Not set on the first read of a table, with `agnes sync --full`, and
+   * after a change of its configuration. A full refresh has a `state` but no `cursor`: then yield all rows, or return
+   * `unchanged` or `kept`.
+   */
   readonly state?: JsonValue;
   /** The number of rows a batch should have. Default: 8192. */
   readonly batchRows: number;
