@@ -137,12 +137,12 @@ const brokenQueries: readonly Broken[] = [
         batches: batches([], { batchRows: 1 }),
       }),
     }),
-    caught: ["query() returns batches of its schema"],
+    caught: ["query() returns batches of its schema", "query() returns the values of named parameters"],
   },
   {
     title: "a query result for invalid SQL",
     breaking: (good) => ({ query: (_sql, options) => good.query("SELECT 1 AS one", options) }),
-    caught: ["query() of invalid SQL fails, wrapped once"],
+    caught: ["query() of invalid SQL fails, wrapped once", "query() returns the values of named parameters"],
   },
   {
     title: "a query that continues after the abort",
