@@ -1,5 +1,5 @@
 /**
- * What a rebuild of `analytics.duckdb` costs for 100, 1,000 and 5,000 tables in ten sources: all anew, nothing changed, one table of
+ * What a rebuild of `analytics.duckdb` costs for 100, 1,000 and 5,000 tables in ten sources: from scratch, nothing changed, one table of
  * one source changed, and the first query of a process afterwards.
  *
  *     npx bun bench/analytics.ts [--tables 100,1000,5000]
@@ -19,7 +19,7 @@ const SOURCES = 10;
 const services = { host: createHost(), log: silentLog, limits: { memoryMb: 1024 } };
 const { values } = parseArgs({ options: { tables: { type: "string", default: "100,1000,5000" } } });
 
-console.log("tables  anew ms  per table ms  unchanged ms  one source changed ms  first query ms  file KB");
+console.log("tables  full ms  per table ms  unchanged ms  one source changed ms  first query ms  file KB");
 for (const count of values.tables.split(",").map(Number)) {
   const data = await mkdtemp(join(tmpdir(), "agnes-bench-analytics-"));
   try {
@@ -33,7 +33,7 @@ async function measure(data: string, count: number): Promise<string> {
   for (let source = 0; source < SOURCES; source += 1) await publish(data, `s${source}`, count / SOURCES, 1);
   // Files written just now are looked at twice; a real one is seldom that young.
   await Bun.sleep(100);
-  const anew = await timed(() => rebuild(data));
+  const full = await timed(() => rebuild(data));
   const unchanged = await timed(() => rebuild(data));
   await publish(data, "s3", count / SOURCES, 2);
   await Bun.sleep(100);
@@ -44,7 +44,7 @@ async function measure(data: string, count: number): Promise<string> {
     for await (const _batch of answer.batches);
   });
   const { size } = await stat(analyticsPath(data));
-  return [count, anew, (anew / count).toFixed(2), unchanged, changed, query, Math.round(size / 1024)]
+  return [count, full, (full / count).toFixed(2), unchanged, changed, query, Math.round(size / 1024)]
     .map((cell, column) => String(cell).padStart([6, 8, 13, 13, 22, 15, 8][column]!))
     .join(" ");
 }

@@ -106,7 +106,7 @@ interface AzurePass {
   readonly lookup: number;
 }
 
-/** A service for each way: Azurite writes all that it holds to its file again and again, whoever brought it. */
+/** One service per variant, because Azurite repeatedly writes all of its data to its file. */
 type Services = Readonly<Record<"theirs" | "one" | "batch", string>>;
 
 /** Writes `records` in each way to tables of its own, which are gone afterwards. */
@@ -128,7 +128,7 @@ async function azurePass(services: Services, pass: number, records: number): Pro
   const ours = (way: keyof Services) =>
     open(azureTablesStorage({ connectionString: services[way], table: `Bench${pass}` }));
   const [one, batch] = await Promise.all([ours("one"), ours("batch")]);
-  // The two take turns, so that whatever else the machine does meets both.
+  // The two take turns, so that other load on the machine affects both.
   let theirMs = 0;
   let oneMs = 0;
   for (let from = 0; from < records; from += 100) {

@@ -4,7 +4,7 @@ import { extractSource, type ExtractStats, type TablePlan } from "../lib/extract
 import type { ExtractRequest } from "../lib/extract/extract-source.ts";
 import type { Batch, ReadResult, TableInfo } from "../lib/kit/mod.ts";
 
-/** Extracts what `read` gives into `directory`: as a whole, unless `plan` says otherwise. */
+/** Extracts what `read` gives into `directory`: in full, unless `plan` sets something else. */
 export function extractOne(
   directory: string,
   info: TableInfo,

@@ -8,5 +8,5 @@ export function seedsTo(count: number): readonly number[] {
 
 const replayed = process.env["AGNES_SEED"];
 
-/** Whether one seed is replayed, so that nothing can be said of all of them together. */
+/** Whether one seed is replayed, so that totals over all seeds cannot be checked. */
 export const isReplay = replayed !== undefined;

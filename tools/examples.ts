@@ -23,7 +23,7 @@ export function pageExamples(pages: readonly SourceFile[]): readonly Example[] {
   return pages.flatMap(({ path, text }) => codeBlocks(text).map((code) => ({ place: path, code })));
 }
 
-/** What the compiler says of examples, each as a module of its own; no line when all is well. */
+/** The errors of the compiler for examples, each as a separate module; empty without errors. */
 export function exampleErrors(examples: readonly Example[]): readonly string[] {
   mkdirSync(join(ROOT, "dist"), { recursive: true });
   const folder = mkdtempSync(join(ROOT, "dist", "examples-"));

@@ -1,4 +1,4 @@
-/** Writes `docs/reference/` from the code; with `--check`, says what has drifted and fails. */
+/** Writes `docs/reference/` from the code; with `--check`, reports the drifted pages and fails. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
@@ -23,7 +23,7 @@ export async function referencePages(): Promise<ReadonlyMap<string, string>> {
   ]);
 }
 
-/** The pages whose file differs from what the code says now. */
+/** The pages whose file differs from the code. */
 export function driftedPages(
   pages: ReadonlyMap<string, string>,
   read: (path: string) => string | undefined,

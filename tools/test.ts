@@ -22,7 +22,7 @@ interface Outcome extends Counts {
 
 /**
  * Two files at a time, since many tests wait: for processes, timeouts and disks. Each process goes on with its modules from
- * file to file, which saves loading them anew.
+ * file to file, which saves loading them again.
  */
 const TOGETHER = ["--parallel=2", "--no-isolate"];
 

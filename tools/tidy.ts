@@ -115,7 +115,7 @@ export function dependencyViolations(manifest: PackageFile, architecture: string
   return Object.entries({ ...manifest.dependencies, ...manifest.devDependencies }).flatMap(
     ([name, version]) => [
       ...(/^\d/.test(version) ? [] : [`${name} is not pinned to one version: ${version}`]),
-      ...(architecture.includes(`\`${name}\``) ? [] : [`ARCHITECTURE.md does not say what ${name} is for`]),
+      ...(architecture.includes(`\`${name}\``) ? [] : [`ARCHITECTURE.md does not describe ${name}`]),
     ],
   );
 }

@@ -207,12 +207,12 @@ test("attachFailure() removes secrets in all quotings", () => {
   const secrets = { KEBOOLA_STORAGE_TOKEN: value, EXTRA: "oth3r" };
   const remote = declared({ options: { EXTRA: new Secret("EXTRA", "oth3r") } });
   for (const text of [value, "it\\'s \\\\ s3cret", "it''s \\ s3cret", encodeURIComponent(value), "oth3r"]) {
-    const told = attachFailure(
+    const message = attachFailure(
       secrets,
       remote,
       new AgnesError("internal", { what: `server said: bad token ${text}` }),
     );
-    expect(told).toContain("[redacted]");
-    expect(told).not.toMatch(/s3cret|oth3r/);
+    expect(message).toContain("[redacted]");
+    expect(message).not.toMatch(/s3cret|oth3r/);
   }
 });

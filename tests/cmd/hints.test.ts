@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => workspace[Symbol.dispose]());
 
 /** What is typed, and what stderr must hold. */
-const wrong: readonly (readonly [args: readonly string[], says: readonly string[]])[] = [
+const wrong: readonly (readonly [args: readonly string[], phrases: readonly string[]])[] = [
   [
     ["table", "update", "semi", "--where", '[{"column":"id","operator":"gte","values":[1]}]'],
     ['Did you mean "ge"?'],
@@ -58,10 +58,10 @@ const wrong: readonly (readonly [args: readonly string[], says: readonly string[
 ];
 
 test("errors name the value seen and a remedy that fits what was typed", async () => {
-  for (const [args, says] of wrong) {
+  for (const [args, phrases] of wrong) {
     const { status, stderr } = await run(...args);
     expect([args, status]).toEqual([args, 2]);
-    for (const words of says) expect(stderr).toContain(words);
+    for (const words of phrases) expect(stderr).toContain(words);
   }
   expect(new AgnesError("aborted", { what: "the query" }).hint).toBe("Run it again.");
 });

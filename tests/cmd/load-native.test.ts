@@ -42,7 +42,7 @@ describe("unpackLibrary()", () => {
   test("unpackLibrary() goes to the temporary folder when there is no home or it cannot be written to", () => {
     using directory = temporaryDirectory();
     const library = libraryIn(directory.path);
-    // A file where the folder should be: nobody can write there, not even root.
+    // A file in place of the folder: not even root can write there.
     writeFileSync(join(directory.path, "taken"), "");
     for (const env of [{}, { HOME: "" }, { XDG_CACHE_HOME: join(directory.path, "taken") }]) {
       const unpacked = unpackLibrary(library, { ...env }, directory.path);

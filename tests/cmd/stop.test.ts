@@ -78,7 +78,7 @@ function start(args: readonly string[], env: Readonly<Record<string, string>> = 
 }
 
 test.each(["call", "deaf", "spin"])(
-  "agnes query ends at its --timeout, whatever still runs: %s",
+  "agnes query ends at its --timeout, even if work still runs: %s",
   async (name) => {
     const [status, stderr] = await start(["query", `SELECT * FROM ${name}`, "--timeout", "1"]).ended;
     expect(stderr).toContain("timed_out");

@@ -7,7 +7,7 @@ import { tableFromIPC } from "apache-arrow";
 import { openDatabase, quoteLiteral } from "../../lib/duckdb/mod.ts";
 import { runCli, temporaryDirectory } from "./run-cli.ts";
 
-/** One workspace for all: each test only reads it, but those that say otherwise make their own. */
+/** One workspace for all: each test only reads it; tests that write make their own. */
 let directory: ReturnType<typeof temporaryDirectory>;
 const run = (args: readonly string[], options: { stdin?: string; env?: Record<string, string> } = {}) =>
   runCli(args, { cwd: directory.path, ...options });
@@ -130,7 +130,7 @@ describe("query", () => {
     expect(readdirSync(join(directory.path, "sub"))).toEqual(["a.parquet"]);
   });
 
-  test("agnes query says on stderr that rows were left out, in every format", async () => {
+  test("agnes query reports on stderr that rows were left out, in every format", async () => {
     for (const format of ["table", "json", "ndjson", "csv"]) {
       const { status, stdout, stderr } = await run([
         "query",
@@ -363,8 +363,8 @@ describe("demo", () => {
     expect(commands).toHaveLength(4);
     for (const typed of commands) {
       const child = Bun.spawn(["sh", "-c", typed], { cwd: own.path, stdout: "pipe", stderr: "pipe" });
-      const [said, exit] = await Promise.all([new Response(child.stderr).text(), child.exited]);
-      expect({ typed, exit, said }).toEqual({ typed, exit: 0, said });
+      const [output, exit] = await Promise.all([new Response(child.stderr).text(), child.exited]);
+      expect({ typed, exit, output }).toEqual({ typed, exit: 0, output });
     }
     expect(existsSync(join(own.path, "agnes-demo", "routes.parquet"))).toBe(true);
     const second = await runCli(["demo"], { cwd: own.path });

@@ -124,7 +124,7 @@ export const brokenReaders: Readonly<Record<string, Reader>> = {
       return iso(y!, m!, d!);
     },
   ),
-  "takes the day first, although the column does not tell": columnsThat(
+  "takes the day first, although the column is ambiguous": columnsThat(
     (text) => /^(?:0\d|1[012])\/(?:0\d|1[012])\/\d{4}$/.test(text),
     "DATE",
     (text) => {

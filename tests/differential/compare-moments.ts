@@ -49,7 +49,7 @@ function isAmbiguous(texts: readonly string[]): boolean {
 function isSame(cell: HeldCell, value: string, order: Order, hasZone: boolean): boolean {
   const [written, shown] = [momentOf(cell.text, order), momentOf(value, "ymd")];
   if (written === null || shown === null || written.nanoseconds !== shown.nanoseconds) return false;
-  // Parquet says itself that its moments are in UTC.
+  // Parquet declares that its timestamps are in UTC.
   if (cell.kind === "moment") return true;
   return hasZone ? written.hasZone : !written.hasZone || written.isUtc;
 }

@@ -22,7 +22,7 @@ test("writtenTable() writes the same table for the same seed, byte for byte", ()
   for (const seed of [1, 2, 3, 5, 8, 13]) expect(writtenTable(seed)).toEqual(writtenTable(seed));
 });
 
-test("exactNumber() tells numbers apart that a double does not", () => {
+test("exactNumber() distinguishes numbers that a double does not", () => {
   const same = (a: string, b: string) => exactNumber(a) === exactNumber(b);
   expect(same("1.50", "1.5")).toBe(true);
   expect(same("1e22", "10000000000000000000000")).toBe(true);

@@ -19,7 +19,7 @@ const words =
   () =>
     dice.pick(list);
 
-/** A day of which day and month tell themselves apart in at least some rows, or in none. */
+/** A date whose day and month are distinguishable in at least some rows, or in none. */
 function dayMonth(separator: string, order: "dmy" | "mdy", isAmbiguous: boolean, padded = true): Kind {
   return (dice) => () => {
     const { y, m } = day(dice);

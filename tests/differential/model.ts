@@ -40,7 +40,7 @@ export interface WrittenTable {
   readonly dialect: string;
   readonly columns: readonly WrittenColumn[];
   readonly files: readonly WrittenFile[];
-  /** The entry under `tables` in the options of the source, when the files alone do not tell. */
+  /** The entry under `tables` in the options of the source, when the files alone do not define it. */
   readonly options: Readonly<Record<string, unknown>> | null;
   /** What is wrong with it, and where: null when every reader must read it. */
   readonly malformed: Malformed | null;

@@ -48,7 +48,7 @@ function typeOf(texts: readonly (string | null)[]): ColumnType {
   return "STRING";
 }
 
-/** A moment of which milliseconds say all. */
+/** A timestamp that milliseconds represent exactly. */
 function momentOf(text: string): Date | null {
   if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?Z$/.test(text)) return null;
   return new Date(text);

@@ -40,7 +40,7 @@ const CASES: readonly Case[] = [
 ];
 
 test.each(CASES)(
-  "a value of %s is what it says, or named with its line",
+  "a value of %s is published as written, or reported with its line",
   async (type, good, text, ...bad) => {
     const types = { v: type };
     const read = (json: string) => readJson({ "t.ndjson": `{"v":${good}}\n\n{"v":${json}}\n` }, { types });

@@ -10,7 +10,7 @@ const columns = { id: int64({ nullable: false }), at: timestamp(), n: int64() };
 const EVENTS = table("events", columns, { primaryKey: ["id"], cursor: "at" });
 
 describe("a first load in windows", () => {
-  test("reads at once if the source ignores windows, whatever the number of rows", async () => {
+  test("reads at once if the source ignores windows, for any number of rows", async () => {
     // The rows are in the last 200 hours: in the first window, or only in the last ones.
     for (const [count, historyDays] of [
       [10, 20],

@@ -43,14 +43,14 @@ export async function startAzurite(): Promise<Azurite> {
 
 function listening(child: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
-    let said = "";
+    let output = "";
     const hear = (data: Buffer) => {
-      said += data.toString();
-      if (said.includes("successfully started")) resolve();
+      output += data.toString();
+      if (output.includes("successfully started")) resolve();
     };
     child.stdout!.on("data", hear);
     child.stderr!.on("data", hear);
-    child.once("exit", (code) => reject(new Error(`azurite ended with ${code}: ${said}`)));
+    child.once("exit", (code) => reject(new Error(`azurite ended with ${code}: ${output}`)));
   });
 }
 

@@ -58,7 +58,7 @@ export class ForgetfulDisk {
     const checked = async <T>(operation: keyof Files, path: string, work: () => T): Promise<T> => {
       await this.before(operation, path);
       await Promise.resolve();
-      // A process that lost its power does nothing more, and is told nothing more.
+      // A process that lost its power does nothing more and receives nothing more.
       if (life !== this.#failures) return new Promise<T>(() => {});
       return work();
     };
@@ -83,7 +83,7 @@ export class ForgetfulDisk {
           const there = this.#find(path);
           const node = there instanceof FileNode ? there : new FileNode();
           node.bytes = Buffer.concat([node.bytes.slice(0, at), bytesOf(data)]);
-          // `append` promises to sync; only what follows it in `publishFile` is to be tested.
+          // `append` guarantees a sync; only what follows it in `publishFile` is to be tested.
           if (there === undefined) {
             this.#parent("append to", path).change({ kind: "set", name: basename(path), node });
           }

@@ -17,15 +17,15 @@ test("fileStorage() keeps what was acknowledged when the power fails anywhere, u
   await expectPowerFailuresSurvived(seedsTo(60));
 });
 
-test("openCatalog() keeps its promises on memory under 2000 seeds of faults and crashes", async () => {
+test("openCatalog() keeps its guarantees on memory under 2000 seeds of faults and crashes", async () => {
   await expectMemoryCatalogKept(seedsTo(2000));
 });
 
-test("the store keeps its promises when single requests fail, under hundreds of seeds", async () => {
+test("the store keeps its guarantees when single requests fail, under hundreds of seeds", async () => {
   await expectStoreKept(seedsTo(300));
 });
 
-test("azureTablesStorage() keeps its promises on a real table service, under tens of seeds", async () => {
+test("azureTablesStorage() keeps its guarantees on a real table service, under tens of seeds", async () => {
   await using azurite = await startAzurite();
   await expectServiceKept(azurite, seedsTo(24));
 });

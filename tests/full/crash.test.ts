@@ -45,12 +45,12 @@ async function temporaries(directory: string): Promise<readonly string[]> {
 
 async function spawn(directory: string, work: WorkName, mode: string) {
   const child = Bun.spawn(["bun", childPath, directory, work, mode], { stdout: "pipe", stderr: "pipe" });
-  const [said, complaint] = await Promise.all([
+  const [output, complaint] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
     child.exited,
   ]);
-  return { said, complaint, code: child.exitCode, signal: child.signalCode };
+  return { output, complaint, code: child.exitCode, signal: child.signalCode };
 }
 
 /** Kills one process at each step of a work, every time in a folder of its own, and checks what it left. */
@@ -58,7 +58,7 @@ async function killAtEveryStep(
   work: WorkName,
   from: "template" | "nothing",
   prepare: (directory: string) => Promise<void>,
-  check: (directory: string, said: string) => Promise<void>,
+  check: (directory: string, output: string) => Promise<void>,
 ): Promise<number> {
   const folder = async (name: string) => {
     const directory = join(root, `${work}-${from}-${name}`);
@@ -67,15 +67,15 @@ async function killAtEveryStep(
     return directory;
   };
   const whole = await spawn(await folder("whole"), work, "count");
-  const steps = Number(whole.said.trim().split("\n").at(-1));
+  const steps = Number(whole.output.trim().split("\n").at(-1));
   expect(whole).toMatchObject({ code: 0, complaint: "" });
   let next = 1;
   const killer = async () => {
     for (let step = next++; step <= steps; step = next++) {
       const directory = await folder(`${step}`);
-      const { said, signal } = await spawn(directory, work, `${step}`);
+      const { output, signal } = await spawn(directory, work, `${step}`);
       expect(signal).toBe("SIGKILL");
-      await check(directory, said);
+      await check(directory, output);
       await rm(directory, { recursive: true, force: true });
     }
   };
@@ -190,8 +190,8 @@ test("runStream() replaces all rows of a parent or none when it is killed at any
 });
 
 test("Spool.append() loses nothing that it acknowledged when it is killed at any step", async () => {
-  const steps = await killAtEveryStep("append", "nothing", nothing, async (directory, said) => {
-    const acknowledged = said.trim().split("\n").filter(Boolean).length;
+  const steps = await killAtEveryStep("append", "nothing", nothing, async (directory, output) => {
+    const acknowledged = output.trim().split("\n").filter(Boolean).length;
     await mergeEvents(directory);
     expect([acknowledged, acknowledged + 1]).toContain(await mergedBatches(directory));
   });
@@ -239,11 +239,11 @@ test("extractSource() reports a file system that takes no more bytes, and publis
       stderr: "pipe",
       stdout: "ignore",
     });
-    const said = (await new Response(spawned.stderr).text()).trim();
+    const output = (await new Response(spawned.stderr).text()).trim();
     const code = await spawned.exited;
     const round = await wholeRound(directory);
     expect(round).toBe(code === 0 ? 4 : 3);
-    codes.add(code === 0 ? "ok" : said);
+    codes.add(code === 0 ? "ok" : output);
     await runRound(directory);
     expect(await wholeRound(directory)).toBe(round + 1);
     expect(await temporaries(directory)).toEqual([]);
@@ -315,7 +315,7 @@ async function readyChild(directory: string) {
     stdout: "pipe",
     stderr: "pipe",
   });
-  const said = process.stdout.getReader();
-  await said.read();
-  return { process, done: async () => void (await said.read()) };
+  const output = process.stdout.getReader();
+  await output.read();
+  return { process, done: async () => void (await output.read()) };
 }

@@ -15,7 +15,7 @@ const TELEPHONES = { json: "1234567890", csv: "2095257564" };
 
 const names = readdirSync(join(CORPUS, "csvs")).map((file) => file.replace(".csv", ""));
 
-/** The corpus says what is empty text; for Agnes, an empty field is NULL, however it is quoted. */
+/** The corpus defines which fields are empty text; in Agnes, an empty field is NULL, quoted or not. */
 function tableOf(name: string): WrittenTable {
   const json = readFileSync(join(CORPUS, "json", `${name}.json`), "utf8");
   const parsed = JSON.parse(json.replace(TELEPHONES.json, TELEPHONES.csv)) as Record<string, string>[];

@@ -41,8 +41,8 @@ test("rebuildAnalytics() goes on without an extract whose view DuckDB cannot be 
     stdout: "pipe",
     stderr: "inherit",
   });
-  const told = JSON.parse(await new Response(child.stdout).text());
-  expect(told).toEqual({
+  const reported = JSON.parse(await new Response(child.stdout).text());
+  expect(reported).toEqual({
     first: {
       published: ["good.fine", "mixed.stored", "plain.t"],
       errors: ["endless timed_out", "later.t duckdb_stuck", "mixed.view duckdb_stuck"],

@@ -9,7 +9,7 @@ const WAIT_MS = 600_000;
 
 /**
  * Does the work while no other process does work of this kind: files of the suite run at the same time, and two may
- * install the same. It waits for ten minutes; a process that dies holds nobody up.
+ * install the same. It waits for ten minutes; a process that dies blocks no other.
  */
 export function oneAtATime<T>(work: () => T): T {
   mkdirSync(CACHE, { recursive: true });

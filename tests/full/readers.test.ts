@@ -179,7 +179,7 @@ test.each(["pyarrow", "polars", "python"])("csv read by %s has every value of ev
   for (const [at, { type, values }] of TYPE_CASES.entries()) {
     const isNested = values.some(({ json }) => typeof json === "object");
     const comparable = (value: unknown) => {
-      // Python's csv module tells no null from an empty text.
+      // Python's csv module does not distinguish null from an empty text.
       if (value === null || value === undefined) return reader === "python" ? "" : null;
       return isNested && value !== ""
         ? numbers(typeof value === "string" ? JSON.parse(value) : value)

@@ -12,7 +12,7 @@ test("inspectJson() and openJson() give what JSON.parse gives, for any columns, 
 
 for (const source of changingSources) {
   const { kind, hasKey } = source;
-  test(`extractSource() gives what a full read gives, whatever changes: ${kind}, ${hasKey ? "with" : "without"} a key`, async () => {
+  test(`extractSource() publishes what a full read publishes, after any changes: ${kind}, ${hasKey ? "with" : "without"} a key`, async () => {
     await expectSameAsFull(source, seedsTo(4));
   });
 }

@@ -4,7 +4,7 @@ import { mergeParts, type StreamPart } from "../../lib/kit/mod.ts";
 
 const { signal } = new AbortController();
 
-/** A part that says when it is opened, waits for a gate before each item, and says when it is closed. */
+/** A part that logs when it is opened and closed, and waits for a gate before each item. */
 function partOf(
   name: string,
   items: number,

@@ -20,7 +20,7 @@ import { ROOT } from "../../tools/source.ts";
 
 const CONSUMER = join(ROOT, "tests/package/consumer");
 let project: string;
-/** What the compiler said of the consumer's program. */
+/** The output of the compiler for the consumer's program. */
 let compiled: ReturnType<typeof run>;
 
 /** A project that has the built package among its modules, as npm would lay it out. */

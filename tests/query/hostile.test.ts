@@ -172,13 +172,13 @@ describe("maxBytes", () => {
     const answer = await session.runQuery({ sql, limits: { maxBytes: sizeBytes } });
     let bytes = 0;
     for await (const piece of encodeResult(answer, "ndjson")) bytes += piece.length;
-    const { truncated, rows, sizeBytes: told } = answer.receipt();
-    return { bytes, truncated, rows, told };
+    const { truncated, rows, sizeBytes: reported } = answer.receipt();
+    return { bytes, truncated, rows, reported };
   }
 
   test("counts the exact size of each row, not the mean of a batch", async () => {
     const uneven = "SELECT CASE WHEN i = 5 THEN repeat('x', 1000000) ELSE 'y' END AS v FROM range(2048) t(i)";
-    expect(await capped(uneven, 100_000)).toEqual({ bytes: 50, truncated: true, rows: 5, told: 50 });
+    expect(await capped(uneven, 100_000)).toEqual({ bytes: 50, truncated: true, rows: 5, reported: 50 });
     expect(await capped(uneven, 2_000_000)).toMatchObject({ truncated: false, rows: 2048 });
     expect(await capped("SELECT repeat(chr(1), 100) AS v FROM range(10)", 609 * 3)).toMatchObject({
       rows: 3,

@@ -29,7 +29,7 @@ async function sync(folder: Folder) {
   return { stats, rows, extract: await readExtract(nodeFiles(), directory) };
 }
 
-test("a file of geometries and variants becomes WKB and JSON, and the schema says so", async () => {
+test("a file of geometries and variants becomes WKB and JSON, as its schema states", async () => {
   await using folder = await makeFolder();
   await folder.write("data/keep", "");
   await folder.sql(

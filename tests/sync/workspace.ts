@@ -67,7 +67,7 @@ export function newShop(): Shop {
   };
 }
 
-/** Opens a workspace over one shop, whose new tables are registered unless the options say otherwise. */
+/** Opens a workspace over one shop, whose new tables are registered by default. */
 export function openShop(
   directory: string,
   shop: Shop,

@@ -1,4 +1,4 @@
-// A process of its own: counts one field of a table up, and decides again whenever somebody else was faster.
+// A separate process: increments one field of a table, and retries when another process was faster.
 import { createHost, isAgnesError } from "../../lib/base/mod.ts";
 import { fileStorage } from "../../lib/catalog/mod.ts";
 import { openTableRegistry } from "../../lib/tables/mod.ts";

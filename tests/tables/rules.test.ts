@@ -137,7 +137,7 @@ describe("TableRegistry.registerDiscovered()", () => {
     ["whereFilters", { whereFilters: [{ column: "gone", values: [1] }] }],
     ["columns", { columns: ["id", "gone"] }],
     ["primaryKey", { primaryKey: ["gone"] }],
-  ] as const)("tells when the source has lost the column of %s", async (field, change) => {
+  ] as const)("reports that the source no longer has the column of %s", async (field, change) => {
     await using registry = await memoryRegistry();
     await registry.register({ ...good, ...change } as unknown as TableChange);
     const { candidates } = await registry.registerDiscovered("crm", [discovered("in.c-crm.orders")]);

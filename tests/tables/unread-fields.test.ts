@@ -44,7 +44,7 @@ describe("fields that no code reads", () => {
       expect(Object.keys(orders)).not.toContain("server_only");
       const people = (await registry.get("crm.people"))!;
       expect(people.unread).toBeUndefined();
-      // A field again since code reads it; 30 is what those versions wrote where nobody had stored anything.
+      // A field again since code reads it; those versions wrote 30 when it was not set.
       expect([orders, people].map((table) => table.initialLoadChunkDays)).toEqual([7, null]);
       const { table, changed } = await registry.update("crm.orders", { description: "one a row" });
       expect([table.unread, changed]).toEqual([unread, ["description"]]);

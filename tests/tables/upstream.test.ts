@@ -237,8 +237,8 @@ describe("parseRegistryJson() of the earlier system", () => {
   });
 
   const refused: readonly (readonly [string, string, RegExp])[] = [
-    ["a field that nobody knows", registryJson([stored({ descripton: "x" })]), /"descripton"[^]*/],
-    ["a key of the file that nobody knows", registryJson([], { tabels: [] }), /unknown key "tabels"/],
+    ["an unknown field", registryJson([stored({ descripton: "x" })]), /"descripton"[^]*/],
+    ["an unknown key of the file", registryJson([], { tabels: [] }), /unknown key "tabels"/],
     ["no id", registryJson([stored({ id: "" })]), /tables\[0\]: id is missing/],
     [
       "metadata that is a list",

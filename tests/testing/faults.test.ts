@@ -48,7 +48,7 @@ describe("fakeServer()", () => {
     expect(await Promise.all(answers.map((answer) => answer.json()))).toEqual([1, 1, 2]);
   });
 
-  test("fakeServer() repeats a response of the same path only, whatever its query", async () => {
+  test("fakeServer() repeats a response of the same path only, with any query", async () => {
     const server = fakeServer({
       "GET /a": ({ url }) => new Response(`a${url.search}`),
       "GET /b": () => new Response("b"),

@@ -172,7 +172,7 @@ describe("signedSlices()", () => {
     ]);
   });
 
-  test("signedSlices() responds to ranges and conditions as RFC 9110 says", async () => {
+  test("signedSlices() responds to ranges and conditions as RFC 9110 defines", async () => {
     const { slices, get, link } = opened();
     const etag = (await get(link())).headers.get("etag")!;
     const part = async (headers: Record<string, string>) => {

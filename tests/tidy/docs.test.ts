@@ -29,7 +29,7 @@ describe("docs", () => {
     expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
   });
 
-  test("driftedPages() finds that docs/reference says what the code says", async () => {
+  test("driftedPages() finds no difference between docs/reference and the code", async () => {
     const read = (path: string) =>
       existsSync(join(ROOT, path)) ? readFileSync(join(ROOT, path), "utf8") : undefined;
     expect(driftedPages(await referencePages(), read)).toEqual([]);

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { pluralViolations } from "../../tools/plurals.ts";
 import { sourceFiles } from "../../tools/source.ts";
 
-test("pluralViolations() finds no text that says `1 tables`", () => {
+test("pluralViolations() finds no text like `1 tables`", () => {
   const files = sourceFiles([".ts"], ["lib/", "cmd/", "plugins/"]);
   expect(files.length).toBeGreaterThan(300);
   // This one is only reached when there is not one statement.

@@ -84,7 +84,7 @@ describe("openWorkspace", () => {
     );
   });
 
-  test("findWorkspace() takes the nearest folder upwards and says when there is none", async () => {
+  test("findWorkspace() takes the nearest folder upwards and fails when there is none", async () => {
     const deep = join(directory, "a", "b");
     mkdirSync(deep, { recursive: true });
     writeFileSync(join(directory, "agnes.yaml"), "version: 1");
