@@ -43,13 +43,16 @@ export async function writeResult(result: QueryResult, options: WriteResultOptio
     throw new AgnesError("invalid_input", { what: "the format of a result", reason });
   }
   const common = { format, ...(signal && { signal }) };
-  const write = (bytes: Uint8Array) => Promise.resolve(typeof to === "string" ? undefined : to(bytes));
-  const racing =
-    signal === undefined ? write : (bytes: Uint8Array) => raceAbort(write(bytes), signal, "writing a result");
   try {
     if (typeof to === "string")
-      await writeOutput(createHost(), to, (path) => writeTo(result, { ...common, path }));
-    else await writeTo(result, { ...common, write: racing });
+      await writeOutput(createHost(), to, (path, isFile) => writeTo(result, { ...common, path, isFile }));
+    else {
+      const write = async (bytes: Uint8Array) => {
+        const writing = Promise.resolve(to(bytes));
+        await (signal === undefined ? writing : raceAbort(writing, signal, "writing a result"));
+      };
+      await writeTo(result, { ...common, write });
+    }
   } finally {
     // A result whose target was refused still holds its connection; one that has another reader stays open.
     await result.batches[Symbol.asyncIterator]().return?.();

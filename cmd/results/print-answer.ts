@@ -1,8 +1,9 @@
 import { DataType, type Field } from "apache-arrow";
 
 import { createHost, throwIfAborted, writeOutput } from "../../lib/base/mod.ts";
-import { batchTexts, encodeResult, resultFormats, writeResult } from "../../lib/duckdb/mod.ts";
+import { batchTexts, encodeResult, resultFormats } from "../../lib/duckdb/mod.ts";
 import type { PushedDown, QueryResult } from "../../lib/query/mod.ts";
+import { writeResult } from "../../lib/write-result.ts";
 import type { Cli } from "../cli/cli.ts";
 import { durationText, plural } from "../terminal/figures.ts";
 import { splitCompression, writePieces } from "./output-file.ts";
@@ -21,17 +22,15 @@ export async function printAnswer(
 ): Promise<void> {
   const { format, output } = options;
   if (format === "table") await printTable(cli, answer);
-  else if (output === undefined)
-    await writeResult(answer, { format, write: (bytes) => cli.print(bytes), signal: cli.signal });
   else {
-    const { compression } = splitCompression(output);
-    const options = { format, signal: cli.signal };
-    await writeOutput(createHost(), output, (path, isFile) =>
-      // DuckDB writes Parquet to a file itself; other formats are streamed.
-      isFile && compression === "none"
-        ? writeResult(answer, { ...options, path })
-        : writePieces(path, untilStopped(cli, encodeResult(answer, format, options)), compression),
-    );
+    const { compression } = splitCompression(output ?? "");
+    const { signal } = cli;
+    if (output === undefined) await writeResult(answer, { format, to: (bytes) => cli.print(bytes), signal });
+    else if (compression === "none") await writeResult(answer, { format, to: output, signal });
+    else {
+      const pieces = untilStopped(cli, encodeResult(answer, format, { signal }));
+      await writeOutput(createHost(), output, (path) => writePieces(path, pieces, compression));
+    }
   }
   reportReceipt(cli, answer, output);
 }

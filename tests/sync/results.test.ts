@@ -177,6 +177,9 @@ describe("writeResult()", () => {
     const reading = readFile(path("pipe"), "utf8");
     expect(await write(path("pipe"))).toBe("none");
     expect(await reading).toBe("a\n1\n");
+    const parquet = readFile(path("pipe"));
+    expect(await write(path("pipe"), "parquet")).toBe("none");
+    expect((await parquet).subarray(-4).toString()).toBe("PAR1");
     expect((await lstat(path("pipe"))).isFIFO()).toBe(true);
   });
 

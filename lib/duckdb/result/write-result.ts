@@ -69,7 +69,8 @@ async function* closing(
 
 /** The destination of a result: a function that resolves when it accepts more bytes, or a file. */
 export type ResultTarget =
-  { readonly write: (bytes: Uint8Array) => Promise<void> } | { readonly path: string };
+  | { readonly write: (bytes: Uint8Array) => Promise<void> }
+  | { readonly path: string; readonly isFile?: boolean };
 
 /**
  * Writes a result; see `encodeResult` for the formats.
@@ -85,8 +86,9 @@ export async function writeResult(
 ): Promise<void> {
   const { format, signal } = options;
   if ("path" in options) {
-    if (format === "parquet") return writeParquet(result, options.path, options);
-    return writeFile(encodeResult(result, format), options.path, signal);
+    // DuckDB writes Parquet to a file itself; devices and pipes are written from start to end.
+    if (format === "parquet" && options.isFile !== false) return writeParquet(result, options.path, options);
+    return writeFile(encodeResult(result, format, options), options.path, signal);
   }
   for await (const bytes of encodeResult(result, format, options)) {
     throwIfAborted(signal, "writing the result");
