@@ -2,8 +2,11 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { userInfo } from "node:os";
 
+import { attempt } from "./errors/mod.ts";
+
 /** Returns the name of the operating system's user who runs this process; `undefined` if the user has no name. */
 export function systemUser(): string | undefined {
+  // A container may run under an id without a user, and without these files and programs.
   const named = attempt(() => userInfo().username);
   // Bun reads the name from the environment, and returns "unknown" if it is not set.
   if (named !== undefined && named !== "" && named !== "unknown") return named;
@@ -19,13 +22,4 @@ function passwordFileUser(): string | undefined {
 /** Also finds users of a directory service. */
 function idUser(): string {
   return execFileSync("id", ["-un"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
-}
-
-/** A container may run under an id without a user, and without these files and programs. */
-function attempt<T>(work: () => T): T | undefined {
-  try {
-    return work();
-  } catch {
-    return undefined;
-  }
 }

@@ -7,7 +7,7 @@ import { keysMatch, readParquet } from "../schema/select.ts";
 import type { Quarantine } from "../write/quarantine.ts";
 import { partsRelation } from "./candidates.ts";
 import type { Delta } from "./delta.ts";
-import { stageRows, withColumns } from "./stage-rows.ts";
+import { stageRows, versionedKey, withColumns } from "./stage-rows.ts";
 import { keyText } from "./tombstones.ts";
 
 /**
@@ -30,7 +30,7 @@ export async function stageDeletes(
   const { previous, deletes, isSettled, quarantine } = from;
   if (deletes.length === 0) return [];
   const cursor = previous.columns.find((column) => column.name === plan.cursor);
-  const names = cursor === undefined ? plan.primaryKey : [...new Set([...plan.primaryKey, cursor.name])];
+  const names = versionedKey({ primaryKey: plan.primaryKey, ...(cursor && { cursor: cursor.name }) });
   const wanted = previous.columns.filter((column) => names.includes(column.name));
   const keyed = withColumns(job, names, cursor === undefined ? [] : [cursor.name]);
   const staged = await stageRows(keyed, deletes, wanted, quarantine);
