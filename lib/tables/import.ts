@@ -3,7 +3,7 @@ import { EarlierNames } from "./import-names.ts";
 import {
   changedFields,
   changedRecord,
-  checkChange,
+  checkStoredChange,
   newSettings,
   tableId,
   withoutUnread,
@@ -166,7 +166,7 @@ function plannedTable(
   const { fields, unread = {} } = withoutUnread(content);
   const ignored = Object.keys(unread);
   const { notes, ...named } = namedTable(fields, earlierName, context.names);
-  const change = checkChange(named.fields, what);
+  const change = checkStoredChange(named.fields, what);
   const settings = newSettings(change, what);
   const id = tableId(settings.source, settings.name);
   const before = context.known.get(id.toLowerCase());

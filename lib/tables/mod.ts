@@ -33,7 +33,6 @@ export { openTableRegistry, TableRegistry } from "./registry.ts";
 export { isDue, parseSchedule } from "./schedule.ts";
 export { extractionSettings, folderOf, sourceTableOf, sourceTablesOf } from "./settings.ts";
 export type { ExtractionSettings } from "./settings.ts";
-export { storedTable } from "./stored.ts";
 export type { RegisteredTable } from "./stored.ts";
 export type { ChangeOptions, FolderWrite, TableFilter, TableWrite, Unregistration } from "./types.ts";
 export { explainUnknown } from "./unpublished.ts";

@@ -1,10 +1,4 @@
-import {
-  checkChange,
-  newSettings,
-  toStoredChange,
-  type TableRecord,
-  type TableSettings,
-} from "./record/mod.ts";
+import { checkChange, newSettings, type TableRecord, type TableSettings } from "./record/mod.ts";
 import { metadataOf, type Candidate, type RegistrationPlan } from "./registration.ts";
 import { tableRow, type TableRow } from "./stored.ts";
 
@@ -37,9 +31,7 @@ function recordOf(
   newRecord: (settings: TableSettings) => TableRecord,
 ): TableRecord | undefined {
   if (candidate.kind === "new")
-    return newRecord(
-      newSettings(checkChange(toStoredChange(candidate.change, candidate.id), candidate.id), candidate.id),
-    );
+    return newRecord(newSettings(checkChange(candidate.change, candidate.id), candidate.id));
   const metadata = metadataOf(candidate);
   return metadata === undefined ? undefined : { ...known.get(metadata.id)!, sourceMetadata: metadata.fields };
 }

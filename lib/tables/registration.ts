@@ -12,7 +12,6 @@ import {
   sourceTableNames,
   tableId,
   storedName,
-  toStoredChange,
   toStoredFields,
   type TableChange,
   type QueryMode,
@@ -207,7 +206,7 @@ function newCandidate(
   };
   const id = tableId(source, name);
   try {
-    const settings = newSettings(checkChange(toStoredChange(change, id), id), id);
+    const settings = newSettings(checkChange(change, id), id);
     checkTable?.(settings, id);
   } catch (error) {
     if (!isAgnesError(error)) throw error;

@@ -25,7 +25,6 @@ import {
   checkFolder,
   newSettings,
   tableId,
-  toStoredChange,
   type CheckTable,
   type TableChange,
   type TableRecord,
@@ -179,7 +178,7 @@ export class TableRegistry implements AsyncDisposable {
    */
   async register(change: TableChange, options: ChangeOptions = {}): Promise<TableWrite> {
     const what = nameOf(change);
-    const settings = newSettings(checkChange(toStoredChange(change, what), what), what);
+    const settings = newSettings(checkChange(change, what), what);
     return this.#write(options, async (view) => {
       checkRegistryVersion(view, options.expectedVersion);
       const after = this.#newRecord(settings, options.actor);
@@ -197,7 +196,7 @@ export class TableRegistry implements AsyncDisposable {
    * and the errors of invalid fields
    */
   async update(id: string, change: TableChange, options: ChangeOptions = {}): Promise<TableWrite> {
-    const checked = checkChange(toStoredChange(change, formatValue(id)), formatValue(id));
+    const checked = checkChange(change, formatValue(id));
     return this.#write(options, async (view) => {
       const before = await present(view, id, options.expectedVersion);
       const { version: _version, ...record } = before;

@@ -110,11 +110,6 @@ export function recordOf(row: RegistryRow): TableRecord | null {
   };
 }
 
-/** The stored form of a table: its fields as in files, YAML and HTTP. */
-export function storedTable(table: RegisteredTable): Readonly<Record<string, unknown>> {
-  return toStoredFields(table);
-}
-
 /** The table of a versioned row. */
 export function registered(found: Versioned<RegistryRow>): RegisteredTable {
   return { ...recordOf(found.record)!, version: found.version };

@@ -1,4 +1,4 @@
-import { queryModes, storedTable } from "../../../lib/tables/mod.ts";
+import { queryModes, toStoredFields } from "../../../lib/tables/mod.ts";
 import { command } from "../../cli/command.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
 import { keysInUse } from "../../tables/published-keys.ts";
@@ -31,7 +31,8 @@ export default command({
       ...(args.dataset === undefined ? {} : { dataset: args.dataset }),
       ...(args.mode === undefined ? {} : { queryMode: choiceOf(cli.name, "mode", args.mode, queryModes) }),
     });
-    if (cli.json) return await cli.printJson({ version, tables: tables.map(storedTable) });
+    if (cli.json)
+      return await cli.printJson({ version, tables: tables.map((table) => toStoredFields(table)) });
     if (tables.length > 0) {
       const keys = await keysInUse(agnes, tables);
       await printRows(

@@ -1,9 +1,9 @@
 import {
   folderOf,
   storedName,
-  storedTable,
   tableDefaults,
   tableFieldNames,
+  toStoredFields,
   type RegisteredTable,
 } from "../../../lib/tables/mod.ts";
 import { command } from "../../cli/command.ts";
@@ -33,15 +33,15 @@ export default command({
     };
     const folder = folderOf(table, await registry.folders());
     const key = (await keysInUse(agnes, [table])).get(table.id)!;
-    if (cli.json)
-      return await cli.printJson({ table: storedTable(table), folder, primary_key: key, ...freshness });
+    const stored = toStoredFields(table);
+    if (cli.json) return await cli.printJson({ table: stored, folder, primary_key: key, ...freshness });
     await cli.print(`${cli.style("bold", table.id)} · version ${table.version}\n\n`);
     const fields = tableFieldNames.filter((field) => args.all === true || isShown(table, field));
     await printRows(
       cli,
       ["field", "value"],
       [
-        ...fields.map((field) => [storedName(field), cellOf(storedTable(table)[storedName(field)])] as const),
+        ...fields.map((field) => [storedName(field), cellOf(stored[storedName(field)])] as const),
         ...(key.length === table.primaryKey.length
           ? []
           : [["primary key of the source", key.join(", ")] as const]),

@@ -5,7 +5,7 @@ import { parseSchedule } from "../schedule.ts";
 import { isPlainObject, kindOf } from "./json.ts";
 import { bucketFolder, storedFieldNames, tableChange } from "./schema.ts";
 import type { CheckedChange } from "./settings.ts";
-import { fromStoredFields } from "./stored-fields.ts";
+import { fromStoredFields, toStoredChange } from "./stored-fields.ts";
 import { unknownField } from "./unknown-field.ts";
 
 /**
@@ -15,7 +15,7 @@ import { unknownField } from "./unknown-field.ts";
  * @throws `table_field_unknown` with the nearest field, `table_field_missing`, `table_field_invalid`,
  * `schedule_invalid`
  */
-export function checkChange(content: unknown, what: string): CheckedChange {
+export function checkStoredChange(content: unknown, what: string): CheckedChange {
   if (!isPlainObject(content)) {
     throw invalid(what, "the content", `should be an object of fields, but is ${kindOf(content)}`);
   }
@@ -25,6 +25,11 @@ export function checkChange(content: unknown, what: string): CheckedChange {
   const result = v.safeParse(tableChange, content);
   if (result.success) return fromStoredFields(result.output);
   throw issueError(result.issues[0], what);
+}
+
+/** `checkStoredChange` for a change as the library names it. */
+export function checkChange(change: unknown, what: string): CheckedChange {
+  return checkStoredChange(toStoredChange(change, what), what);
 }
 
 /**

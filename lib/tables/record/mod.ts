@@ -1,4 +1,4 @@
-export { checkChange, checkFolder } from "./check.ts";
+export { checkChange, checkFolder, checkStoredChange } from "./check.ts";
 export { defaultGranularity, queryModes } from "./choices.ts";
 export type { Granularity, QueryMode, SchemaPolicy, Strategy } from "./choices.ts";
 export { isPlainObject, kindOf } from "./json.ts";
@@ -9,12 +9,6 @@ export { documentationKeys, sourceMetadataProblem, storedFieldNames, tableChange
 export type { StoredChange, StoredFieldName } from "./schema.ts";
 export { tableDefaults } from "./settings.ts";
 export type { TableChange, TableRecord, TableSettings } from "./settings.ts";
-export {
-  fromStoredFields,
-  storedName,
-  tableFieldNames,
-  toStoredChange,
-  toStoredFields,
-} from "./stored-fields.ts";
+export { fromStoredFields, storedName, tableFieldNames, toStoredFields } from "./stored-fields.ts";
 export type { CheckTable } from "./rules.ts";
 export { changedUnread, withoutEarlierDefault, withoutUnread } from "./unread.ts";
