@@ -1,3 +1,4 @@
+import { printable } from "../../lib/base/mod.ts";
 import type { CaseProgress } from "../../lib/testing/mod.ts";
 import { countText } from "../terminal/figures.ts";
 import type { Terminal } from "../terminal/terminal.ts";
@@ -38,5 +39,5 @@ export function openCaseStatus(terminal: Terminal): CaseStatus {
 }
 
 function textOf({ case: name, table, rows = 0 }: CaseProgress): string {
-  return table === undefined ? `… ${name}` : `… ${name}: ${table}, ${countText(rows)} rows`;
+  return printable(table === undefined ? `… ${name}` : `… ${name}: ${table}, ${countText(rows)} rows`);
 }
