@@ -130,7 +130,7 @@ async function copyFitting(
 ): Promise<FilePart> {
   if (!isRowError(error)) throw error;
   if (target.quarantine === null) throw withTable(job, error);
-  const { select, rejected } = await file.sortOut(connection);
+  const { select, rejected } = await file.separateRejected(connection);
   const { counted, origin } = target;
   const of = origin === undefined ? {} : { origin };
   let count = 0;
