@@ -37,10 +37,12 @@ test("withTableCommand() keeps the cause and retry class of an error, and every 
   expect(completed).toMatchObject({ code: "value_invalid", cause, retry: "transient", details: value });
   // The text of a plugin is not edited, whatever it contains.
   const hint = "Run `agnes table update ID --columns a`, or let the table quarantine rows.";
-  const { failed } = defineErrors("p", { failed: errorSpec({ message: () => "x", hint: () => hint }) });
+  const { failed } = defineErrors("p", {
+    failed: errorSpec<{ at: number }>({ message: () => "x", hint: () => hint }),
+  });
   const details = { plugin: "p", source: "s", operation: "read", reason: "x", advice: hint };
   for (const error of [
-    failed({}),
+    failed({ at: 1 }),
     new AgnesError("plugin_failed", details),
     new AgnesError("file_row_invalid", row),
     new AgnesError("aborted", { what: "x" }),
