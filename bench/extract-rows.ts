@@ -33,7 +33,7 @@ const pages = Array.from({ length: Math.ceil(rows / batchRows) }, (_, page) =>
 );
 const directory = await mkdtemp(join(tmpdir(), "agnes-bench-"));
 
-async function* given() {
+async function* readPages() {
   for (const page of pages) {
     await new Promise((resolve) => setImmediate(resolve));
     yield page;
@@ -49,7 +49,7 @@ try {
       await using database = await openDatabase();
       const schema = tableFromJSON(pages[0]!).schema;
       const open = async function* () {
-        for await (const page of given()) yield* tableFromJSON(page).batches;
+        for await (const page of readPages()) yield* tableFromJSON(page).batches;
       };
       await copyToParquet(
         database,
@@ -59,7 +59,7 @@ try {
     }
     plain.push((performance.now() - start) / 1000);
     start = performance.now();
-    const stats = await extractOne(join(directory, `extract-${round}`), info, given);
+    const stats = await extractOne(join(directory, `extract-${round}`), info, readPages);
     runtime.push((performance.now() - start) / 1000);
     if (stats.totalRows !== rows) throw stats.errors[0]?.error ?? new Error(`${stats.totalRows} rows`);
   }

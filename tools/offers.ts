@@ -31,14 +31,14 @@ async function problemOf({ text, isTyped }: CommandLine): Promise<string | undef
     // A sentence may name a command without its arguments.
     const known = isTyped ? args : withoutRequired(args);
     const parsed = parsedArguments(name, rawArgs, known) as Readonly<Record<string, unknown>>;
-    return Object.entries(args).flatMap(([key, arg]) => wordProblem(key, arg, parsed[key]) ?? [])[0];
+    return Object.entries(args).flatMap(([key, arg]) => choiceProblem(key, arg, parsed[key]) ?? [])[0];
   } catch (error) {
     return messageOf(error);
   }
 }
 
 /** Whether a value is one of the words that its argument takes. */
-function wordProblem(key: string, arg: ArgDef, value: unknown): string | undefined {
+function choiceProblem(key: string, arg: ArgDef, value: unknown): string | undefined {
   const hint = arg.valueHint ?? "";
   if (typeof value !== "string" || !/^[a-z_]+(\|[a-z_]+)+$/.test(hint)) return undefined;
   const words = hint.split("|");

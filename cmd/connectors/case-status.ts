@@ -1,5 +1,7 @@
+import { printable } from "../../lib/base/mod.ts";
 import type { CaseProgress } from "../../lib/testing/mod.ts";
 import { countText } from "../terminal/figures.ts";
+import { redirectStderr } from "../terminal/stderr.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
 /** Shows the running case of a contract: one updated line on a terminal, otherwise a line from time to time. */
@@ -12,11 +14,19 @@ export interface CaseStatus {
 /** The interval between lines about a running case. */
 const LINE_INTERVAL_MS = 5000;
 const DRAW_INTERVAL_MS = 100;
+const CLEAR_LINE = "\r\u001b[2K";
 
 /** Opens the display for the kind of stderr. */
 export function openCaseStatus(terminal: Terminal): CaseStatus {
   let current = "";
   let changedAtMs = 0;
+  let endRedirection = () => {};
+  const drawLine = (text: string) => {
+    process.stderr.write(`${CLEAR_LINE}${text.slice(0, (process.stderr.columns ?? 80) - 1)}`);
+    endRedirection();
+    // A message replaces the line, which the next update draws below it.
+    endRedirection = redirectStderr((message) => void process.stderr.write(`${CLEAR_LINE}${message}`));
+  };
   return {
     update(progress) {
       const isNew = progress.case !== current;
@@ -24,7 +34,7 @@ export function openCaseStatus(terminal: Terminal): CaseStatus {
       const nowMs = performance.now();
       if (terminal.interactive) {
         if (!isNew && nowMs - changedAtMs < DRAW_INTERVAL_MS) return;
-        process.stderr.write(`\r\x1b[2K${textOf(progress).slice(0, (process.stderr.columns ?? 80) - 1)}`);
+        drawLine(textOf(progress));
       } else {
         if (!isNew && nowMs - changedAtMs < LINE_INTERVAL_MS) return;
         if (!isNew) terminal.info(textOf(progress));
@@ -32,11 +42,12 @@ export function openCaseStatus(terminal: Terminal): CaseStatus {
       changedAtMs = nowMs;
     },
     clear() {
-      if (terminal.interactive) process.stderr.write("\r\x1b[2K");
+      endRedirection();
+      if (terminal.interactive) process.stderr.write(CLEAR_LINE);
     },
   };
 }
 
 function textOf({ case: name, table, rows = 0 }: CaseProgress): string {
-  return table === undefined ? `… ${name}` : `… ${name}: ${table}, ${countText(rows)} rows`;
+  return printable(table === undefined ? `… ${name}` : `… ${name}: ${table}, ${countText(rows)} rows`);
 }

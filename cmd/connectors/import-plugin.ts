@@ -4,9 +4,10 @@ import { pathToFileURL } from "node:url";
 
 import { plugin } from "bun";
 
-import { messageOf, printable } from "../../lib/base/mod.ts";
+import { messageOf } from "../../lib/base/mod.ts";
 import { refuseExit } from "../process/exit.ts";
 import { withoutSecrets } from "../process/plugin-origins.ts";
+import { writePluginOutput } from "../terminal/stderr.ts";
 import { reserveStdout } from "../terminal/stdout.ts";
 
 /**
@@ -14,13 +15,15 @@ import { reserveStdout } from "../terminal/stdout.ts";
  *
  * The plugin gets the program's own kit, Arrow and valibot, because two copies of a library do not accept each other's
  * objects. Its output, on the console or by `process.stdout`, goes to stderr, because stdout is for data. Secrets of the
- * sources are redacted on the console and in warnings.
+ * sources are redacted in it, and control characters are escaped.
  */
 export async function importPlugin(path: string): Promise<unknown> {
-  reserveStdout();
+  reserveStdout(writeClean);
   await (provided ??= provideHostModules());
   return import(pathToFileURL(path).href);
 }
+
+const writeClean = (text: string) => writePluginOutput(withoutSecrets(text));
 
 let provided: Promise<void> | undefined;
 
@@ -29,7 +32,7 @@ async function provideHostModules(): Promise<void> {
   const clean = new Writable({
     decodeStrings: false,
     write(data: string | Uint8Array, _encoding, done) {
-      process.stderr.write(withoutSecrets(typeof data === "string" ? data : Buffer.from(data).toString()));
+      writeClean(typeof data === "string" ? data : Buffer.from(data).toString());
       done();
     },
   });
@@ -41,7 +44,7 @@ async function provideHostModules(): Promise<void> {
     },
   });
   process.emitWarning = (warning: string | Error) => {
-    clean.write(`warning  ${printable(messageOf(warning))}\n`);
+    clean.write(`warning  ${messageOf(warning)}\n`);
   };
   // Import these first: after a module is provided, importing its name returns the provided one here, too.
   const [arrow, valibot] = await Promise.all([import("apache-arrow"), import("valibot")]);

@@ -31,7 +31,7 @@ export async function runSync(cli: Cli, agnes: Agnes, request: SyncRequest): Pro
       signal: cli.signal,
       onProgress: (event) => progress.update(`${event.source}.${event.table}`, event),
       // With several sources, some end long before the others and can already be queried.
-      onSource: (source) => void (isSeveral && progress.info(sourceLine(source))),
+      onSource: (source) => void (isSeveral && cli.info(sourceLine(source))),
     });
   } finally {
     progress.stop();

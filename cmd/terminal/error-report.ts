@@ -42,7 +42,7 @@ export function errorReport(thrown: unknown, options: ReportOptions): ErrorRepor
   const lines = [
     labelled("error", `${of}${message}`, style),
     `${style("dim", " hint")}  ${hint}`,
-    `${style("dim", " code")}  ${code}`,
+    `${style("dim", " code")}  ${cleanText(code)}`,
     ...(options.verbose ? [cleanText(stackOf(error))] : []),
   ];
   return { text: lines.join("\n"), status };

@@ -1,6 +1,7 @@
 import { createConsola, LogLevels, type ConsolaInstance, type LogType } from "consola/core";
 import { box } from "consola/utils";
 
+import { writeErr } from "./stderr.ts";
 import type { Style } from "./style.ts";
 
 /** The labels of messages. A type without one, such as `log`, is printed unchanged. */
@@ -32,7 +33,7 @@ export function openMessages(options: {
             type === "box"
               ? box(text, { title: String(title), style: BOX_STYLE })
               : labelled(type, text, style);
-          process.stderr.write(`${line}\n`);
+          writeErr(`${line}\n`);
         },
       },
     ],

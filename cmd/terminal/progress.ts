@@ -1,22 +1,26 @@
+import { clearScreenDown } from "node:readline";
+
 import type { MultiBar, SingleBar } from "cli-progress";
 
 import { printable } from "../../lib/base/mod.ts";
 import type { ExtractProgress } from "../../lib/extract/mod.ts";
 import { countText, durationText, sizeText } from "./figures.ts";
+import { redirectStderr } from "./stderr.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Shows the progress of tables: a bar each on a terminal, otherwise a line from time to time. */
+/**
+ * Shows the progress of tables: a bar each on a terminal, otherwise a line from time to time. Messages of the terminal are
+ * printed above the bars.
+ */
 export interface ProgressDisplay {
   update(id: string, progress: ExtractProgress): void;
-  /** Prints a line above the bars. */
-  info(text: string): void;
   /** Removes the bars. */
   stop(): void;
 }
 
 /** Opens the display for the kind of stderr. */
 export async function openProgress(terminal: Terminal, signal: AbortSignal): Promise<ProgressDisplay> {
-  if (terminal.quiet) return { update: () => {}, info: () => {}, stop: () => {} };
+  if (terminal.quiet) return { update: () => {}, stop: () => {} };
   return terminal.interactive ? drawBars(signal) : printLines(terminal);
 }
 
@@ -32,16 +36,18 @@ function printLines(terminal: Terminal): ProgressDisplay {
       printedAtMs.set(id, progress.elapsedMs);
       terminal.info(`${id}  ${figures(progress)} so far`);
     },
-    info: (text) => terminal.info(text),
     stop: () => {},
   };
 }
 
 async function drawBars(signal: AbortSignal): Promise<ProgressDisplay> {
   const { MultiBar } = await import("cli-progress");
+  const { stderr } = process;
   const bars = new Map<string, SingleBar>();
   const multi: MultiBar = new MultiBar({
-    stream: process.stderr,
+    stream: stderr,
+    // A message moves the bars down, so also unchanged ones are drawn again.
+    forceRedraw: true,
     clearOnComplete: true,
     hideCursor: true,
     // Ctrl-C must stop the run, not the bars.
@@ -49,8 +55,22 @@ async function drawBars(signal: AbortSignal): Promise<ProgressDisplay> {
     format: (_options, params, payload: { id: string; progress: ExtractProgress }) =>
       barLine(payload.id, payload.progress, params.progress),
   });
-  const hide = () => multi.stop();
-  signal.addEventListener("abort", hide, { once: true });
+  const printAbove = (text: string) => {
+    if (!multi.isActive) return void stderr.write(text);
+    // The cursor is at the start of the bars then.
+    multi.once("redraw-pre", () => {
+      clearScreenDown(stderr);
+      stderr.write(`${WRAP_ON}${text.endsWith("\n") ? text : `${text}\n`}${WRAP_OFF}`);
+    });
+    multi.update();
+  };
+  const endRedirection = redirectStderr(printAbove);
+  const stop = () => {
+    signal.removeEventListener("abort", stop);
+    endRedirection();
+    multi.stop();
+  };
+  signal.addEventListener("abort", stop);
   return {
     update(id, progress) {
       if (signal.aborted) return;
@@ -66,13 +86,13 @@ async function drawBars(signal: AbortSignal): Promise<ProgressDisplay> {
       bar.setTotal(total);
       bar.update(done, { id, progress });
     },
-    info: (text) => multi.log(`${printable(text)}\n`),
-    stop() {
-      signal.removeEventListener("abort", hide);
-      multi.stop();
-    },
+    stop,
   };
 }
+
+/** Bars are cut at the width of the terminal; messages are not. */
+const WRAP_ON = "\u001b[?7h";
+const WRAP_OFF = "\u001b[?7l";
 
 const BAR_WIDTH = 24;
 
@@ -91,7 +111,7 @@ export function barLine(id: string, progress: ExtractProgress, share: number): s
     shareOf(progress).total === 0
       ? "·".repeat(BAR_WIDTH)
       : "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled);
-  return `${bar}  ${id}  ${figures(progress)}`;
+  return `${bar}  ${printable(id)}  ${figures(progress)}`;
 }
 
 const PHASE_LENGTH_MAX = 60;

@@ -30,12 +30,15 @@ type Write = typeof process.stdout.write;
 /** The original write function of stdout. */
 let reserved: { readonly own: Write; readonly others: Write } | undefined;
 
-/** Reserves stdout for `writeOut`: other writes to `process.stdout` go to stderr. */
-export function reserveStdout(): void {
-  const { stdout, stderr } = process;
+/** Reserves stdout for `writeOut`: other writes to `process.stdout` go to `writeOther`. */
+export function reserveStdout(writeOther: (text: string) => void): void {
+  const { stdout } = process;
   if (stdout.write === reserved?.others) return;
-  const others = (...args: Parameters<Write>) => {
-    stderr.write(...args);
+  const decoder = new TextDecoder();
+  const others = (data: string | Uint8Array, ...rest: readonly unknown[]) => {
+    writeOther(typeof data === "string" ? data : decoder.decode(data, { stream: true }));
+    const done = rest.find((one) => typeof one === "function");
+    if (done !== undefined) process.nextTick(done);
     // Otherwise callers would wait for stdout to drain.
     return true;
   };

@@ -2,7 +2,7 @@ import { bigintAsText, createLog, printable, type Log } from "../../lib/base/mod
 import { errorReport, type ErrorReport } from "./error-report.ts";
 import { logText, openMessages } from "./messages.ts";
 import { writeOut } from "./stdout.ts";
-import { isStyled, styleFor, type Style } from "./style.ts";
+import { isStyled, printableOn, styleFor, type Style } from "./style.ts";
 
 /** The output options of a command. */
 export interface TerminalFlags {
@@ -19,7 +19,7 @@ export interface Terminal extends TerminalFlags {
   readonly style: Style;
   /** Whether stderr is a terminal that supports progress bars. */
   readonly interactive: boolean;
-  /** Prints data. */
+  /** Prints text on stdout, with control characters escaped, except the codes of `style`. Bytes are printed unchanged. */
   print(data: string | Uint8Array): Promise<void>;
   /** Prints a value as JSON, indented on a terminal. */
   printJson(value: unknown): Promise<void>;
@@ -54,6 +54,7 @@ export function openTerminal(flags: TerminalFlags): Terminal {
   const { stdin, stdout, stderr } = process;
   const { json, quiet, color } = flags;
   const style = styleFor(stderr, color);
+  const printableText = printableOn(stdout, color);
   const messages = openMessages({ ...flags, style });
   const report = (error: unknown, subject?: string) =>
     errorReport(error, { ...flags, style, ...(subject === undefined ? {} : { subject }) });
@@ -61,8 +62,10 @@ export function openTerminal(flags: TerminalFlags): Terminal {
     ...flags,
     style: styleFor(stdout, color),
     interactive: stderr.isTTY && !quiet && process.env["TERM"] !== "dumb",
-    print: writeOut,
-    printJson: (value) => writeOut(`${JSON.stringify(value, bigintAsText, stdout.isTTY ? 2 : undefined)}\n`),
+    print: (data) => writeOut(typeof data === "string" ? printableText(data) : data),
+    // An escaped control character is also JSON for it.
+    printJson: (value) =>
+      writeOut(printable(`${JSON.stringify(value, bigintAsText, stdout.isTTY ? 2 : undefined)}\n`)),
     info: (text) => messages.log(printable(text)),
     box(title, lines) {
       const texts = lines.map(printable);

@@ -8,8 +8,7 @@ export function connectorWarnings(log: Log): Log {
   const printed = new Set<string>();
   return createLog(({ level, message, fields }) => {
     const { source } = fields;
-    // A retry of an HTTP request has a wait; its failure is an error of the read.
-    if (level === "debug" || level === "info" || typeof source !== "string" || "waitMs" in fields) return;
+    if (level === "debug" || level === "info" || typeof source !== "string") return;
     const key = JSON.stringify([source, message]);
     if (printed.has(key)) return;
     printed.add(key);

@@ -51,9 +51,10 @@ function clean(text: string, secrets: Iterable<string>): string {
 
 function cleanFields(fields: Record<string, unknown>, secrets: Iterable<string>): Record<string, unknown> {
   const entries = Object.entries(fields).map(([key, value]): [string, unknown] => {
-    if (typeof value === "number" || typeof value === "boolean" || value == null) return [key, value];
+    const name = clean(key, secrets);
+    if (typeof value === "number" || typeof value === "boolean" || value == null) return [name, value];
     const text = typeof value === "string" ? value : textOf(value);
-    return [key, clean(text, secrets)];
+    return [name, clean(text, secrets)];
   });
   return Object.fromEntries(entries);
 }

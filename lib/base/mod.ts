@@ -36,6 +36,7 @@ export type {
   PluginErrors,
   Retry,
   SqlPlace,
+  TableCommand,
 } from "./errors/mod.ts";
 export { fileError } from "./file-error.ts";
 export { nodeFiles } from "./files.ts";

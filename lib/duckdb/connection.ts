@@ -249,7 +249,7 @@ export class Connection implements AsyncDisposable, SourceHolder {
     this.#streaming = null;
     if (result === null) return;
     const place = poolGate.place("stopping a query");
-    await place.take(undefined, { waitsAlways: true });
+    await place.acquire(undefined, { waitsAlways: true });
     try {
       for (let size = 1; size > 0;) {
         native.interrupt(this.#native);
@@ -257,7 +257,7 @@ export class Connection implements AsyncDisposable, SourceHolder {
         size = chunk === null ? 0 : native.data_chunk_get_size(chunk);
       }
     } finally {
-      place.give();
+      place.release();
     }
   }
 
@@ -292,7 +292,7 @@ export class Connection implements AsyncDisposable, SourceHolder {
     const place = poolGate.place(what);
     return this.#statements.run(async () => {
       if (this.#closing !== null) throw closedError(sql);
-      await place.take(signal);
+      await place.acquire(signal);
       try {
         return await interruptible(this.#native, signal, what, async () => {
           for (;;) {
@@ -310,7 +310,7 @@ export class Connection implements AsyncDisposable, SourceHolder {
       } catch (error) {
         throw duckdbError(error, sql);
       } finally {
-        place.give();
+        place.release();
       }
     });
   }

@@ -52,7 +52,7 @@ function hasEndOfDay(value: string, tree: TypeTree, level: number): string | nul
         ofItems(`map_values(${value})`, tree.value, level),
       ]);
     case "fields":
-      if (tree.word === "UNION") return null;
+      if (tree.typeName === "UNION") return null;
       return any(
         tree.fields.map(({ name, type }) =>
           hasEndOfDay(`struct_extract(${value}, ${quoteLiteral(name)})`, type, level),

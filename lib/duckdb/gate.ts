@@ -118,11 +118,11 @@ export class Gate {
     this.#admit();
   }
 
-  /** Creates a place, which can be taken and released repeatedly. */
+  /** Creates a place, which can be acquired and released repeatedly. */
   place(what: string): Place {
     let state: "outside" | "inside" | "away" | "lost inside" | "lost away" = "outside";
     let forget = () => {};
-    const give = () => {
+    const release = () => {
       forget();
       const before = state;
       state = "outside";
@@ -130,15 +130,15 @@ export class Gate {
       else if (before === "lost inside" || before === "lost away") this.#recover(before === "lost inside");
     };
     return {
-      give,
-      leave: () => {
+      release,
+      suspend: () => {
         if (state !== "inside") return;
         state = "away";
         this.#leave();
       },
-      take: async (signal, { waitsAlways = false } = {}) => {
+      acquire: async (signal, { waitsAlways = false } = {}) => {
         if (state === "inside") return;
-        give();
+        release();
         await this.#enter(signal, what, waitsAlways);
         state = "inside";
         if (signal === undefined) return;
@@ -152,7 +152,7 @@ export class Gate {
   }
 }
 
-/** A place in a `Gate`. Taking a held place and releasing a free one do nothing. */
+/** A place in a `Gate`. Acquiring a held place and releasing a free one do nothing. */
 export interface Place {
   /**
    * Waits for the place.
@@ -160,11 +160,11 @@ export interface Place {
    * @param options.waitsAlways whether to wait even if lost calls hold the threads; default: `false`
    * @throws `aborted`, `duckdb_stuck`
    */
-  take(signal?: AbortSignal, options?: { readonly waitsAlways?: boolean }): Promise<void>;
+  acquire(signal?: AbortSignal, options?: { readonly waitsAlways?: boolean }): Promise<void>;
   /** Releases the place. */
-  give(): void;
-  /** Admits other work while the holder only waits. Until `give`, the holder can still count as lost. */
-  leave(): void;
+  release(): void;
+  /** Admits other work while the holder only waits. Until `release`, the holder can still count as lost. */
+  suspend(): void;
 }
 
 /**

@@ -45,9 +45,9 @@ export async function runStatements<T>(
   const { signal } = options;
   throwIfAborted(signal, what);
   const place = poolGate.place(what);
-  await place.take(signal);
+  await place.acquire(signal);
   const { connection } = running;
-  const timer = options.mayWait === true ? setTimeout(() => place.leave(), WAIT_MS) : undefined;
+  const timer = options.mayWait === true ? setTimeout(() => place.suspend(), WAIT_MS) : undefined;
   try {
     return await interruptible(connection, signal, what, async () => {
       const { extracted_statements: statements, statement_count: count } = await native.extract_statements(
@@ -72,7 +72,7 @@ export async function runStatements<T>(
     throw duckdbError(error, sql);
   } finally {
     clearTimeout(timer);
-    place.give();
+    place.release();
   }
 }
 
@@ -175,13 +175,13 @@ export async function canReadSources(
   const what = excerpt(sql);
   throwIfAborted(signal, what);
   const place = poolGate.place(what);
-  await place.take(signal);
+  await place.acquire(signal);
   try {
     return !(await interruptible(running.connection, signal, what, () => bindsAgain(running, sql)));
   } catch (error) {
     throw duckdbError(error, sql);
   } finally {
-    place.give();
+    place.release();
   }
 }
 
@@ -209,7 +209,7 @@ async function inTransaction<T>(
     await native.query(connection, "COMMIT");
     return value;
   } catch (error) {
-    await place.take(undefined, { waitsAlways: true });
+    await place.acquire(undefined, { waitsAlways: true });
     await rollBack(connection);
     throw error;
   }
@@ -249,7 +249,7 @@ async function runFed(
   place: Place,
   signal: AbortSignal | undefined,
 ): Promise<native.Result> {
-  place.give();
+  place.release();
   const stop = () => {
     feed.notify();
     void feed.close();
@@ -261,7 +261,7 @@ async function runFed(
   unfinished.add(references);
   try {
     await untilSettled(pending, feed, signal);
-    await place.take();
+    await place.acquire();
     return await native.execute_pending(pending);
   } catch (error) {
     const failure = signal?.aborted === true ? null : feed.failure;

@@ -50,7 +50,7 @@ function stored(tree: TypeTree): TypeTree {
     case "map":
       return { kind: "map", key: stored(tree.key), value: stored(tree.value) };
     case "fields": {
-      if (tree.word === "UNION") return { kind: "plain", text: "VARCHAR" };
+      if (tree.typeName === "UNION") return { kind: "plain", text: "VARCHAR" };
       return { ...tree, fields: tree.fields.map(({ name, type }) => ({ name, type: stored(type) })) };
     }
   }
@@ -58,7 +58,7 @@ function stored(tree: TypeTree): TypeTree {
 
 /** Returns whether a CAST converts to the stored type; not for geometries, variants and unions. */
 function isCast(tree: TypeTree): boolean {
-  if (tree.kind === "fields" && tree.word === "UNION") return false;
+  if (tree.kind === "fields" && tree.typeName === "UNION") return false;
   switch (tree.kind) {
     case "plain":
       return !/^(GEOMETRY|VARIANT)\b/.test(tree.text);
@@ -89,7 +89,7 @@ function convert(value: string, tree: TypeTree, depth: number): string {
       return `map_from_entries(list_transform(map_entries(${value}), lambda ${item}: ${entry}))`;
     }
     case "fields": {
-      if (tree.word === "UNION") return convertUnion(value, tree.fields);
+      if (tree.typeName === "UNION") return convertUnion(value, tree.fields);
       const fields = tree.fields.map(({ name, type }) => {
         const field = `struct_extract(${value}, ${quoteLiteral(name)})`;
         return `${quoteLiteral(name)}: ${convert(field, type, depth + 1)}`;

@@ -2,7 +2,7 @@
 export type TypeTree =
   | { readonly kind: "plain"; readonly text: string }
   | { readonly kind: "list"; readonly item: TypeTree; readonly length: number | null }
-  | { readonly kind: "fields"; readonly word: "STRUCT" | "UNION"; readonly fields: readonly TypeField[] }
+  | { readonly kind: "fields"; readonly typeName: "STRUCT" | "UNION"; readonly fields: readonly TypeField[] }
   | { readonly kind: "map"; readonly key: TypeTree; readonly value: TypeTree };
 
 /** A field of a struct or a member of a union. */
@@ -39,7 +39,7 @@ export function printType(tree: TypeTree): string {
       const fields = tree.fields.map(
         ({ name, type }) => `"${name.replaceAll('"', '""')}" ${printType(type)}`,
       );
-      return `${tree.word}(${fields.join(", ")})`;
+      return `${tree.typeName}(${fields.join(", ")})`;
     }
   }
 }
@@ -96,14 +96,14 @@ class Parser {
     return plain(text.trim());
   }
 
-  #fields(word: "STRUCT" | "UNION"): TypeTree {
+  #fields(typeName: "STRUCT" | "UNION"): TypeTree {
     const fields: TypeField[] = [];
     do {
       const [, quoted, bare] = this.#need(/^(?:"((?:[^"]|"")*)"|([^\s"(),]+))\s+/);
       fields.push({ name: quoted?.replaceAll('""', '"') ?? bare!, type: this.type() });
     } while (this.#take(/^,/) !== null);
     this.#need(/^\)/);
-    return { kind: "fields", word, fields };
+    return { kind: "fields", typeName, fields };
   }
 
   #take(pattern: RegExp): RegExpExecArray | null {

@@ -36,9 +36,10 @@ interface RowChanges {
   readonly eventIds: readonly string[];
 }
 
-/** The result of row changes: either all tables are published or none. */
+/** The result of row changes: either all tables are published or none. Nothing is published if all are unchanged. */
 export type ChangedTables =
   | { readonly kind: "published"; readonly generation: number; readonly tables: readonly ChangedTable[] }
+  | { readonly kind: "unchanged"; readonly tables: readonly ChangedTable[] }
   | { readonly kind: "failed"; readonly table: string; readonly error: AgnesError };
 
 /** An extract under an exclusive lock. */
@@ -86,7 +87,7 @@ export async function changeExtract<T>(
       };
       const generation = new NextGeneration(run, previous, signal);
       const merged = await generation.merge(changes.tables);
-      if (merged.kind === "failed") return merged;
+      if (merged.kind !== "published") return merged;
       const state = generation.stateOf(merged.tables, changes.eventIds);
       const verify = new Set(merged.tables.map(({ table }) => table.name));
       await publish(services, database, state, { previous: numberOf(previous), verify, signal });
@@ -99,7 +100,7 @@ export async function changeExtract<T>(
 }
 
 type MergedTables =
-  | Extract<ChangedTables, { kind: "failed" }>
+  | Extract<ChangedTables, { kind: "failed" | "unchanged" }>
   | Omit<Extract<ChangedTables, { kind: "published" }>, "generation">;
 
 /** The generation that comes after `previous`. */
@@ -130,7 +131,7 @@ class NextGeneration {
         return { kind: "failed", table: plan.name, error };
       }
     }
-    return { kind: "published", tables };
+    return { kind: tables.some(({ changed }) => changed) ? "published" : "unchanged", tables };
   }
 
   stateOf(changed: readonly ChangedTable[], eventIds: readonly string[]): ExtractState {

@@ -25,7 +25,8 @@ export async function withKindsKept(job: TableJob): Promise<TableJob> {
   if (!keepsKinds(job) || full || source.connector.redescribe === undefined) return job;
   const was = new Map(previous?.reading?.columns.map(({ name, type }) => [folded(name), type]));
   const text = plan.info.reading?.columns.find(
-    ({ name, type, given }) => given !== true && isText(type) && !isText(was.get(folded(name)) ?? "VARCHAR"),
+    ({ name, type, isConfigured }) =>
+      isConfigured !== true && isText(type) && !isText(was.get(folded(name)) ?? "VARCHAR"),
   );
   return text === undefined ? job : describeAgain(job, `column ${text.name} would become text`);
 }

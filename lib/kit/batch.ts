@@ -104,7 +104,7 @@ export interface FileColumn {
   /** The strptime format of date or timestamp values. Default: ISO 8601. */
   readonly format?: string;
   /** Whether the type was configured rather than detected. */
-  readonly given?: boolean;
+  readonly isConfigured?: boolean;
   /** The meaning of the values if the type alone is ambiguous: `duration in seconds`. Default: none. */
   readonly description?: string;
 }

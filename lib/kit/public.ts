@@ -29,6 +29,7 @@ export type {
   ReadWindow,
   Row,
 } from "./batch.ts";
+export { parseFileReading } from "./file-reading.ts";
 export type { Capability } from "./capability.ts";
 export type {
   AnyConnector,

@@ -49,7 +49,7 @@ export interface TableInfo {
    */
   readonly hasBadRows?: boolean;
   /** Whether the source skips the table on purpose: `problem` is then a note, not a failure. Default: `false`. */
-  readonly isLeftOut?: boolean;
+  readonly isSkipped?: boolean;
   /** Notes for the user, printed at every sync. Default: none. */
   readonly notes?: readonly string[];
 }

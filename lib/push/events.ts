@@ -14,6 +14,8 @@ export interface FreshEvents {
  * Removes events that are already merged, occur twice, or are superseded by a later new event of their ordering key.
  *
  * The ids of superseded events are remembered with those of their successors, which are merged in the same publish.
+ *
+ * @param idsKept the number of ids to remember; all ids of these events are remembered even if they are more
  */
 export function freshEvents(
   known: readonly string[],
@@ -34,7 +36,7 @@ export function freshEvents(
   return {
     fresh: standing,
     superseded: fresh.length - standing.length,
-    remember: [...seen].slice(-idsKept),
+    remember: [...seen].slice(-Math.max(idsKept, fresh.length)),
   };
 }
 

@@ -98,13 +98,15 @@ export class QuerySession implements AsyncDisposable {
    * `disk_full`; also while rows are read
    */
   async runQuery(request: QueryRequest): Promise<QueryResult> {
-    if (request.trusted === true && accessOf(request) !== null) {
+    const access = accessOf(request);
+    if (request.trusted === true && access !== null) {
       const reason = "`trusted` allows all tables, so it cannot be combined with `access`";
       throw new AgnesError("invalid_input", { what: "the options of the query", reason });
     }
-    const failure = this.#failureFor(request, request.sql);
+    const failure = this.#failureFor(access, request.sql);
+    const checked = { ...request, access };
     const run = () =>
-      startQuery(this.#services.host, { ...request, failure }, (opening) => this.#prepare(request, opening));
+      startQuery(this.#services.host, { ...checked, failure }, (opening) => this.#prepare(checked, opening));
     try {
       return await run();
     } catch (error) {
@@ -125,9 +127,10 @@ export class QuerySession implements AsyncDisposable {
     name: string,
     options: AccessOptions & { readonly signal?: AbortSignal } = {},
   ): Promise<TableDescription> {
+    const access = accessOf(options);
     using timer = withTimeout(`describing the table ${name}`, TIMEOUT_MS, options.signal);
     const { signal } = timer;
-    const leasing = this.#instances.lease((names) => [names.find(name)], accessOf(options), {
+    const leasing = this.#instances.lease((names) => [names.find(name)], access, {
       signal,
       onWait: () => {},
     });
@@ -142,7 +145,7 @@ export class QuerySession implements AsyncDisposable {
         dataPaths.extract(this.#options.dataDirectory, table!.source),
       );
     } catch (error) {
-      throw this.#failureFor(options)(error, secrets);
+      throw this.#failureFor(access)(error, secrets);
     } finally {
       await release();
     }
@@ -160,9 +163,10 @@ export class QuerySession implements AsyncDisposable {
         reason: `${rows} is not a whole number`,
       });
     }
+    const access = accessOf(options);
     const prepare = async (opening: Opening) => {
       const choose: Choice = (names) => [names.find(name)];
-      const lease = await this.#instances.lease(choose, accessOf(options), opening);
+      const lease = await this.#instances.lease(choose, access, opening);
       const from = quotedTable(lease.tables[0]!);
       const sql =
         options.random === true
@@ -173,7 +177,7 @@ export class QuerySession implements AsyncDisposable {
         return { ...lease, sql };
       });
     };
-    return startQuery(this.#services.host, { ...options, failure: this.#failureFor(options) }, prepare);
+    return startQuery(this.#services.host, { ...options, failure: this.#failureFor(access) }, prepare);
   }
 
   /** Stops all queries and closes the session. Waits at most half a second for calls that cannot be interrupted. */
@@ -185,9 +189,9 @@ export class QuerySession implements AsyncDisposable {
     await this.close();
   }
 
-  async #prepare(request: QueryRequest, opening: Opening): Promise<Run> {
+  async #prepare(request: QueryRequest & { readonly access: Access }, opening: Opening): Promise<Run> {
     const { signal } = opening;
-    const { sql } = request;
+    const { sql, access } = request;
     const isTrusted = request.trusted === true;
     const query = await this.#instances.parse(
       async (connection) => (isTrusted ? trustedQuery(connection, sql) : guardQuery(connection, sql)),
@@ -201,7 +205,7 @@ export class QuerySession implements AsyncDisposable {
     };
     const lease = await (tables.length === 0 && !isTrusted && !query.hasListings
       ? this.#instances.leaseBare(signal)
-      : this.#instances.lease(choose, accessOf(request), opening));
+      : this.#instances.lease(choose, access, opening));
     return readyOrReleased(lease, async () => {
       const { isExplained, pivots } = query;
       if (isExplained && pivots.length > 0) refuseLivePivot(lease);
@@ -211,8 +215,8 @@ export class QuerySession implements AsyncDisposable {
         rowsMax: (request.limits?.maxRows ?? Infinity) + 1,
         signal,
       });
-      const isRestricted = accessOf(request) !== null;
-      return { ...lease, sql: await this.#finish(lease, query, { granted, isRestricted, signal }) };
+      const scope = { granted, isRestricted: access !== null, signal };
+      return { ...lease, sql: await this.#finish(lease, query, scope) };
     });
   }
 
@@ -243,14 +247,11 @@ export class QuerySession implements AsyncDisposable {
   }
 
   /** Returns a function that converts an error for the caller. After a fatal error, the next query gets a new instance. */
-  #failureFor(
-    options: AccessOptions,
-    typed?: string,
-  ): (error: unknown, secrets?: Iterable<string>) => unknown {
+  #failureFor(access: Access, typed?: string): (error: unknown, secrets?: Iterable<string>) => unknown {
     const scope = {
       dataDirectory: resolve(this.#options.dataDirectory),
       home: this.#services.host.env["HOME"] ?? null,
-      isRestricted: accessOf(options) !== null,
+      isRestricted: access !== null,
     };
     return (error, secrets = []) => {
       const failure = queryFailure(error, { ...scope, secrets, typed });
@@ -260,14 +261,17 @@ export class QuerySession implements AsyncDisposable {
   }
 }
 
+/** The tables a caller may access; null: all. */
+type Access = ReadonlySet<string> | null;
+
 /**
- * The tables a caller may access; null: all.
+ * Returns a checked copy of the tables a caller may access, which the caller cannot change while the query runs.
  * @throws `invalid_input` for a value that is no set, which would otherwise be taken for another one
  */
-function accessOf({ access = null }: AccessOptions): ReadonlySet<string> | null {
+function accessOf({ access = null }: AccessOptions): Access {
   if (access === null) return null;
-  const isSet = access instanceof Set && [...access].every((name) => typeof name === "string");
-  if (isSet) return access;
+  const names: readonly unknown[] = access instanceof Set ? [...access] : [null];
+  if (names.every((name) => typeof name === "string")) return new Set(names);
   throw new AgnesError("invalid_input", { what: "access", reason: "it is no Set of table names" });
 }
 

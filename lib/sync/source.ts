@@ -12,10 +12,10 @@ import { discoverTables, openSource, type SourceHandle } from "../sources/mod.ts
 import { registerCommand, sourceTablesOf, type RegisteredTable, type TableRegistry } from "../tables/mod.ts";
 import { dataPaths, type SourceConfig } from "../workspace/mod.ts";
 import { planSource } from "./plan.ts";
-import { withTableCommands } from "./table-commands.ts";
 import type { RegistrationTurn } from "./registration-order.ts";
 import type { SourceReport } from "./report.ts";
 import type { SyncServices } from "./services.ts";
+import { withTableCommand } from "./table-command.ts";
 import { dropLeftTables } from "./unregister.ts";
 import { reportVanished } from "./vanished.ts";
 
@@ -105,9 +105,9 @@ async function runConnected(
   const errors = [
     ...stats.errors.map(({ table, error }) => {
       const record = records.find(({ name }) => name === table);
-      return { table, error: record === undefined ? error : withTableCommands(error, record) };
+      return { table, error: record === undefined ? error : withTableCommand(error, record) };
     }),
-    ...failed.map(({ table, error }) => ({ table, error: withTableCommands(error, { source, table }) })),
+    ...failed.map(({ table, error }) => ({ table, error: withTableCommand(error, { source, table }) })),
     ...vanished.errors,
   ];
   const tablesFailed = stats.tablesFailed + failed.length + vanished.errors.length;

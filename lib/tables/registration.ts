@@ -172,7 +172,7 @@ export function metadataOf(
 function unreadable(info: TableInfo, error: AgnesError, record: TableRecord | undefined): Candidate {
   const { name: table } = info;
   const reason = error.message;
-  return record === undefined && info.isLeftOut === true
+  return record === undefined && info.isSkipped === true
     ? { kind: "left_out", table, reason }
     : { kind: "unreadable", table, id: record?.id ?? null, code: error.code, reason };
 }

@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 
-import type { FileReading, JsonValue } from "agnes/kit";
+import { parseFileReading, type FileReading, type JsonValue } from "agnes/kit";
 
 import { fileFailure } from "./failures.ts";
 
@@ -132,12 +132,14 @@ export function writeState(state: ReadState, now: Date): JsonValue {
 export function parseState(state: JsonValue | undefined): ReadState | null {
   const found = state as KeptState | null | undefined;
   if (found?.version !== 3 || typeof found.files !== "object" || found.files === null) return null;
-  const { reading, settings, conditions, layouts, layoutOf, files } = found;
+  const { settings, conditions, layouts, layoutOf, files } = found;
+  const reading = parseFileReading(found.reading);
   return { reading, settings, conditions, layouts, layoutOf, files: new Map(Object.entries(files)) };
 }
 
-type KeptState = Required<Omit<ReadState, "files">> & {
+type KeptState = Required<Omit<ReadState, "files" | "reading">> & {
   readonly version: unknown;
+  readonly reading: JsonValue;
   readonly files: Readonly<Record<string, Fingerprint>>;
 };
 

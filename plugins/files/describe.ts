@@ -246,7 +246,7 @@ export class Describer {
 /** Returns the reading with date formats that may change. */
 function withoutFormats(reading: FileReading): FileReading {
   const columns = reading.columns.map((column) =>
-    column.format === undefined ? column : { ...column, given: false },
+    column.format === undefined ? column : { ...column, isConfigured: false },
   );
   return { ...reading, columns };
 }

@@ -24,7 +24,7 @@ export interface FoundTable {
   /** Why these files cannot be read as a table. */
   readonly problem?: AgnesError;
   /** Whether the table is skipped, because it consists only of a link out of the source; see `problem`. */
-  readonly isLeftOut?: boolean;
+  readonly isSkipped?: boolean;
   /** Notes for users, such as links that are not followed. */
   readonly notes: readonly string[];
   /** Finds the files of this table again; `null` if it no longer exists. */
@@ -99,15 +99,15 @@ async function tableAt(entry: Entry, rule: WalkRule, refresh: Refresh): Promise<
       return mayHoldData(entry, rule.format) ? badTable(path, entry.problem, refresh) : null;
     case "leftOut":
       return mayHoldData(entry, rule.format)
-        ? { ...badTable(path, entry.problem, refresh), isLeftOut: true }
+        ? { ...badTable(path, entry.problem, refresh), isSkipped: true }
         : null;
     case "folder": {
       const walked = await walk(entry, rule);
       const hasData = walked.files.some((file) => readName(file.path, rule.format) !== null);
       // A folder without data, such as one of scripts, is not a table.
       if (!hasData && walked.problem === undefined && walked.leftOut.length === 0) return null;
-      const isLeftOut = !hasData && walked.problem === undefined;
-      if (isLeftOut) return { ...badTable(path, walked.leftOut[0]!.problem, refresh), isLeftOut };
+      const isSkipped = !hasData && walked.problem === undefined;
+      if (isSkipped) return { ...badTable(path, walked.leftOut[0]!.problem, refresh), isSkipped };
       return fromFiles({ name: basename(path), path, folder: path, refresh }, walked, rule);
     }
   }

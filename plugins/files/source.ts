@@ -178,10 +178,10 @@ function infoOf(table: FilesTable, described: DescribedTable): TableInfo {
 }
 
 /** Describes a table that cannot be read, so that discovery continues with the others. */
-function unreadableTable({ name, isLeftOut, notes }: FilesTable, problem: AgnesError): TableInfo {
+function unreadableTable({ name, isSkipped, notes }: FilesTable, problem: AgnesError): TableInfo {
   return tableInfo(
     name,
     {},
-    { problem, ...(isLeftOut === true ? { isLeftOut } : {}), ...(notes.length === 0 ? {} : { notes }) },
+    { problem, ...(isSkipped === true ? { isSkipped } : {}), ...(notes.length === 0 ? {} : { notes }) },
   );
 }

@@ -129,8 +129,8 @@ function byName(found: readonly FoundTable[]): ReadonlyMap<string, FoundTable> {
 
 /** Resolves two tables with the same name: an error, unless one of them is skipped. */
 function oneOf(one: FoundTable, other: FoundTable): FoundTable {
-  if (other.isLeftOut === true) return { ...one, notes: [...one.notes, other.problem!.message] };
-  if (one.isLeftOut === true) return { ...other, notes: [...other.notes, one.problem!.message] };
+  if (other.isSkipped === true) return { ...one, notes: [...one.notes, other.problem!.message] };
+  if (one.isSkipped === true) return { ...other, notes: [...other.notes, one.problem!.message] };
   const details = { name: one.name, first: one.path, second: other.path };
   return missing(one.name, one.path, errors.name_taken(details));
 }

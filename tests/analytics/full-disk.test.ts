@@ -48,14 +48,14 @@ describe("rebuildAnalytics() on a failing disk", () => {
           () => "done",
           (error: unknown) => (error as AgnesError).code,
         );
-        expect([failAt - 1, failAt]).toContain(await shownIn(place.data));
+        expect([failAt - 1, failAt]).toContain(await publishedTable(place.data));
         if (!failed()) {
           expect(outcome).toBe("done");
           return;
         }
         expect(["disk_full", "done"]).toContain(outcome);
         expect((await publish(services.host)).published.length).toBe(1);
-        expect(await shownIn(place.data)).toBe(failAt);
+        expect(await publishedTable(place.data)).toBe(failAt);
         const left = await readdir(join(place.data, "analytics"));
         expect(left.filter((name) => name.includes(".tmp"))).toEqual([]);
       }
@@ -64,15 +64,15 @@ describe("rebuildAnalytics() on a failing disk", () => {
 });
 
 /** The number of the only table in the file, which must be complete. */
-async function shownIn(data: string): Promise<number> {
+async function publishedTable(data: string): Promise<number> {
   await using database = await openDatabase({ path: analyticsPath(data), readOnly: true });
   await using connection = await database.connect();
-  const shown = await connection.rows<{ v: string }>(
+  const views = await connection.rows<{ v: string }>(
     "SELECT schema_name || '.' || view_name AS v FROM duckdb_views() WHERE NOT internal ORDER BY 1",
   );
-  const table = shown.at(-1)!.v.slice("main.".length);
+  const table = views.at(-1)!.v.slice("main.".length);
   const id = Number(table.slice("t".length));
-  expect(shown.map(({ v }) => v)).toEqual([`crm.${table}`, `main.${table}`]);
+  expect(views.map(({ v }) => v)).toEqual([`crm.${table}`, `main.${table}`]);
   expect(await connection.rows<object>(`SELECT id FROM ${table}`)).toEqual([{ id }]);
   expect(await connection.rows<object>("SELECT id FROM _agnes.tables")).toEqual([{ id: `crm.${table}` }]);
   return id;

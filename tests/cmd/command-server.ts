@@ -15,9 +15,9 @@ export interface CommandRequest {
 const [program, main] = process.argv as [string, string];
 
 process.on("disconnect", () => exitProcess(0));
-process.on("message", (request) => void answer(request as CommandRequest));
+process.on("message", (request) => void respond(request as CommandRequest));
 
-async function answer({ args, cwd, env }: CommandRequest): Promise<void> {
+async function respond({ args, cwd, env }: CommandRequest): Promise<void> {
   process.chdir(cwd);
   for (const name of Object.keys(process.env)) delete process.env[name];
   Object.assign(process.env, env);

@@ -1,8 +1,10 @@
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 
 import { barLine, openProgress, shareOf } from "../../cmd/terminal/progress.ts";
-import type { Terminal } from "../../cmd/terminal/terminal.ts";
+import { writePluginOutput } from "../../cmd/terminal/stderr.ts";
+import { openTerminal, type Terminal } from "../../cmd/terminal/terminal.ts";
 import type { ExtractProgress } from "../../lib/extract/mod.ts";
+import { screenOf } from "./screen.ts";
 
 const base: ExtractProgress = {
   table: "t",
@@ -51,4 +53,48 @@ test("a line is printed of what the source does where no bar can be drawn", asyn
     "s.t  exporting, 6.0 s so far",
     "s.t  downloading 2 of 3, 1,000 rows, 12.0 s so far",
   ]);
+});
+
+test("messages, warnings and output of plugins are printed above the bars", async () => {
+  const { stderr } = process;
+  const before = { isTTY: stderr.isTTY, columns: stderr.columns };
+  const columns = 60;
+  let text = "";
+  const spy = spyOn(stderr, "write").mockImplementation((chunk) => {
+    text += String(chunk);
+    return true;
+  });
+  try {
+    Object.assign(stderr, { isTTY: true, columns });
+    const terminal = openTerminal({ json: false, verbose: false, quiet: false, color: false });
+    const controller = new AbortController();
+    const display = await openProgress({ ...terminal, interactive: true }, controller.signal);
+    const bar = (id: string) => barLine(id, { ...base, totalRows: 2, rows: 1 }, 0.5);
+    terminal.info("before");
+    for (const id of ["s.a", "s.b"]) display.update(id, { ...base, totalRows: 2, rows: 1 });
+    terminal.warn("late");
+    const cut = (line: string) => line.slice(0, columns);
+    expect(screenOf(text, columns)).toEqual(["before", "warning  late", cut(bar("s.a")), cut(bar("s.b"))]);
+    const long = "x".repeat(columns + 5);
+    terminal.warn(long);
+    writePluginOutput("no line feed");
+    const lines = [
+      "before",
+      "warning  late",
+      `warning  ${"x".repeat(columns - 9)}`,
+      "x".repeat(14),
+      "no line feed",
+    ];
+    expect(screenOf(text, columns)).toEqual([...lines, cut(bar("s.a")), cut(bar("s.b"))]);
+    display.update("s.a", { ...base, phase: "done" });
+    terminal.info("a is done");
+    expect(screenOf(text, columns)).toEqual([...lines, "a is done", cut(bar("s.b"))]);
+    controller.abort();
+    terminal.info("after");
+    display.stop();
+    expect(screenOf(text, columns)).toEqual([...lines, "a is done", "after"]);
+  } finally {
+    spy.mockRestore();
+    Object.assign(stderr, before);
+  }
 });

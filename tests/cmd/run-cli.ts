@@ -33,7 +33,7 @@ export function runEveryCommandAlone(): void {
 export async function runCli(args: readonly string[], options: RunOptions): Promise<CliResult> {
   const env = { HOME: process.env["HOME"] ?? tmpdir(), PATH: process.env["PATH"] ?? "", ...options.env };
   if (!isEveryoneAlone && options.alone !== true && options.stdin === undefined)
-    return askServer({ args, cwd: options.cwd, env });
+    return runOnServer({ args, cwd: options.cwd, env });
   const child = Bun.spawn([process.execPath, MAIN, ...args], {
     cwd: options.cwd,
     stdin: options.stdin === undefined ? "ignore" : new TextEncoder().encode(options.stdin),
@@ -53,7 +53,7 @@ let server: ReturnType<typeof startServer> | undefined;
 /** Ends when the last command did: the server runs one at a time. */
 let queue: Promise<unknown> = Promise.resolve();
 
-function askServer(request: CommandRequest): Promise<CliResult> {
+function runOnServer(request: CommandRequest): Promise<CliResult> {
   const answer = queue.then(() => (server ??= startServer())(request));
   queue = answer.catch(() => {});
   return answer;

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { readJson, sortOut } from "./files-json-support.ts";
+import { readJson, separateRejected } from "./files-json-support.ts";
 
 type Case = readonly [type: string, good: string, read: string, ...bad: readonly string[]];
 
@@ -63,10 +63,10 @@ test("errors of values of a configured type name their line", async () => {
 });
 
 test("rows with such values are rejected with the others, in file order", async () => {
-  const time = { name: "c", type: "TIME", given: true };
+  const time = { name: "c", type: "TIME", isConfigured: true };
   const columns = [
     time,
-    { name: "C_1", key: "C", type: "TIME[]", given: true },
+    { name: "C_1", key: "C", type: "TIME[]", isConfigured: true },
     { name: "n", type: "BIGINT" },
   ];
   const lines = [
@@ -77,7 +77,7 @@ test("rows with such values are rejected with the others, in file order", async 
     '{"c":"11:00:00","C":["24:00:01"],"n":3}',
     '{"c":null,"C":null,"n":4}',
   ];
-  const { good, rejected } = await sortOut("t.ndjson", `${lines.join("\n")}\n`, columns);
+  const { good, rejected } = await separateRejected("t.ndjson", `${lines.join("\n")}\n`, columns);
   expect(good).toEqual(['{"c":"10:00:00","C_1":["10:00:00"],"n":1}', '{"c":null,"C_1":null,"n":4}']);
   expect(rejected.map(({ row, column, value }) => [row, column, value])).toEqual([
     [2, "c", "10:00:00.1234567"],

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { gzipSync } from "node:zlib";
 
 import { JsonText } from "../../lib/base/mod.ts";
-import { readJson, sortOut } from "./files-json-support.ts";
+import { readJson, separateRejected } from "./files-json-support.ts";
 import { rejection } from "./support.ts";
 
 const lines = (...rows: readonly string[]) => rows.map((row) => `${row}\n`).join("");
@@ -53,7 +53,7 @@ test("openJsonFile() rejects rows that are not objects in file order, with line 
     ["objects.json", lines(...rows)],
     ["lines.ndjson.gz", gzipSync(lines(...rows))],
   ] as const) {
-    const { good, rejected } = await sortOut(name, content, columns);
+    const { good, rejected } = await separateRejected(name, content, columns);
     expect(good).toEqual(['{"id":1}', '{"id":2}', '{"id":3}']);
     const strange = (line: number, kind: string) => ({
       row: line,
@@ -78,7 +78,9 @@ test("openJsonFile() does not quarantine a line with two values or a partial val
     ["2026-01-01 started", /line 2: /],
     ["[1", /line 2: /],
   ] as const) {
-    const sorted = sortOut("t.ndjson", lines('{"id":1}', line, '{"id":2}'), [{ name: "id", type: "BIGINT" }]);
+    const sorted = separateRejected("t.ndjson", lines('{"id":1}', line, '{"id":2}'), [
+      { name: "id", type: "BIGINT" },
+    ]);
     expect(await rejection(sorted)).toMatchObject({
       code: "file_unreadable",
       message: expect.stringMatching(reason),

@@ -84,7 +84,7 @@ export async function readKnown(
 }
 
 /** The remaining rows of a file without the rejected ones, and the rejected rows. */
-export async function sortOut(
+export async function separateRejected(
   name: string,
   content: string | Uint8Array,
   columns: readonly FileColumn[],
@@ -101,7 +101,7 @@ export async function sortOut(
   const reading = { format: name.endsWith(".json") ? "json" : "ndjson", columns } as const;
   const options = { connection, directory: directory.path };
   await using file = await openJsonFile(chunkOf({ path, origin: name }, reading), options);
-  const { select, rejected } = await file.sortOut(connection);
+  const { select, rejected } = await file.separateRejected(connection);
   const rows: RejectedRow[] = [];
   for await (const row of rejected) rows.push(row);
   await connection.run("SET preserve_insertion_order = true");

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
 import type { FileColumn } from "../../lib/kit/mod.ts";
-import { readJson, readKnown, sortOut } from "./files-json-support.ts";
+import { readJson, readKnown, separateRejected } from "./files-json-support.ts";
 
 const lines = (...rows: readonly string[]) => rows.map((row) => `${row}\n`).join("");
 
@@ -62,7 +62,7 @@ test("openJsonFile() keeps the numbers of JSON text inside structs, lists and ma
   expect(JSON.stringify(read)).toContain(JSON.stringify('{"a":1.10,"A":1}'));
   expect(JSON.stringify(read)).toContain(JSON.stringify('{"b":1e2,"B":0}'));
   expect(read[1]).toMatchObject({ v: null });
-  const map: FileColumn = { name: "m", type: "MAP(VARCHAR, JSON)", given: true };
+  const map: FileColumn = { name: "m", type: "MAP(VARCHAR, JSON)", isConfigured: true };
   const [row] = await readKnown('{"m":{"a":{"x":1.10},"b":2}}\n', [map]);
   expect(JSON.stringify(row!["m"])).toContain(JSON.stringify('{"x":1.10}'));
 });
@@ -76,10 +76,10 @@ test("openJsonFile() keeps numbers if keys differ only by case, and in objects c
     ["column_1", "JSON", '{"y":2e0,"Y":1}'],
   ]);
   for (const type of ["VARCHAR", "JSON"]) {
-    const given: FileColumn = { name: "a", type, given: true };
-    const known = [given, { name: "A_1", type: "BIGINT", key: "A" }];
+    const configured: FileColumn = { name: "a", type, isConfigured: true };
+    const known = [configured, { name: "A_1", type: "BIGINT", key: "A" }];
     expect(await readKnown('{"a":{"x":1.10},"A":1}\n', known)).toEqual([{ a: '{"x":1.10}', A_1: 1n }]);
-    expect(await readKnown('{"a":{"x":1.10}}\n', [given])).toEqual([{ a: '{"x":1.10}' }]);
+    expect(await readKnown('{"a":{"x":1.10}}\n', [configured])).toEqual([{ a: '{"x":1.10}' }]);
   }
 });
 
@@ -89,7 +89,7 @@ test("openJsonFile() keeps the numbers of the remaining rows if others are rejec
     { name: "v", type: "JSON" },
   ];
   const content = lines('{"n":1,"v":{"x":1.10}}', '{"n":"two","v":{"x":2.20}}', '{"n":3,"v":"1.10"}');
-  const { values, rejected } = await sortOut("t.ndjson", content, columns);
+  const { values, rejected } = await separateRejected("t.ndjson", content, columns);
   expect(values.map(({ v }) => v)).toEqual(['{"x":1.10}', '"1.10"']);
   expect(rejected.map(({ row }) => row)).toEqual([2]);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 
-import { readJson, readKnown, sortOut } from "./files-json-support.ts";
+import { readJson, readKnown, separateRejected } from "./files-json-support.ts";
 import { JsonText } from "../../lib/base/mod.ts";
 import { rejection } from "./support.ts";
 
@@ -64,7 +64,7 @@ test("inspectJson() keeps configured types, and strings may contain numbers of t
   const types = { v: "DECIMAL(12,2)", b: "BOOLEAN", d: "DATE", u: "UUID" };
   const content = '{"v":"12.50","b":"true","d":"2024-01-05","u":"3f2504e0-4f89-41d3-9a0c-0305e82c3301"}\n';
   const read = await readJson({ "t.ndjson": content }, { types });
-  expect(read.columns.every(({ given }) => given === true)).toBe(true);
+  expect(read.columns.every(({ isConfigured }) => isConfigured === true)).toBe(true);
   expect(read.texts).toEqual([
     '{"v":12.5,"b":true,"d":"2024-01-05","u":"3f2504e0-4f89-41d3-9a0c-0305e82c3301"}',
   ]);
@@ -251,7 +251,7 @@ test("openJsonFile() rejects the rows that do not fit, in lines, arrays and UTF-
     ["t.json", `[${rows.join(",\n")}]`],
     ["utf16.json", utf16(`[${rows.join(",")}]`, true)],
   ] as const) {
-    const { good, rejected } = await sortOut(name, content, columns);
+    const { good, rejected } = await separateRejected(name, content, columns);
     expect(good).toEqual(['{"v":1,"s":null}', '{"v":2,"s":[{"x":7}]}', '{"v":4,"s":null}']);
     expect(rejected).toEqual([
       {
@@ -281,7 +281,7 @@ test("openJsonFile() keeps the numbers of a rejected row as written, at any dept
   const row =
     '{ "v" : "x\\u0041", "s": {"a": [ {"big": 9007199254740993123, "many": 0.12345678901234567890} ]} }';
   for (const name of ["t.ndjson", "t.json"]) {
-    const { rejected } = await sortOut(
+    const { rejected } = await separateRejected(
       name,
       name === "t.json" ? `[${row.replaceAll(", ", ",\n")}]` : row,
       columns,

@@ -52,7 +52,7 @@ export async function readParquet(
     await using file = await openParquetFile(chunk, { connection });
     let { select } = file;
     if (options.sortsOut === true) {
-      const sorted = await file.sortOut(connection);
+      const sorted = await file.separateRejected(connection);
       for await (const row of sorted.rejected) rejected.push(row);
       ({ select } = sorted);
     }

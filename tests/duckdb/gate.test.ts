@@ -22,10 +22,10 @@ function visitors(gate: Gate, count: number) {
       await settle();
       return [...inside].toSorted((a, b) => a - b);
     },
-    take: (index: number, signal?: AbortSignal) =>
-      places[index]!.take(signal).then(() => void inside.add(index)),
-    give: (index: number) => {
-      places[index]!.give();
+    acquire: (index: number, signal?: AbortSignal) =>
+      places[index]!.acquire(signal).then(() => void inside.add(index)),
+    release: (index: number) => {
+      places[index]!.release();
       inside.delete(index);
     },
   };
@@ -33,73 +33,73 @@ function visitors(gate: Gate, count: number) {
 
 describe("Gate", () => {
   test("admits as much work as its capacity, and the longest waiting one when a place is released", async () => {
-    const { take, give, inside } = visitors(new Gate(2), 6);
-    for (let index = 0; index < 6; index += 1) void take(index);
+    const { acquire, release, inside } = visitors(new Gate(2), 6);
+    for (let index = 0; index < 6; index += 1) void acquire(index);
     expect(await inside()).toEqual([0, 1]);
-    give(1);
+    release(1);
     expect(await inside()).toEqual([0, 2]);
-    give(0);
+    release(0);
     expect(await inside()).toEqual([2, 3]);
-    for (const index of [2, 3]) give(index);
+    for (const index of [2, 3]) release(index);
     expect(await inside()).toEqual([4, 5]);
-    for (const index of [4, 5]) give(index);
+    for (const index of [4, 5]) release(index);
     expect(await inside()).toEqual([]);
-    for (const index of [3, 1, 0]) void take(index);
+    for (const index of [3, 1, 0]) void acquire(index);
     expect(await inside()).toEqual([1, 3]);
-    give(3);
+    release(3);
     expect(await inside()).toEqual([0, 1]);
   });
 
-  test("counts a place once when it is taken and released repeatedly", async () => {
-    const { take, give, inside, places } = visitors(new Gate(1), 3);
-    await take(0);
-    await places[0]!.take();
-    void take(1);
-    void take(2);
-    places[2]!.give();
+  test("counts a place once when it is acquired and released repeatedly", async () => {
+    const { acquire, release, inside, places } = visitors(new Gate(1), 3);
+    await acquire(0);
+    await places[0]!.acquire();
+    void acquire(1);
+    void acquire(2);
+    places[2]!.release();
     expect(await inside()).toEqual([0]);
-    give(0);
-    places[0]!.give();
-    places[0]!.give();
+    release(0);
+    places[0]!.release();
+    places[0]!.release();
     expect(await inside()).toEqual([1]);
-    give(1);
+    release(1);
     expect(await inside()).toEqual([2]);
-    void take(0);
+    void acquire(0);
     expect(await inside()).toEqual([2]);
   });
 
   test("does not admit aborted work, before or while waiting, and keeps the order of the others", async () => {
-    const { take, give, inside } = visitors(new Gate(1), 5);
-    expect((await rejection(take(4, AbortSignal.abort()))).code).toBe("aborted");
-    await take(0);
+    const { acquire, release, inside } = visitors(new Gate(1), 5);
+    expect((await rejection(acquire(4, AbortSignal.abort()))).code).toBe("aborted");
+    await acquire(0);
     const controllers = [new AbortController(), new AbortController()];
-    const [first, second] = [take(1, controllers[0]!.signal), take(2)];
-    const third = take(3, controllers[1]!.signal);
+    const [first, second] = [acquire(1, controllers[0]!.signal), acquire(2)];
+    const third = acquire(3, controllers[1]!.signal);
     controllers[1]!.abort();
     expect((await rejection(third)).code).toBe("aborted");
     controllers[0]!.abort();
     expect((await rejection(first)).code).toBe("aborted");
-    give(0);
+    release(0);
     await second;
     expect(await inside()).toEqual([2]);
-    give(2);
-    await take(4);
+    release(2);
+    await acquire(4);
     expect(await inside()).toEqual([4]);
   });
 
   test("keeps the place of admitted work when its signal aborts afterwards", async () => {
-    const { take, give, inside } = visitors(new Gate(1), 4);
+    const { acquire, release, inside } = visitors(new Gate(1), 4);
     const controller = new AbortController();
-    await take(0);
-    const [next, last] = [take(1, controller.signal), take(2)];
-    give(0);
+    await acquire(0);
+    const [next, last] = [acquire(1, controller.signal), acquire(2)];
+    release(0);
     await next;
-    void take(3);
+    void acquire(3);
     controller.abort();
     expect(await inside()).toEqual([1]);
-    give(1);
+    release(1);
     await last;
-    give(2);
+    release(2);
     expect(await inside()).toEqual([3]);
   });
 });
@@ -109,7 +109,7 @@ describe("Gate with work that cannot be stopped", () => {
   async function hold(gate: Gate, count: number) {
     const controller = new AbortController();
     const places = Array.from({ length: count }, (_, index) => gate.place(`lost ${index}`));
-    for (const place of places) await place.take(controller.signal);
+    for (const place of places) await place.acquire(controller.signal);
     // A timer of the same length that is set later fires later.
     const lose = async () => {
       controller.abort();
@@ -121,75 +121,75 @@ describe("Gate with work that cannot be stopped", () => {
   test("admits only as much work as there are threads left, but at least one", async () => {
     const gate = new Gate(3, { lostMs: 0 });
     const { places, lose } = await hold(gate, 2);
-    const { take, give, inside } = visitors(gate, 3);
-    for (const index of [0, 1, 2]) void take(index);
+    const { acquire, release, inside } = visitors(gate, 3);
+    for (const index of [0, 1, 2]) void acquire(index);
     expect(await inside()).toEqual([0]);
     await lose();
     expect(await inside()).toEqual([0]);
-    give(0);
+    release(0);
     expect(await inside()).toEqual([1]);
-    places[0]!.give();
+    places[0]!.release();
     expect(await inside()).toEqual([1, 2]);
-    places[1]!.give();
-    void take(0);
+    places[1]!.release();
+    void acquire(0);
     expect(await inside()).toEqual([0, 1, 2]);
   });
 
   test("counts lost work that had left its place, and reports it separately", async () => {
     const gate = new Gate(2, { lostMs: 0, lostMax: 2 });
     const { places, lose } = await hold(gate, 2);
-    const { take, give, inside } = visitors(gate, 3);
-    places[0]!.leave();
-    places[0]!.leave();
-    await take(0);
-    void take(1);
+    const { acquire, release, inside } = visitors(gate, 3);
+    places[0]!.suspend();
+    places[0]!.suspend();
+    await acquire(0);
+    void acquire(1);
     expect(await inside()).toEqual([0]);
-    give(0);
+    release(0);
     expect(await inside()).toEqual([1]);
-    give(1);
+    release(1);
     await lose();
-    expect((await rejection(take(2))).message).toEndWith(
+    expect((await rejection(acquire(2))).message).toEndWith(
       "2 uninterruptible DuckDB calls occupy the threads of this process; 1 of them waits for a remote system",
     );
-    places[0]!.give();
-    await take(2);
-    void take(0);
+    places[0]!.release();
+    await acquire(2);
+    void acquire(0);
     expect(await inside()).toEqual([2]);
-    places[1]!.give();
+    places[1]!.release();
     expect(await inside()).toEqual([0, 2]);
   });
 
   test("does not count work that has left its place and ends in time", async () => {
     const gate = new Gate(1, { lostMs: 0, lostMax: 1 });
     const { places, lose } = await hold(gate, 1);
-    places[0]!.leave();
-    places[0]!.give();
+    places[0]!.suspend();
+    places[0]!.release();
     await lose();
-    const { take, inside } = visitors(gate, 2);
-    void take(0);
-    void take(1);
+    const { acquire, inside } = visitors(gate, 2);
+    void acquire(0);
+    void acquire(1);
     expect(await inside()).toEqual([0]);
   });
 
   test("rejects new and waiting work at the limit of lost work, except with waitsAlways", async () => {
     const gate = new Gate(2, { lostMs: 0, lostMax: 2 });
     const { places, lose } = await hold(gate, 2);
-    const { take, inside } = visitors(gate, 2);
+    const { acquire, inside } = visitors(gate, 2);
     const unlimited = gate.place("unlimited");
-    const waiting = rejection(take(0));
-    const entered = unlimited.take(undefined, { waitsAlways: true });
+    const waiting = rejection(acquire(0));
+    const entered = unlimited.acquire(undefined, { waitsAlways: true });
     await lose();
     const refused = await waiting;
     expect([refused.code, refused.message]).toEqual([
       "duckdb_stuck",
       "visitor 0 cannot run: 2 uninterruptible DuckDB calls occupy the threads of this process",
     ]);
-    expect((await rejection(take(1))).code).toBe("duckdb_stuck");
+    expect((await rejection(acquire(1))).code).toBe("duckdb_stuck");
     expect(() => gate.rejectWhenStuck("it")).toThrow("it cannot run");
     await entered;
-    unlimited.give();
-    places[0]!.give();
-    await take(1);
+    unlimited.release();
+    places[0]!.release();
+    await acquire(1);
     expect(await inside()).toEqual([1]);
   });
 });
@@ -231,25 +231,25 @@ console.log(poolGate.capacity);`;
     const { connection } = session;
     const places = Array.from({ length: poolGate.capacity }, () => poolGate.place("the test"));
     // Earlier waiting work gets the released place first; a query takes longer than settling.
-    const taken = async (work: () => Promise<unknown>): Promise<string> => {
-      for (const place of places) await place.take();
+    const stateBehind = async (work: () => Promise<unknown>): Promise<string> => {
+      for (const place of places) await place.acquire();
       const running = work();
       await settle();
       const behind = poolGate.place("behind");
       let isInside = false;
-      const entered = behind.take().then(() => (isInside = true));
-      places[0]!.give();
+      const entered = behind.acquire().then(() => (isInside = true));
+      places[0]!.release();
       await settle();
       const state = isInside ? "passed by" : "waited";
       await Promise.all([running, entered]);
-      behind.give();
-      for (const place of places) place.give();
+      behind.release();
+      for (const place of places) place.release();
       return state;
     };
-    expect(await taken(() => connection.rows("SELECT 1 AS one"))).toBe("waited");
+    expect(await stateBehind(() => connection.rows("SELECT 1 AS one"))).toBe("waited");
     const { batches } = await connection.stream("SELECT * FROM range(100000)");
     const reader = batches[Symbol.asyncIterator]();
-    expect(await taken(() => reader.next())).toBe("waited");
-    expect(await taken(async () => reader.return?.())).toBe("waited");
+    expect(await stateBehind(() => reader.next())).toBe("waited");
+    expect(await stateBehind(async () => reader.return?.())).toBe("waited");
   });
 });

@@ -1,13 +1,31 @@
 import { describe, expect, test } from "bun:test";
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
 
+import { openDatabase } from "../../lib/duckdb/mod.ts";
 import { readExtract, type TablePlan } from "../../lib/extract/mod.ts";
-import { int64, table, timestamp, type ReadOptions, type Row, type TableInfo } from "../../lib/kit/mod.ts";
+import {
+  int64,
+  table,
+  timestamp,
+  type FileChunk,
+  type ReadOptions,
+  type Row,
+  type TableInfo,
+} from "../../lib/kit/mod.ts";
 import { incremental, openBench } from "./harness.ts";
 
 const now = () => new Date("2026-03-10T15:00:00Z");
 const HOUR_MS = 3_600_000;
 const columns = { id: int64({ nullable: false }), at: timestamp(), n: int64() };
 const EVENTS = table("events", columns, { primaryKey: ["id"], cursor: "at" });
+
+async function copyTo(path: string, sql: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await using database = await openDatabase();
+  await using connection = await database.connect();
+  await connection.run(`COPY (${sql}) TO '${path}' (FORMAT parquet)`);
+}
 
 describe("a first load in windows", () => {
   test("reads at once if the source ignores windows, for any number of rows", async () => {
@@ -44,6 +62,29 @@ describe("a first load in windows", () => {
         "loadedUntil",
       );
     }
+  });
+
+  test("reads at once if the source yields whole Parquet files without an origin", async () => {
+    await using bench = await openBench({ now });
+    const data = join(bench.directory, "events.parquet");
+    const from = "TIMESTAMP '2026-03-10 15:00:00'";
+    await copyTo(
+      data,
+      `SELECT id, ${from} - INTERVAL 1 HOUR * (id % 200) AS at, id AS n FROM range(300) r(id)`,
+    );
+    const windows: unknown[] = [];
+    const read = (_: TableInfo, { window }: ReadOptions): readonly FileChunk[] => {
+      windows.push(window ?? null);
+      return [{ kind: "file", format: "parquet", data }];
+    };
+    const stats = await bench.run([incremental(EVENTS, { chunkDays: 2, historyDays: 20 })], read);
+    expect(stats.errors).toEqual([]);
+    expect(windows.length).toBeLessThanOrEqual(3);
+    expect(windows.at(-1)).toBeNull();
+    expect(stats.tables[0]).toMatchObject({ rows: 300 });
+    expect(stats.tables[0]!.notes).toContain(
+      "its source ignores load windows, so the table was read in full",
+    );
   });
 
   test("stays in windows if the source yields some rows at their edges, or ignores a filter", async () => {

@@ -45,7 +45,7 @@ for (const source of SOURCES) {
 }
 
 const session = openQuerySession(testServices(), { dataDirectory: data });
-const ask = (sql: string, timeoutMs: number, of: "code" | "message" = "code") =>
+const runQuery = (sql: string, timeoutMs: number, of: "code" | "message" = "code") =>
   rowsOf(session, sql, { limits: { timeoutMs } }).then(
     (rows) => JSON.stringify(rows),
     (error: unknown) => (isAgnesError(error) ? error[of] : String(error)),
@@ -60,12 +60,18 @@ const ticks = setInterval(() => {
 const stuck: string[] = [];
 const others: string[] = [];
 for (const source of SOURCES) {
-  stuck.push(await ask(`FROM ${source}_visits`, 500));
-  others.push(await ask("FROM people", 20_000), await ask("SELECT 1 AS id", 20_000));
+  stuck.push(await runQuery(`FROM ${source}_visits`, 500));
+  others.push(await runQuery("FROM people", 20_000), await runQuery("SELECT 1 AS id", 20_000));
 }
 // One more thread is lost to a call that cannot be interrupted: too many, in a pool of two or three.
-const lost = await ask("SELECT regexp_matches(repeat('a', 99000000), repeat('(a?){0,900}', 10) || 'b')", 500);
-const late = [await ask("FROM people", 3000, "message"), await ask("SELECT 1 AS id", 3000, "message")];
+const lost = await runQuery(
+  "SELECT regexp_matches(repeat('a', 99000000), repeat('(a?){0,900}', 10) || 'b')",
+  500,
+);
+const late = [
+  await runQuery("FROM people", 3000, "message"),
+  await runQuery("SELECT 1 AS id", 3000, "message"),
+];
 clearInterval(ticks);
 process.stdout.write(JSON.stringify({ stuck, others, lost, late, isResponsive: pauseMs < 2000 }));
 // Removing it otherwise needs a thread of the pool.

@@ -2,11 +2,11 @@ import { describe, expect, test } from "bun:test";
 import * as v from "valibot";
 
 import { Secret, type AgnesError } from "../../lib/base/mod.ts";
-import { answer, failureOf, LocalServer, testHttp } from "./local-server.ts";
+import { failureOf, LocalServer, respondWith, testHttp } from "./local-server.ts";
 
 describe("Http requests and answers", () => {
   test("json() sends query, headers, JSON and form unchanged", async () => {
-    await using server = await LocalServer.start(answer({}));
+    await using server = await LocalServer.start(respondWith({}));
     const { http } = testHttp();
     const api = http.with({
       baseUrl: `${server.origin}/v1`,
@@ -29,7 +29,7 @@ describe("Http requests and answers", () => {
     await using server = await LocalServer.start(
       (_seen, response) => void response.end("<html>Sign in</html>"),
       (_seen, response) => void response.end(),
-      answer({ n: "one" }),
+      respondWith({ n: "one" }),
     );
     const { http } = testHttp();
     const url = `${server.origin}/a`;
@@ -46,7 +46,7 @@ describe("Http requests and answers", () => {
   });
 
   test("json() returns the body as parsed by the schema", async () => {
-    await using server = await LocalServer.start(answer({ n: "1", more: true }));
+    await using server = await LocalServer.start(respondWith({ n: "1", more: true }));
     const { http } = testHttp();
     const schema = v.object({ n: v.pipe(v.string(), v.transform(Number)) });
     const body: { n: number } = await http.json(`${server.origin}/a`, { schema });
@@ -60,7 +60,7 @@ describe("Http requests and answers", () => {
       { errors: [{ detail: "bad field" }] },
       "plain",
     ];
-    await using server = await LocalServer.start(...bodies.map((body) => answer(body, 404)));
+    await using server = await LocalServer.start(...bodies.map((body) => respondWith(body, 404)));
     const { http } = testHttp();
     for (const message of ["gone for good", "no such project", "bad field", "plain"]) {
       const error = (await failureOf(http.json(`${server.origin}/a`))) as AgnesError;
@@ -71,7 +71,7 @@ describe("Http requests and answers", () => {
   });
 
   test("request() returns a response with an accepted status", async () => {
-    await using server = await LocalServer.start(answer({ gone: true }, 404));
+    await using server = await LocalServer.start(respondWith({ gone: true }, 404));
     const { http } = testHttp();
     const found = await http.request(`${server.origin}/a`, { accept: [404] });
     expect(found.status).toBe(404);

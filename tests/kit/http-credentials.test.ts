@@ -2,13 +2,13 @@ import { describe, expect, test } from "bun:test";
 
 import { Secret, type AgnesError } from "../../lib/base/mod.ts";
 import { redirected } from "../../lib/kit/http/redirect.ts";
-import { answer, failureOf, LocalServer, redirect, testHttp } from "./local-server.ts";
+import { respondWith, failureOf, LocalServer, redirect, testHttp } from "./local-server.ts";
 
 const token = new Secret("CRM_TOKEN", "s3cret-value");
 
 describe("Http sends credentials only to their origin", () => {
   test("json() sends no credentials after a redirect to another origin", async () => {
-    await using other = await LocalServer.start(answer({ n: 1 }));
+    await using other = await LocalServer.start(respondWith({ n: 1 }));
     await using server = await LocalServer.start(redirect(`${other.origin}/away?sig=abc`));
     const { http } = testHttp();
     const api = http.with({
@@ -38,14 +38,14 @@ describe("Http sends credentials only to their origin", () => {
   });
 
   test("json() sends credentials after a redirect within the origin", async () => {
-    await using server = await LocalServer.start(redirect("/b", 307), answer({ n: 1 }));
+    await using server = await LocalServer.start(redirect("/b", 307), respondWith({ n: 1 }));
     const { http } = testHttp();
     await http.with({ baseUrl: server.origin, bearer: token }).json("/a");
     expect(server.seen[1]!.headers["authorization"]).toBe("Bearer s3cret-value");
   });
 
   test("json() sends credentials and query of the defaults to no other origin of an absolute URL", async () => {
-    await using other = await LocalServer.start(answer({ n: 1 }));
+    await using other = await LocalServer.start(respondWith({ n: 1 }));
     const { http } = testHttp();
     const api = http.with({
       baseUrl: "https://api.example.com",
@@ -58,14 +58,14 @@ describe("Http sends credentials only to their origin", () => {
   });
 
   test("json() stays on the base URL's host if a path begins with two slashes", async () => {
-    await using server = await LocalServer.start(answer({}));
+    await using server = await LocalServer.start(respondWith({}));
     const { http } = testHttp();
     await http.with({ baseUrl: `${server.origin}/v1/`, bearer: token }).json("//evil.example/a");
     expect(server.seen[0]!.path).toBe("/v1/evil.example/a");
   });
 
   test("json() rejects a redirect that sends a body to another origin, never ends or leaves http", async () => {
-    await using other = await LocalServer.start(answer({}));
+    await using other = await LocalServer.start(respondWith({}));
     await using server = await LocalServer.start(
       redirect(`${other.origin}/a`, 307),
       redirect("ftp://example.com/a"),
@@ -101,9 +101,9 @@ describe("Http sends credentials only to their origin", () => {
   test("json() sends GET without a body after 303, and after 302 to a POST", async () => {
     await using server = await LocalServer.start(
       redirect("/b", 303),
-      answer({}),
+      respondWith({}),
       redirect("/b", 302),
-      answer({}),
+      respondWith({}),
     );
     const { http } = testHttp();
     await http.json(`${server.origin}/a`, { json: { n: 1 } });
@@ -139,8 +139,8 @@ describe("Http sends credentials only to their origin", () => {
 
   test("no message, detail or log entry contains a secret, wherever the source repeats it", async () => {
     await using server = await LocalServer.start(
-      answer({ error: { message: `bad token s3cret-value` } }, 403),
-      answer({ message: "again s3cret-value" }, 503),
+      respondWith({ error: { message: `bad token s3cret-value` } }, 403),
+      respondWith({ message: "again s3cret-value" }, 503),
       (_seen, response) => void response.end("<html>s3cret-value"),
     );
     const { http, log } = testHttp();

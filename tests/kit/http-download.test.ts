@@ -9,7 +9,7 @@ import { createHost, nodeFiles, type Host } from "../../lib/base/mod.ts";
 import type { DownloadFile, ReadProgress } from "../../lib/kit/mod.ts";
 import { CONTENT, contents, folder } from "./downloads.ts";
 import { bytesOf, cutting, serve } from "./file-server.ts";
-import { answer, failureOf, LocalServer, testHttp, type Handler } from "./local-server.ts";
+import { failureOf, LocalServer, respondWith, testHttp, type Handler } from "./local-server.ts";
 
 /** A client whose first connection drops after 100,000 bytes. */
 const cutOnce = () => testHttp({ fetch: cutting((n) => (n === 1 ? 100_000 : undefined)) });
@@ -105,11 +105,11 @@ describe("Http.download() after a dropped connection", () => {
   test("download() waits for Retry-After, and requests a new link if the old one is rejected", async () => {
     const file = { content: CONTENT, etag: '"a"' };
     await using server = await LocalServer.start(
-      answer({}, 429, { "retry-after": "7" }),
+      respondWith({}, 429, { "retry-after": "7" }),
       serve(file),
-      answer({ error: "expired" }, 403),
+      respondWith({ error: "expired" }, 403),
       serve(file),
-      answer({ error: "no" }, 403),
+      respondWith({ error: "no" }, 403),
     );
     const { http, sleeps } = testHttp({ fetch: cutting((n) => (n === 2 ? 100_000 : undefined)) });
     const asked: boolean[] = [];

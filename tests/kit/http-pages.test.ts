@@ -4,7 +4,7 @@ import * as v from "valibot";
 
 import { Secret, type Http, type HttpPagesRequest } from "../../lib/kit/mod.ts";
 import { nextLink } from "../../lib/kit/http/paging.ts";
-import { answer, failureOf, LocalServer, testHttp, type Handler, type Seen } from "./local-server.ts";
+import { failureOf, LocalServer, respondWith, testHttp, type Handler, type Seen } from "./local-server.ts";
 
 async function all<T>(http: Http, url: string, request: HttpPagesRequest<T>): Promise<T[]> {
   const pages: T[] = [];
@@ -39,8 +39,8 @@ describe("Http.pages", () => {
 
   test("pages() passes the body to the functions of paging as its schema returns it", async () => {
     await using server = await LocalServer.start(
-      answer({ next: "2", rows: [1] }),
-      answer({ next: "", rows: [] }),
+      respondWith({ next: "2", rows: [1] }),
+      respondWith({ next: "", rows: [] }),
     );
     const { http } = testHttp();
     const schema = v.object({ next: v.pipe(v.string(), v.transform(Number)), rows: v.array(v.number()) });
@@ -55,7 +55,7 @@ describe("Http.pages", () => {
   });
 
   test("pages() puts the cursor into the JSON body if configured", async () => {
-    await using server = await LocalServer.start(answer({ next: "b" }), answer({}));
+    await using server = await LocalServer.start(respondWith({ next: "b" }), respondWith({}));
     const { http } = testHttp();
     const paging = { kind: "cursor", parameter: "token", cursor: "next", place: "json" } as const;
     await all(http, `${server.origin}/a`, { paging, json: { q: 1 } });
@@ -90,8 +90,8 @@ describe("Http.pages", () => {
 
   test("pages() follows the Link header with its own query", async () => {
     await using server = await LocalServer.start(
-      answer([1], 200, { link: '</a?page=2&x=1>; rel="next", </a?page=9>; rel="last"' }),
-      answer([2]),
+      respondWith([1], 200, { link: '</a?page=2&x=1>; rel="next", </a?page=9>; rel="last"' }),
+      respondWith([2]),
     );
     const { http } = testHttp();
     const pages = await all(http, `${server.origin}/a`, { paging: { kind: "link" }, query: { x: 1 } });
@@ -100,10 +100,10 @@ describe("Http.pages", () => {
   });
 
   test("pages() sends credentials only to the origin of the first page", async () => {
-    await using other = await LocalServer.start(answer({}));
+    await using other = await LocalServer.start(respondWith({}));
     await using server = await LocalServer.start(
-      answer({ next: "/b" }),
-      answer({ next: `${other.origin}/c` }),
+      respondWith({ next: "/b" }),
+      respondWith({ next: `${other.origin}/c` }),
     );
     const { http } = testHttp();
     const headers = { "x-token": new Secret("T", "abcdef") };
@@ -116,7 +116,7 @@ describe("Http.pages", () => {
     await using circle = await LocalServer.start(
       byQuery((query) => ({ next: query.get("after") === "a" ? "b" : "a" })),
     );
-    await using stuck = await LocalServer.start(answer({ items: [1, 2] }));
+    await using stuck = await LocalServer.start(respondWith({ items: [1, 2] }));
     const { http } = testHttp();
     const cursor = { kind: "cursor", parameter: "after", cursor: "next" } as const;
     expect(await failureOf(all(http, `${circle.origin}/a`, { paging: cursor }))).toMatchObject({
@@ -136,10 +136,10 @@ describe("Http.pages", () => {
 
   test("pages() retries a failed page and continues from there", async () => {
     await using server = await LocalServer.start(
-      answer({ next: "b", n: 1 }),
-      answer({}, 500),
-      answer({}, 429),
-      answer({ n: 2 }),
+      respondWith({ next: "b", n: 1 }),
+      respondWith({}, 500),
+      respondWith({}, 429),
+      respondWith({ n: 2 }),
     );
     const { http } = testHttp();
     const paging = { kind: "cursor", parameter: "after", cursor: "next" } as const;

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { AgnesError, type Host } from "../../lib/base/mod.ts";
 import { permanent, type HttpPollRequest } from "../../lib/kit/mod.ts";
 import * as v from "valibot";
-import { answer, failureOf, hangUp, LocalServer, testHttp } from "./local-server.ts";
+import { failureOf, hangUp, LocalServer, respondWith, testHttp } from "./local-server.ts";
 
 interface Job {
   readonly status: string;
@@ -13,8 +13,8 @@ const isDone = ({ status }: Job) => {
   if (status === "error") throw permanent("the export failed");
   return status === "success";
 };
-const waiting = answer({ status: "waiting" });
-const success = answer({ status: "success" });
+const waiting = respondWith({ status: "waiting" });
+const success = respondWith({ status: "success" });
 
 /** Polls a job of a server; the pauses are exact, because the jitter is fixed at the middle of its range. */
 async function poll(
@@ -54,9 +54,9 @@ describe("Http.poll()", () => {
 
   test("poll() respects Retry-After in responses and in errors", async () => {
     await using server = await LocalServer.start(
-      answer({ status: "waiting" }, 202, { "retry-after": "45" }),
-      answer({ status: "waiting" }, 200, { "retry-after": "0" }),
-      answer({}, 429, { "retry-after": "600" }),
+      respondWith({ status: "waiting" }, 202, { "retry-after": "45" }),
+      respondWith({ status: "waiting" }, 200, { "retry-after": "0" }),
+      respondWith({}, 429, { "retry-after": "600" }),
       success,
     );
     const { done, sleeps } = await poll(server, { retries: 0 });
@@ -65,9 +65,9 @@ describe("Http.poll()", () => {
   });
 
   test("poll() survives a temporary outage of the source, but not a permanent one", async () => {
-    await using server = await LocalServer.start(waiting, hangUp, answer({}, 503), success);
+    await using server = await LocalServer.start(waiting, hangUp, respondWith({}, 503), success);
     expect((await poll(server, { retries: 0 })).done).toEqual({ status: "success" });
-    await using gone = await LocalServer.start(waiting, answer({}, 503));
+    await using gone = await LocalServer.start(waiting, respondWith({}, 503));
     expect((await poll(gone, { retries: 0 })).done).toMatchObject({ code: "source_unavailable" });
     expect(gone.seen.length).toBe(7);
   });
@@ -99,18 +99,18 @@ describe("Http.poll()", () => {
   });
 
   test("poll() fails with the error of isDone, and does not cancel a job that has ended", async () => {
-    await using server = await LocalServer.start(waiting, answer({ status: "error" }));
+    await using server = await LocalServer.start(waiting, respondWith({ status: "error" }));
     let cancels = 0;
     const cancel = async () => void (cancels += 1);
     const { done } = await poll(server, { cancel });
     expect(done).toMatchObject({ code: "source_refused", message: "the export failed" });
-    await using refused = await LocalServer.start(answer({}, 404));
+    await using refused = await LocalServer.start(respondWith({}, 404));
     expect((await poll(refused, { cancel })).done).toMatchObject({ code: "source_refused" });
     expect(cancels).toBe(1);
   });
 
   test("poll() validates each response by its schema", async () => {
-    await using server = await LocalServer.start(answer({ state: "waiting" }));
+    await using server = await LocalServer.start(respondWith({ state: "waiting" }));
     const schema = v.object({ status: v.string() });
     const { http } = testHttp();
     const error = await failureOf(http.poll(server.origin, { schema, isDone }));

@@ -1,21 +1,32 @@
 import { describe, expect, test } from "bun:test";
 
 import { Secret, type AgnesError } from "../../lib/base/mod.ts";
-import { answer, failureOf, hangUp, LocalServer, testHttp } from "./local-server.ts";
+import { failureOf, hangUp, LocalServer, respondWith, testHttp } from "./local-server.ts";
 
 describe("Http retries", () => {
   test("json() returns the response of a later attempt if the source is busy", async () => {
-    await using server = await LocalServer.start(answer({}, 503), answer({}, 500), answer({ n: 1 }));
-    const { http, sleeps } = testHttp();
+    await using server = await LocalServer.start(
+      respondWith({}, 503),
+      respondWith({}, 500),
+      respondWith({ n: 1 }),
+    );
+    const { http, sleeps, log } = testHttp();
     expect(await http.json<{ n: number }>(`${server.origin}/a`)).toEqual({ n: 1 });
     expect(server.seen.length).toBe(3);
+    // A retry is no warning, because commands print the warnings of connectors.
+    const retries = log.filter(({ message }) => message.endsWith("; retrying"));
+    expect(retries.map(({ level }) => level)).toEqual(["info", "info"]);
     // Half of each wait is fixed and half random: 500 and 1000 ms at random 0.5.
     expect(sleeps).toEqual([375, 750]);
   });
 
   test("json() retries further statuses of the request or the client, also of a POST", async () => {
     for (const isDefault of [false, true]) {
-      await using server = await LocalServer.start(answer({}, 409), answer({}, 423), answer({ n: 1 }));
+      await using server = await LocalServer.start(
+        respondWith({}, 409),
+        respondWith({}, 423),
+        respondWith({ n: 1 }),
+      );
       const { http } = testHttp();
       const retry = { statuses: [409, 423] };
       const client = isDefault ? http.with(retry) : http;
@@ -26,14 +37,14 @@ describe("Http retries", () => {
   });
 
   test("json() fails with source_unavailable after retries of a further status, and never retries 401", async () => {
-    await using server = await LocalServer.start(answer({}, 409));
+    await using server = await LocalServer.start(respondWith({}, 409));
     const { http } = testHttp();
     const request = { statuses: [409, 401], retries: 1 };
     expect(await failureOf(http.json(`${server.origin}/a`, request))).toMatchObject({
       code: "source_unavailable",
       details: { status: 409, attempts: 2 },
     });
-    await using other = await LocalServer.start(answer({}, 401));
+    await using other = await LocalServer.start(respondWith({}, 401));
     expect(await failureOf(http.json(`${other.origin}/a`, request))).toMatchObject({
       code: "source_unauthorized",
     });
@@ -42,7 +53,10 @@ describe("Http retries", () => {
   });
 
   test("json() waits for Retry-After in seconds, and pauses the whole source", async () => {
-    await using server = await LocalServer.start(answer({}, 429, { "retry-after": "7" }), answer({ n: 1 }));
+    await using server = await LocalServer.start(
+      respondWith({}, 429, { "retry-after": "7" }),
+      respondWith({ n: 1 }),
+    );
     const { http, sleeps } = testHttp();
     await http.json(`${server.origin}/a`);
     expect(sleeps).toEqual([7250]);
@@ -50,14 +64,17 @@ describe("Http retries", () => {
 
   test("json() waits for Retry-After as a date", async () => {
     const at = new Date(Date.UTC(2026, 0, 1, 0, 0, 42)).toUTCString();
-    await using server = await LocalServer.start(answer({}, 503, { "retry-after": at }), answer({ n: 1 }));
+    await using server = await LocalServer.start(
+      respondWith({}, 503, { "retry-after": at }),
+      respondWith({ n: 1 }),
+    );
     const { http, sleeps } = testHttp();
     await http.json(`${server.origin}/a`);
     expect(sleeps).toEqual([42_250]);
   });
 
   test("json() fails immediately if Retry-After exceeds the timeout of the call", async () => {
-    await using server = await LocalServer.start(answer({}, 429, { "retry-after": "3600" }));
+    await using server = await LocalServer.start(respondWith({}, 429, { "retry-after": "3600" }));
     const { http, sleeps } = testHttp();
     const error = await failureOf(http.json(`${server.origin}/a`));
     expect(error).toMatchObject({
@@ -69,7 +86,7 @@ describe("Http retries", () => {
   });
 
   test("json() fails after the retries with the status and the number of attempts", async () => {
-    await using server = await LocalServer.start(answer({ message: "on holiday" }, 503));
+    await using server = await LocalServer.start(respondWith({ message: "on holiday" }, 503));
     const { http } = testHttp();
     const error = await failureOf(http.json(`${server.origin}/a?key=abc`, { retries: 2 }));
     expect(error).toMatchObject({ code: "source_unavailable", details: { status: 503, attempts: 3 } });
@@ -87,7 +104,7 @@ describe("Http retries", () => {
         response.write('{"n":');
         setTimeout(() => response.destroy(), 20);
       },
-      answer({ n: 1 }),
+      respondWith({ n: 1 }),
     );
     const { http } = testHttp();
     expect(await http.json<{ n: number }>(`${server.origin}/a`)).toEqual({ n: 1 });
@@ -95,7 +112,12 @@ describe("Http retries", () => {
   });
 
   test("json() does not repeat a POST with an unknown outcome, unless it is idempotent", async () => {
-    await using server = await LocalServer.start(hangUp, answer({}, 500), answer({}, 429), answer({ n: 1 }));
+    await using server = await LocalServer.start(
+      hangUp,
+      respondWith({}, 500),
+      respondWith({}, 429),
+      respondWith({ n: 1 }),
+    );
     const { http } = testHttp();
     const url = `${server.origin}/a`;
     expect(await failureOf(http.json(url, { json: {} }))).toMatchObject({ code: "source_unavailable" });
@@ -105,7 +127,11 @@ describe("Http retries", () => {
   });
 
   test("json() repeats a POST that the source did not process", async () => {
-    await using server = await LocalServer.start(answer({}, 429), answer({}, 503), answer({ n: 1 }));
+    await using server = await LocalServer.start(
+      respondWith({}, 429),
+      respondWith({}, 503),
+      respondWith({ n: 1 }),
+    );
     const { http } = testHttp();
     await http.json(`${server.origin}/a`, { json: {} });
     expect(server.seen.length).toBe(3);
@@ -115,7 +141,7 @@ describe("Http retries", () => {
     await using server = await LocalServer.start(
       () => {},
       (_seen, response) => void response.writeHead(200).write("{"),
-      answer({ n: 1 }),
+      respondWith({ n: 1 }),
     );
     const { http, log } = testHttp();
     expect(await http.json<{ n: number }>(`${server.origin}/a`, { attemptTimeoutMs: 60 })).toEqual({ n: 1 });
@@ -149,7 +175,11 @@ describe("Http retries", () => {
   });
 
   test("the bearer function is called again once if its token is rejected", async () => {
-    await using server = await LocalServer.start(answer({}, 401), answer({ n: 1 }), answer({}, 401));
+    await using server = await LocalServer.start(
+      respondWith({}, 401),
+      respondWith({ n: 1 }),
+      respondWith({}, 401),
+    );
     const { http } = testHttp();
     const asked: boolean[] = [];
     const api = http.with({
@@ -171,7 +201,10 @@ describe("Http retries", () => {
 });
 
 test("the bearer function may send requests to the source, even with a concurrency of one", async () => {
-  await using server = await LocalServer.start(answer({ token: "from-the-source" }), answer({ n: 1 }));
+  await using server = await LocalServer.start(
+    respondWith({ token: "from-the-source" }),
+    respondWith({ n: 1 }),
+  );
   const { http } = testHttp();
   const base = http.with({ baseUrl: server.origin, concurrency: 1 });
   const bearer = async () => new Secret("token", (await base.json<{ token: string }>("token")).token);
@@ -181,7 +214,7 @@ test("the bearer function may send requests to the source, even with a concurren
 
 describe("RateLimit", () => {
   test("with() limits the request rate across all clients of the source", async () => {
-    await using server = await LocalServer.start(answer({}));
+    await using server = await LocalServer.start(respondWith({}));
     const { http, sleeps } = testHttp();
     const one = http.with({ baseUrl: server.origin, requestsPerSecond: 4 });
     const other = http.with({ baseUrl: server.origin });
@@ -192,7 +225,10 @@ describe("RateLimit", () => {
   });
 
   test("Retry-After of one request pauses the others of the source", async () => {
-    await using server = await LocalServer.start(answer({}, 429, { "retry-after": "60" }), answer({}));
+    await using server = await LocalServer.start(
+      respondWith({}, 429, { "retry-after": "60" }),
+      respondWith({}),
+    );
     const { http, sleeps } = testHttp();
     const error = await failureOf(http.json(`${server.origin}/a`, { retries: 0 }));
     expect(error).toMatchObject({ code: "source_unavailable" });

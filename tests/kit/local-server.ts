@@ -52,7 +52,7 @@ export class LocalServer implements AsyncDisposable {
 }
 
 /** Responds with JSON. */
-export const answer =
+export const respondWith =
   (body: unknown, status = 200, headers: Record<string, string> = {}): Handler =>
   (_seen, response) =>
     void response

@@ -206,7 +206,7 @@ describe("duckdb: read() and query()", () => {
   test("query() passes named parameters with any values to DuckDB", async () => {
     const { connector } = await warehouse.connect();
     const { signal } = new AbortController();
-    const ask = async (sql: string, parameters: SourceQueryOptions["parameters"] = {}) => {
+    const runQuery = async (sql: string, parameters: SourceQueryOptions["parameters"] = {}) => {
       const rows: unknown[] = [];
       const { batches } = await connector.query!(sql, { signal, parameters });
       for await (const batch of batches!)
@@ -216,7 +216,7 @@ describe("duckdb: read() and query()", () => {
     const text = `it's "a"; DROP TABLE wh.sales.orders -- $n`;
     const at = new Date("2026-03-04T05:06:07.890Z");
     expect(
-      await ask(
+      await runQuery(
         "SELECT $text AS text, $N + 1 AS n, $big AS big, $half AS half, $yes AS yes, $none IS NULL AS none",
         {
           text,
@@ -229,19 +229,23 @@ describe("duckdb: read() and query()", () => {
       ),
     ).toEqual([{ text, n: 42n, big: 2n ** 62n, half: 0.5, yes: true, none: true }]);
     expect(
-      await ask("SELECT $at = TIMESTAMPTZ '2026-03-04 05:06:07.89Z' AS same, $at = $at AS twice", { at }),
+      await runQuery("SELECT $at = TIMESTAMPTZ '2026-03-04 05:06:07.89Z' AS same, $at = $at AS twice", {
+        at,
+      }),
     ).toEqual([{ same: true, twice: true }]);
-    expect(await ask("SELECT count(*)::INT AS n FROM wh.sales.orders WHERE id <= $id", { id: 7 })).toEqual([
-      { n: 8 },
-    ]);
+    expect(
+      await runQuery("SELECT count(*)::INT AS n FROM wh.sales.orders WHERE id <= $id", { id: 7 }),
+    ).toEqual([{ n: 8 }]);
     const reasonOf = (result: Promise<unknown>) =>
       result.then(
         () => "no error",
         (error: unknown) => (error as Error).message,
       );
-    expect(await reasonOf(ask("SELECT $a, $b", { a: 1 }))).toContain('the parameter "b" has no value');
-    expect(await reasonOf(ask("SELECT $a", { a: 1, c: 1 }))).toContain('the statement has no parameter "c"');
-    expect(await reasonOf(ask("SELECT $a"))).toContain('the parameter "a" has no value');
+    expect(await reasonOf(runQuery("SELECT $a, $b", { a: 1 }))).toContain('the parameter "b" has no value');
+    expect(await reasonOf(runQuery("SELECT $a", { a: 1, c: 1 }))).toContain(
+      'the statement has no parameter "c"',
+    );
+    expect(await reasonOf(runQuery("SELECT $a"))).toContain('the parameter "a" has no value');
   });
 
   test("concurrent reads, started and ended in any order, do not affect each other", async () => {

@@ -186,7 +186,7 @@ describe("files: links", () => {
       tables: { globbed: { path: "in/logs/*/*.csv" }, named: { path: "in/orders.csv" } },
     };
     const tables = await discovered(options);
-    const leftOut = [...tables.values()].filter((table) => table.isLeftOut === true);
+    const leftOut = [...tables.values()].filter((table) => table.isSkipped === true);
     expect(leftOut.map(({ name }) => name)).toEqual(["more"]);
     expect(tables.get("more")!.problem).toMatchObject({
       code: "files/link_outside",

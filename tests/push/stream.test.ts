@@ -2,69 +2,13 @@ import { expect, test } from "bun:test";
 import { readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { readExtract, type TablePlan } from "../../lib/extract/mod.ts";
-import { runStream, Spool } from "../../lib/push/mod.ts";
 import { freshEvents } from "../../lib/push/events.ts";
+import { readExtract } from "../../lib/extract/mod.ts";
+import type { Batch, Change, Deletions, PushEvent } from "../../lib/kit/mod.ts";
+import { Spool } from "../../lib/push/mod.ts";
 import { parseSpool } from "../../lib/push/spool.ts";
-import {
-  int64,
-  table,
-  timestamp,
-  utf8,
-  type Batch,
-  type Change,
-  type Deletions,
-  type PushEvent,
-} from "../../lib/kit/mod.ts";
-import { sorted, incremental, openBench, sourceOf, type Bench } from "../extract/harness.ts";
-
-const info = table(
-  "issues",
-  { id: utf8({ nullable: false }), created: timestamp(), title: utf8(), updated: int64() },
-  { primaryKey: ["id"], cursor: "updated" },
-);
-const plan = incremental(info, { strategy: "partitioned", partitionBy: "created" });
-
-/** A connector whose events are changes. */
-const connector = {
-  verify: async () => [],
-  async *stream(events: AsyncIterable<PushEvent>): AsyncIterable<Change> {
-    for await (const event of events) yield event.body as unknown as Change;
-  },
-};
-
-const upsert = (id: string, title: string, updated: number, created = "2026-01-10T00:00:00Z"): Change => ({
-  kind: "upsert",
-  table: "issues",
-  row: { id, title, updated, created },
-});
-const remove = (id: string, updated?: number): Change => ({
-  kind: "delete",
-  table: "issues",
-  key: { id, ...(updated === undefined ? {} : { updated }) },
-});
-
-let nextEvent = 1;
-const event = (change: Change, id = `e${nextEvent++}`): PushEvent => ({ id, body: change as never });
-
-const merge = (bench: Bench, tables: readonly TablePlan[] = [plan], options = {}) =>
-  runStream(bench.services, {
-    directory: bench.directory,
-    source: sourceOf(connector as never),
-    tables,
-    ...options,
-  });
-
-async function push(bench: Bench, ...changes: readonly Change[]): Promise<readonly PushEvent[]> {
-  const events = changes.map((change) => event(change));
-  await new Spool(bench.services.host, bench.directory).append(events);
-  return events;
-}
-
-const titles = async (bench: Bench) =>
-  (await bench.rows<{ t: string }>("SELECT id || ' ' || title AS t FROM issues ORDER BY t")).map(
-    (row) => row.t,
-  );
+import { openBench, sorted, sourceOf } from "../extract/harness.ts";
+import { connector, event, merge, plan, push, remove, titles, upsert } from "./issues.ts";
 
 test("runStream() merges spooled events into the partitions of the records' months, with one rewrite each", async () => {
   await using bench = await openBench();
@@ -266,10 +210,6 @@ test("runStream() inserts no row for an older event when a read reported only it
   expect(await titles(bench)).toEqual(["b b", "c another row", "new made"]);
 });
 
-async function* inTurn(batches: readonly (Batch | Deletions)[]) {
-  yield* batches;
-}
-
 test("runStream() publishes an empty table when the last row is deleted", async () => {
   await using bench = await openBench();
   await push(bench, upsert("a", "one", 5));
@@ -369,3 +309,7 @@ test("freshEvents() remembers a bounded number of ids", () => {
     remember: ["a", "c"],
   });
 });
+
+async function* inTurn(batches: readonly (Batch | Deletions)[]) {
+  yield* batches;
+}

@@ -44,7 +44,7 @@ const plugin = definePlugin({
   }),
 });
 
-async function answers(directory: string): Promise<string> {
+async function runQueries(directory: string): Promise<string> {
   const config = { version: 1 as const, sources: { live: { plugin: "live" } } };
   await using agnes = await createAgnes({ workspace: directory, plugins: [plugin], config });
   const tables = await agnes.tables();
@@ -80,5 +80,5 @@ async function refuses(directory: string): Promise<string> {
   );
 }
 
-const work = process.argv[2] === "answers" ? answers : refuses;
+const work = process.argv[2] === "answers" ? runQueries : refuses;
 void work(process.argv[3]!).then((text) => process.stdout.write(text));

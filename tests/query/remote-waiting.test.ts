@@ -133,7 +133,7 @@ test("attachGateOf() enforces its capacity, and no one waits for a stuck attach"
   const gate = attachGateOf(1, 0);
   const enter = async (name: string, signal?: AbortSignal) => {
     const place = gate.place(name);
-    await place.take(signal);
+    await place.acquire(signal);
     return place;
   };
   const first = await enter("a");
@@ -143,8 +143,8 @@ test("attachGateOf() enforces its capacity, and no one waits for a stuck attach"
     return place;
   });
   order.push("released");
-  first.give();
-  (await second).give();
+  first.release();
+  (await second).release();
   expect(order).toEqual(["released", "b"]);
   const stuck = new AbortController();
   const third = await enter("c", stuck.signal);
@@ -152,7 +152,7 @@ test("attachGateOf() enforces its capacity, and no one waits for a stuck attach"
   stuck.abort();
   expect(String(await fourth)).toContain("does not respond");
   expect(String(await enter("e").catch((error: unknown) => error))).toContain("does not respond");
-  third.give();
+  third.release();
   await enter("f");
   const stop = new AbortController();
   const fifth = enter("g", stop.signal).catch((error: unknown) => error);

@@ -61,6 +61,33 @@ describe("runQuery()", () => {
     expect(await hint(new Set(["stock"]))).not.toContain("orders");
   });
 
+  test("reads `access` once for each call, so that a later change has no effect", async () => {
+    let reads = 0;
+    class CountedSet extends Set<string> {
+      override [Symbol.iterator]() {
+        reads += 1;
+        return super[Symbol.iterator]();
+      }
+    }
+    const access = new CountedSet(["crm.customers"]);
+    reads = 0;
+    const running = session.runQuery({ sql: "FROM orders", access });
+    access.add("crm.orders");
+    expect(await codeOf(running)).toBe("table_unknown");
+    expect(reads).toBe(1);
+    for (const call of [
+      () => session.runQuery({ sql: "FROM customers", access }),
+      () => session.describeTable("customers", { access }),
+      () => session.sampleTable("customers", 1, { access }),
+      () => session.catalog({ access }),
+    ]) {
+      reads = 0;
+      const result = await call();
+      if ("batches" in result) for await (const _ of result.batches) continue;
+      expect(reads).toBe(1);
+    }
+  });
+
   test("treats an inaccessible table as unknown, also in a common table expression", async () => {
     const granted = new Set(["crm.customers"]);
     expect(await rowsOf(session, "SELECT count(*) AS n FROM customers", { access: granted })).toEqual([

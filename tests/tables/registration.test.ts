@@ -54,7 +54,7 @@ describe("planRegistration()", () => {
     const bad = (name: string, options = {}) => table(name, {}, { problem, ...options });
     const plan = planRegistration(
       "crm",
-      [bad("new"), bad("known"), bad("link", { isLeftOut: true }), bad("known_link", { isLeftOut: true })],
+      [bad("new"), bad("known"), bad("link", { isSkipped: true }), bad("known_link", { isSkipped: true })],
       await registry.list(),
     );
     const { code, message: reason } = problem;

@@ -26,13 +26,13 @@ describe("fakeServer()", () => {
       [{ kind: "status", status: 429, retryAfter: "3" }, { kind: "reset" }, { kind: "cut body" }],
       1,
     );
-    const ask = () => server.fetch("https://example.com/");
-    expect(await (await ask()).json()).toEqual({ ok: true });
-    const refused = await ask();
+    const request = () => server.fetch("https://example.com/");
+    expect(await (await request()).json()).toEqual({ ok: true });
+    const refused = await request();
     expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "3"]);
-    expect(await ask().catch((error: unknown) => error)).toMatchObject({ cause: { code: "ECONNRESET" } });
-    expect(await (await ask()).text().catch(() => "cut")).toBe("cut");
-    expect(await (await ask()).json()).toEqual({ ok: true });
+    expect(await request().catch((error: unknown) => error)).toMatchObject({ cause: { code: "ECONNRESET" } });
+    expect(await (await request()).text().catch(() => "cut")).toBe("cut");
+    expect(await (await request()).json()).toEqual({ ok: true });
     expect([server.pending, server.count, server.requests.length]).toEqual([0, 5, 3]);
   });
 

@@ -12,7 +12,7 @@ import {
   type FakeServer,
 } from "agnes/testing";
 
-const ask = (server: FakeServer, path: string, init: RequestInit = {}) =>
+const request = (server: FakeServer, path: string, init: RequestInit = {}) =>
   server.fetch(new URL(path, "https://api.example.com").href, init) as Promise<Response>;
 
 describe("fakeServer() routes", () => {
@@ -22,13 +22,13 @@ describe("fakeServer() routes", () => {
       "GET https://storage.example.net/files/*": ({ params }) => Response.json(params),
       "GET /v1/a.b": () => Response.json("dot"),
     });
-    const bodyOf = async (path: string) => (await ask(server, path)).json();
+    const bodyOf = async (path: string) => (await request(server, path)).json();
     expect(await bodyOf("/v1/jobs/7/slices/a%2Fb?x=1")).toEqual({ job: "7", slice: "a/b" });
     expect(await bodyOf("https://storage.example.net/files/7/0.csv")).toEqual({ "*": "7/0.csv" });
     expect(await bodyOf("/v1/a.b")).toBe("dot");
     for (const path of ["/v1/jobs/7/slices", "/files/7", "/v1/axb"])
-      expect((await ask(server, path)).status).toBe(404);
-    expect((await ask(server, "/v1/a.b", { method: "POST" })).status).toBe(404);
+      expect((await request(server, path)).status).toBe(404);
+    expect((await request(server, "/v1/a.b", { method: "POST" })).status).toBe(404);
   });
 
   test("fakeServer() uses the first matching route, and rejects a malformed one", async () => {
@@ -36,8 +36,8 @@ describe("fakeServer() routes", () => {
       "GET /tickets/deleted": () => Response.json("deleted"),
       "GET /tickets/:id": () => Response.json("one"),
     });
-    expect(await (await ask(server, "/tickets/deleted")).json()).toBe("deleted");
-    expect(await (await ask(server, "/tickets/8")).json()).toBe("one");
+    expect(await (await request(server, "/tickets/deleted")).json()).toBe("deleted");
+    expect(await (await request(server, "/tickets/8")).json()).toBe("one");
     for (const key of ["/tickets", "GET tickets", "get /tickets"])
       expect(() => fakeServer({ [key]: () => Response.json(1) })).toThrow(RangeError);
   });
@@ -57,19 +57,19 @@ describe("fakeServer() routes", () => {
                 : undefined,
       ),
     });
-    await ask(server, "/other");
-    const first = await ask(server, "/file");
+    await request(server, "/other");
+    const first = await request(server, "/file");
     expect([first.status, first.headers.get("etag")]).toEqual([200, '"a"']);
     const reader = first.body!.getReader();
     expect(new TextDecoder().decode((await reader.read()).value)).toBe("0123");
     expect(await reader.read().catch((error: unknown) => error)).toMatchObject({
       cause: { code: "ECONNRESET" },
     });
-    expect((await ask(server, "/file")).status).toBe(503);
-    expect(await ask(server, "/file").catch((error: unknown) => error)).toMatchObject({
+    expect((await request(server, "/file")).status).toBe(503);
+    expect(await request(server, "/file").catch((error: unknown) => error)).toMatchObject({
       cause: { code: "ECONNRESET" },
     });
-    expect(await (await ask(server, "/file")).text()).toBe("0123456789");
+    expect(await (await request(server, "/file")).text()).toBe("0123456789");
   });
 });
 
@@ -88,17 +88,17 @@ describe("scriptedJob()", () => {
       result: ({ id, request }) => ({ status: "done", file: `${id}/${JSON.parse(request.body).table}` }),
     });
     const server = fakeServer(routesOf(job));
-    const started = await ask(server, "/exports", POST);
+    const started = await request(server, "/exports", POST);
     expect([started.status, await started.json()]).toEqual([202, { id: 1, status: "waiting" }]);
-    await ask(server, "/exports", POST);
-    const poll = () => ask(server, "/jobs/1");
+    await request(server, "/exports", POST);
+    const poll = () => request(server, "/jobs/1");
     expect(await (await poll()).json()).toEqual({ id: 1, status: "running", progress: 40 });
     expect((await poll()).status).toBe(429);
     for (const _ of [1, 2])
       expect(await (await poll()).json()).toEqual({ id: 1, status: "done", file: "1/orders" });
-    expect((await ask(server, "/jobs/1", DELETE)).status).toBe(409);
-    expect(await (await ask(server, "/jobs/2")).json()).toMatchObject({ id: 2, progress: 40 });
-    expect((await ask(server, "/jobs/3")).status).toBe(404);
+    expect((await request(server, "/jobs/1", DELETE)).status).toBe(409);
+    expect(await (await request(server, "/jobs/2")).json()).toMatchObject({ id: 2, progress: 40 });
+    expect((await request(server, "/jobs/3")).status).toBe(404);
     expect([job.started.length, job.cancelled]).toEqual([2, []]);
   });
 
@@ -108,13 +108,13 @@ describe("scriptedJob()", () => {
       result: { status: "failed", error: "no disk" },
     });
     const server = fakeServer(routesOf(job));
-    await ask(server, "/exports", POST);
-    await ask(server, "/exports", POST);
-    for (const _ of [1, 2]) expect((await ask(server, "/jobs/1", DELETE)).status).toBe(204);
-    expect(await (await ask(server, "/jobs/1")).json()).toEqual({ id: 1, status: "cancelled" });
+    await request(server, "/exports", POST);
+    await request(server, "/exports", POST);
+    for (const _ of [1, 2]) expect((await request(server, "/jobs/1", DELETE)).status).toBe(204);
+    expect(await (await request(server, "/jobs/1")).json()).toEqual({ id: 1, status: "cancelled" });
     expect(job.cancelled).toEqual([1]);
-    await ask(server, "/jobs/2");
-    expect(await (await ask(server, "/jobs/2")).json()).toEqual({
+    await request(server, "/jobs/2");
+    expect(await (await request(server, "/jobs/2")).json()).toEqual({
       id: 2,
       status: "failed",
       error: "no disk",
@@ -127,7 +127,7 @@ describe("signedSlices()", () => {
   const opened = (options: Partial<Parameters<typeof signedSlices>[0]> = {}) => {
     const slices = signedSlices({ files: { "7/0.csv": CONTENT, "8/0.csv": "" }, ...options });
     const server = fakeServer(slices.routes);
-    const get = (url: string, headers: Record<string, string> = {}) => ask(server, url, { headers });
+    const get = (url: string, headers: Record<string, string> = {}) => request(server, url, { headers });
     return { slices, get, link: () => slices.list("7/")[0]!.url };
   };
 
@@ -207,10 +207,10 @@ describe("rateLimited()", () => {
       const host = fakeHost({ startsAt: new Date("2026-01-01T00:00:00Z") });
       const limit = { requests: 2, windowMs: 29_500, retryAfter, clock: host };
       const server = fakeServer(rateLimited(routes, limit));
-      const status = async (path: string) => (await ask(server, path)).status;
+      const status = async (path: string) => (await request(server, path)).status;
       expect([await status("/a"), await status("/b")]).toEqual([200, 200]);
       await host.sleep(10_000);
-      const rejected = await ask(server, "/a");
+      const rejected = await request(server, "/a");
       expect([rejected.status, rejected.headers.get("retry-after")]).toEqual([429, expected]);
       await host.sleep(19_499);
       expect(await status("/b")).toBe(429);
@@ -222,7 +222,7 @@ describe("rateLimited()", () => {
   test("rateLimited() without a clock rejects one request per window", async () => {
     const server = fakeServer(rateLimited(routes, { requests: 2 }));
     const statuses = [];
-    for (let n = 0; n < 6; n += 1) statuses.push((await ask(server, "/a")).status);
+    for (let n = 0; n < 6; n += 1) statuses.push((await request(server, "/a")).status);
     expect(statuses).toEqual([200, 200, 429, 200, 200, 429]);
   });
 });

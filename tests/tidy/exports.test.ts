@@ -21,7 +21,7 @@ const VALUES: Readonly<Record<string, string>> = {
   "lib/kit/public.ts":
     "AgnesError Secret arrow arrowColumn binary bool checkExposedName checkVendorName createRowBuilder cursorDate date " +
     "decimal defineErrors definePlugin errorSpec filterToSql float64 formatValue int32 int64 json list mergeParts " +
-    "optionalPackage permanent quoteIdentifier quoteLiteral struct table timestamp timestampWithZone toExposedName " +
+    "optionalPackage parseFileReading permanent quoteIdentifier quoteLiteral struct table timestamp timestampWithZone toExposedName " +
     "toSchema toSelectSql transient utf8 verifyHmac",
   "lib/catalog/public.ts": "fileStorage memoryStorage openCatalog",
   "lib/testing/mod.ts":

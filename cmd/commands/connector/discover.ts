@@ -86,6 +86,6 @@ function shownColumns(schema: TableInfo["schema"]): readonly PublishedColumn[] {
 
 /** Tables that the source omits on purpose are not failures. */
 function statusOf(tables: readonly TableInfo[]): ExitStatus {
-  const bad = tables.flatMap(({ problem, isLeftOut }) => (isLeftOut === true ? [] : (problem ?? [])));
+  const bad = tables.flatMap(({ problem, isSkipped }) => (isSkipped === true ? [] : (problem ?? [])));
   return partStatus(tables.length - bad.length, bad);
 }

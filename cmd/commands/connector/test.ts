@@ -1,4 +1,4 @@
-import { AgnesError, counted, messageOf, printable, redact, redactValue } from "../../../lib/base/mod.ts";
+import { AgnesError, counted, messageOf, redact, redactValue } from "../../../lib/base/mod.ts";
 import type { Agnes } from "../../../lib/agnes.ts";
 import type { AnyPlugin, TableInfo } from "../../../lib/kit/mod.ts";
 import { registeredTable } from "../../../lib/sources/mod.ts";
@@ -153,5 +153,5 @@ async function printResult(cli: Cli, result: CaseResult, secrets: readonly strin
 }
 
 function reasonOf(error: unknown, secrets: readonly string[]): string {
-  return printable(redact(messageOf(error), secrets));
+  return redact(messageOf(error), secrets);
 }

@@ -54,7 +54,8 @@ export default command({
     };
     const registry = await agnes.tables();
     if (args.output === undefined) {
-      for await (const piece of renderProjection(registry, format, options)) await cli.print(piece);
+      for await (const piece of renderProjection(registry, format, options))
+        await cli.print(Buffer.from(piece));
       return;
     }
     const path = resolve(args.output);

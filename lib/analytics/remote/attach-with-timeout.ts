@@ -33,12 +33,12 @@ export async function attachWithTimeout<T>(
   using limit = withTimeout(what, limits.timeoutMs, limits.signal);
   const { signal } = limit;
   const place = attachGate.place(what);
-  await place.take(signal);
+  await place.acquire(signal);
   const attaching = async () => {
     try {
       return await work(signal);
     } finally {
-      place.give();
+      place.release();
     }
   };
   return await raceAbort(attaching(), signal, what);

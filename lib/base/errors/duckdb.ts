@@ -1,5 +1,6 @@
 import { counted } from "../counted.ts";
 import { errorSpec, formatValue } from "./spec.ts";
+import { orQuarantine, type TableCommand } from "./table-command.ts";
 
 /** Errors of DuckDB and of data passed to or from it. */
 export const duckdbErrors = {
@@ -36,25 +37,50 @@ export const duckdbErrors = {
     reason: string;
     /** Default: advice for damaged or wrongly described files. */
     advice?: string;
+    /**
+     * If only one value is unreadable: the columns that can be read without it, as an argument of `--columns`; `null` if
+     * there are none.
+     */
+    otherColumns?: string | null;
+    tableCommand?: TableCommand;
   }>({
     isDataError: true,
     message: (d) => `could not read ${formatValue(d.path, 400)}: ${d.reason}`,
-    hint: (d) =>
-      d.advice ??
-      "The file may be damaged or not match the options: correct either and run `agnes sync` again.",
+    hint: (d) => {
+      if (d.otherColumns === undefined) {
+        return (
+          d.advice ??
+          "The file may be damaged or not match the options: correct either and run `agnes sync` again."
+        );
+      }
+      const command = d.tableCommand?.update ?? "agnes table update ID";
+      const columns =
+        d.otherColumns === null
+          ? ""
+          : `, or leave the column out: \`${command} --columns ${d.otherColumns}\``;
+      return `Write the file again without that value${columns}.`;
+    },
   }),
   file_row_invalid: errorSpec<{
     file: string;
     line: number;
     reason: string;
     text: string;
-    /** Default: advice for CSV. */
+    /** Default: advice for the format. */
     advice?: string;
+    /** Default: CSV. */
+    format?: "csv" | "json";
+    tableCommand?: TableCommand;
   }>({
     isDataError: true,
     status: 502,
     message: (d) => `${formatValue(d.file, 400)}, line ${d.line}: ${d.reason}: ${formatValue(d.text, 200)}`,
-    hint: (d) => d.advice ?? "Correct the file, or describe it under `csv` in agnes.yaml.",
+    hint: (d) => {
+      if (d.advice !== undefined) return d.advice;
+      return d.format === "json"
+        ? `Correct the file${orQuarantine("the table quarantine rows", d.tableCommand)}.`
+        : "Correct the file, or describe it under `csv` in agnes.yaml.";
+    },
   }),
   file_value_invalid: errorSpec<{
     file: string;
@@ -62,16 +88,14 @@ export const duckdbErrors = {
     column: string;
     value: string;
     type: string;
-    /** Default: general advice. */
-    advice?: string;
+    tableCommand?: TableCommand;
   }>({
     isDataError: true,
     status: 502,
     message: (d) =>
       `${formatValue(d.file, 400)}, ${d.line === null ? "" : `line ${d.line}, `}column ${d.column}: ${formatValue(d.value, 200)} is not ${d.type}`,
     hint: (d) =>
-      d.advice ??
-      "Correct the file, set another type for the column under `types`, or let the table quarantine rows.",
+      `Correct the file, set another type for the column under \`types\`${orQuarantine("the table quarantine rows", d.tableCommand)}.`,
   }),
   file_reading_outdated: errorSpec<{ file: string; reason: string }>({
     isDataError: true,

@@ -2,6 +2,7 @@ import { counted } from "../counted.ts";
 import { placeText, type SqlPlace } from "./place.ts";
 import { someNames } from "../some-names.ts";
 import { errorSpec, formatValue } from "./spec.ts";
+import { orQuarantine, type TableCommand } from "./table-command.ts";
 
 /** Errors of the connector runtime. */
 export const extractErrors = {
@@ -79,11 +80,11 @@ export const extractErrors = {
       `batch ${d.batch} of table ${formatValue(d.table)} does not match the declared columns: ${d.differences.join("; ")}`,
     hint: () => "Make the batches of the connector match the tables that its discover returns.",
   }),
-  bad_value: errorSpec<{ table: string; reason: string; advice?: string }>({
+  bad_value: errorSpec<{ table: string; reason: string; tableCommand?: TableCommand }>({
     status: 502,
     message: (d) => `a value of table ${formatValue(d.table)} does not match its column: ${d.reason}`,
     hint: (d) =>
-      d.advice ?? "Correct the type that the plugin declares, or let the table quarantine such rows.",
+      `Correct the type that the plugin declares${orQuarantine("the table quarantine such rows", d.tableCommand)}.`,
   }),
   deletions_without_key: errorSpec<{ id: string; table: string }>({
     status: 502,
@@ -163,11 +164,12 @@ export const extractErrors = {
     table: string;
     columns: readonly string[];
     rows: number;
-    advice?: string;
+    tableCommand?: TableCommand;
   }>({
     status: 502,
     message: (d) =>
       `${counted(d.rows, "row")} of table ${formatValue(d.table)} ${d.rows === 1 ? "has" : "have"} no value in the primary key (${d.columns.join(", ")})`,
-    hint: (d) => d.advice ?? "Correct the primary key of the table, or let it quarantine such rows.",
+    hint: (d) =>
+      `Correct the primary key of the table${orQuarantine("it quarantine such rows", d.tableCommand)}.`,
   }),
 } as const;

@@ -5,6 +5,7 @@ export { defineErrors } from "./define-errors.ts";
 export type { PluginError, PluginErrors } from "./define-errors.ts";
 export { errorSpec, formatValue } from "./spec.ts";
 export type { ErrorSpec, Retry } from "./spec.ts";
+export type { TableCommand } from "./table-command.ts";
 export { displayWidth } from "./place.ts";
 export type { SqlPlace } from "./place.ts";
 export { attempt, causesOf, inspected, messageOf, readableError } from "./thrown.ts";

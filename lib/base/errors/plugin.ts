@@ -1,4 +1,5 @@
 import { errorSpec, formatValue, type Place } from "./spec.ts";
+import { orQuarantine, type TableCommand } from "./table-command.ts";
 
 /** Formats a file with line and column, and the imported file if the place is in it. */
 function placed(file: string, place: Place | undefined): string {
@@ -154,12 +155,12 @@ export const pluginErrors = {
     column: string;
     value: string;
     reason: string;
-    advice?: string;
+    tableCommand?: TableCommand;
   }>({
     status: 502,
     message: (d) =>
       `table ${formatValue(d.table)}, row ${d.row}, column ${formatValue(d.column)}: the value ${d.value} is not valid: ${d.reason}`,
     hint: (d) =>
-      d.advice ?? "Correct the type that the plugin declares, or let the table quarantine such rows.",
+      `Correct the type that the plugin declares${orQuarantine("the table quarantine such rows", d.tableCommand)}.`,
   }),
 } as const;

@@ -42,7 +42,7 @@ export async function constantColumns(
   );
   return fresh.map((name) => {
     const type = types[name];
-    return type === undefined ? { name, type: decided.get(name)!.type } : { name, type, given: true };
+    return type === undefined ? { name, type: decided.get(name)!.type } : { name, type, isConfigured: true };
   });
 }
 
@@ -59,7 +59,7 @@ export async function canonicalTypes(
   connection: Connection,
   columns: readonly FileColumn[],
 ): Promise<readonly FileColumn[]> {
-  const open = columns.filter(({ type, given }) => given === true || /[([]/.test(type));
+  const open = columns.filter(({ type, isConfigured }) => isConfigured === true || /[([]/.test(type));
   if (open.length === 0) return columns;
   const types = open.map(({ type }, at) => `typeof(CAST(NULL AS ${type})) AS t${at}`);
   const [row] = await connection.rows<Record<string, string>>(`SELECT ${types.join(", ")}`);

@@ -13,8 +13,8 @@ import {
 } from "./text-types.ts";
 
 /** Whether the type of a column has a wider type of the same kind. */
-export function canWiden({ type, format, given }: FileColumn): boolean {
-  return given !== true && format === undefined && /^(BIGINT|DECIMAL\(.*\)|DATE)$/.test(type);
+export function canWiden({ type, format, isConfigured }: FileColumn): boolean {
+  return isConfigured !== true && format === undefined && /^(BIGINT|DECIMAL\(.*\)|DATE)$/.test(type);
 }
 
 /** The SQL condition that a text is of the kind of a column that can be widened and fits some type of that kind. */

@@ -39,7 +39,7 @@ export interface OpenFile extends AsyncDisposable {
    */
   check?(): Promise<OpenFile>;
   /** Separates the rows: the SELECT of those that fit, and the rejected ones. */
-  sortOut(
+  separateRejected(
     connection: Connection,
   ): Promise<{ readonly select: string; readonly rejected: AsyncIterable<RejectedRow> }>;
 }

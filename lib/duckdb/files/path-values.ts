@@ -65,8 +65,8 @@ export function checkedByPath(file: OpenFile, chunk: ReadableChunk, options: Ope
     ...(file.retry === undefined ? {} : { retry: (error: unknown) => file.retry!(error) }),
     explain: async (error) =>
       (await differenceOf(error, file, chunk, values, options)) ?? (await file.explain(error)),
-    async sortOut(connection: Connection) {
-      const { select, rejected } = await file.sortOut(connection);
+    async separateRejected(connection: Connection) {
+      const { select, rejected } = await file.separateRejected(connection);
       return { select: selectByPath(select, chunk, file.present), rejected };
     },
     [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),

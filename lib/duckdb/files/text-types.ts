@@ -18,7 +18,7 @@ export interface TextType {
   /** For dates and timestamps, in the notation of strptime. Default: ISO 8601. */
   readonly format?: string;
   /** Whether the options set the type. Values must then be exact, but need not be written as DuckDB writes them. */
-  readonly given?: boolean;
+  readonly isConfigured?: boolean;
 }
 
 /** The message of the error that a query throws for a value that does not fit. */
@@ -79,7 +79,7 @@ function isFromText(tree: TypeTree): boolean {
     case "map":
       return isFromText(tree.key) && isFromText(tree.value);
     case "fields":
-      return tree.word === "UNION"
+      return tree.typeName === "UNION"
         ? tree.fields.some(({ type }) => type.kind === "plain" && type.text.toUpperCase() === "VARCHAR")
         : tree.fields.every(({ type }) => isFromText(type));
   }
@@ -111,19 +111,19 @@ export function both(one: string | null, other: string | null): string | null {
  * nothing to check. Cheap tests come first: a `CASE` evaluates its second branch only for the rows that need it.
  */
 function checkRead(
-  { type, format, given = false }: TextType,
+  { type, format, isConfigured = false }: TextType,
   text: string,
   value: string,
   numbers: NumberSeparators,
 ): string | null {
   if (type === "VARCHAR") return null;
-  if (NUMBER_TYPE.test(type)) return checkNumber({ type, given }, text, value, numbers);
+  if (NUMBER_TYPE.test(type)) return checkNumber({ type, isConfigured }, text, value, numbers);
   const written = `CAST(${value} AS VARCHAR)`;
   if (format !== undefined) return checkFormat(format, text, value);
   const pattern = (form: string) => `regexp_full_match(${text}, ${quoteLiteral(form)})`;
   switch (type) {
     case "BOOLEAN":
-      return given ? null : `${written} = lower(${text})`;
+      return isConfigured ? null : `${written} = lower(${text})`;
     case "DATE":
       // DuckDB also accepts `infinity`, years with more digits or before year 1, and text after a date.
       return `(strlen(${text}) = 10 AND ${written} = ${text})`;
@@ -167,7 +167,7 @@ function checkZonedFormat(format: string, text: string): string {
 }
 
 function checkNumber(
-  { type, given = false }: TextType,
+  { type, isConfigured = false }: TextType,
   text: string,
   value: string,
   numbers: NumberSeparators,
@@ -179,17 +179,19 @@ function checkNumber(
   const matches = (pattern: string) => `regexp_full_match(${plain}, ${quoteLiteral(pattern)})`;
   const cheapOr = (exact: string) => `CASE WHEN ${written} = ${plain} THEN true ELSE ${exact} END${and}`;
   if (INTEGER_TYPE.test(type)) {
-    return given ? cheapOr(matches("\\s*[+-]?[0-9]+([.]0*)?\\s*")) : `${written} = ${plain}${and}`;
+    return isConfigured ? cheapOr(matches("\\s*[+-]?[0-9]+([.]0*)?\\s*")) : `${written} = ${plain}${and}`;
   }
   const [, scale] = /^DECIMAL\(\d+,\s*(\d+)\)$/.exec(type) ?? [];
   if (scale !== undefined) {
     // Rounding must not lose digits, and a decimal cannot be a negative zero.
     const kept = matches(`\\s*[+-]?[0-9]*([.][0-9]{0,${scale}}0*)?\\s*`);
     const plainForm = matches(`-?(0|[1-9][0-9]*)([.][0-9]{1,${Math.max(1, Number(scale))}})?`);
-    return cheapOr(given ? kept : `(${plainForm} AND (${value} <> 0 OR NOT starts_with(${plain}, '-')))`);
+    return cheapOr(
+      isConfigured ? kept : `(${plainForm} AND (${value} <> 0 OR NOT starts_with(${plain}, '-')))`,
+    );
   }
   const finite = holdsMagnitude(plain, value);
-  if (given || type === "FLOAT") return `${finite}${and}`;
+  if (isConfigured || type === "FLOAT") return `${finite}${and}`;
   const form = matches(`${WHOLE}|${FRACTION}|${SCIENTIFIC}`);
   const short = `CASE WHEN strlen(${plain}) <= 15 THEN ${form} ELSE (${cheapOr(`(${form} AND ${holdsDigits(plain, value)})`)}) END`;
   return `${finite} AND (${short}${and})`;

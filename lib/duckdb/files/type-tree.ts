@@ -33,7 +33,7 @@ function fromText(tree: TextTree): TypeTree {
     case "map":
       return { kind: "map", key: fromText(tree.key), value: fromText(tree.value) };
     case "fields":
-      if (tree.word === "UNION") return scalar(printType(tree));
+      if (tree.typeName === "UNION") return scalar(printType(tree));
       return { kind: "struct", fields: tree.fields.map(({ name, type }) => [name, fromText(type)]) };
     case "plain": {
       const [, base = tree.text, list] = /^([A-Za-z_][\w ]*?)\s*(?:\(([^']*)\))?$/.exec(tree.text) ?? [];

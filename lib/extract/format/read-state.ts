@@ -1,5 +1,5 @@
 import { storedType, type Connection } from "../../duckdb/mod.ts";
-import type { FileReading, JsonValue, RemoteAttachInfo } from "../../kit/mod.ts";
+import { parseFileReading, type JsonValue, type RemoteAttachInfo } from "../../kit/mod.ts";
 import type { QueryMode } from "../../tables/mod.ts";
 import type {
   ExtractState,
@@ -178,7 +178,7 @@ function toTable(
   const current = schemas.at(-1);
   const state = parsed<JsonValue>(cursor?.state);
   const remote = parsed<NonNullable<PublishedTable["remote"]>>(cursor?.remote);
-  const reading = parsed<FileReading>(cursor?.reading);
+  const reading = parsed<JsonValue>(cursor?.reading);
   const rejecting = parsed<RejectRules>(cursor?.rejecting);
   return {
     name: meta.table_name,
@@ -198,7 +198,7 @@ function toTable(
       : {}),
     ...(state === undefined ? {} : { state }),
     ...(remote === undefined ? {} : { remote }),
-    ...(reading === undefined ? {} : { reading }),
+    ...(reading === undefined ? {} : { reading: parseFileReading(reading) }),
     ...(rejecting === undefined ? {} : { rejecting }),
     ...(cursor?.loaded_until == null ? {} : { loadedUntil: cursor.loaded_until }),
   };

@@ -1,5 +1,6 @@
 import { createRowBuilder, type arrow, type Change, type Row, type RowReject } from "../../kit/mod.ts";
 import { publishedColumns, type TablePlan } from "../job/plan.ts";
+import { familyOf } from "./family.ts";
 import { fieldsOf, only, versionedKey } from "./stage-rows.ts";
 
 /** Returns the rows, keys and parents of changes with a value that cannot be stored, with the first such value. */
@@ -18,21 +19,18 @@ export function invalidRows(plan: TablePlan, changes: readonly Change[]): Readon
     deleted.map((row) => only(row, key)),
   );
   const known = new Set(publishedColumns(plan));
-  const families = new Map<string, Row[]>();
+  const families = new Map<string, { readonly columns: readonly string[]; readonly parents: Row[] }>();
   for (const change of changes) {
     if (change.kind !== "replace") continue;
-    const columns = Object.keys(change.parent);
+    const { columns, name } = familyOf(change);
     // Missing and unknown columns are reported with the parent.
     if (columns.length === 0 || !columns.every((column) => known.has(column))) continue;
-    const name = JSON.stringify(columns.sort());
     const family = families.get(name);
-    if (family === undefined) families.set(name, [change.parent]);
-    else family.push(change.parent);
+    if (family === undefined) families.set(name, { columns, parents: [change.parent] });
+    else family.parents.push(change.parent);
   }
-  for (const parents of families.values()) {
-    const columns = Object.keys(parents[0]!);
+  for (const { columns, parents } of families.values())
     check(fieldsOf(schema, columns, columns), parents, parents);
-  }
   return invalid;
 
   function check(of: arrow.Schema, sources: readonly Row[], values: readonly Row[]): void {

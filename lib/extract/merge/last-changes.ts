@@ -1,6 +1,7 @@
 import type { Change, Row } from "../../kit/mod.ts";
 import type { TablePlan } from "../job/plan.ts";
 import type { CheckedChange } from "./checked-changes.ts";
+import { familyOf } from "./family.ts";
 import { only, versionedKey } from "./stage-rows.ts";
 import { identityOf, type Identity, type StoredOrder } from "./stored-order.ts";
 
@@ -45,8 +46,7 @@ export function lastChanges(
   const families = new Map<string, Family>();
   for (const change of changes) {
     if (change.kind !== "replace") continue;
-    const columns = Object.keys(change.parent).sort();
-    const name = JSON.stringify(columns);
+    const { columns, name } = familyOf(change);
     if (!families.has(name)) families.set(name, new Family(columns, identityOf(order, columns)));
   }
   const last = new Map<Identity, Entry>();
@@ -63,7 +63,7 @@ export function lastChanges(
   };
   for (const change of changes) {
     if (change.kind === "replace") {
-      const family = families.get(JSON.stringify(Object.keys(change.parent).sort()))!;
+      const family = families.get(familyOf(change).name)!;
       const members = new Set(change.members.filter((row) => order.has(row)).map(idOf));
       for (const id of family.replace(change, last)) {
         if (!members.has(id)) put(id, deletionOf(last.get(id)!, plan));

@@ -65,7 +65,7 @@ export async function tombstonesAfterRead(
        SELECT ${keyText(key, "d")} AS key, 'read' AS by,
          CAST(greatest(max(${version}), CAST(${least} AS ${cursor.type})) AS VARCHAR) AS version
        FROM ${delta.deleted} d LEFT JOIN ${published} o ON ${keysMatch(key, "d", "o")} GROUP BY ALL)
-     WHERE version IS NOT NULL LIMIT ${TOMBSTONES_KEPT}`,
+     WHERE version IS NOT NULL ORDER BY key LIMIT ${TOMBSTONES_KEPT}`,
     { signal },
   );
   const ended = new Set(added.map((tombstone) => tombstone.key));

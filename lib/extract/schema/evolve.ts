@@ -57,7 +57,7 @@ export function evolve(
   const now = byFoldedName(source);
   // A type that the options of the source set is accepted by the owner.
   const configured = new Set(
-    (options.reading?.columns ?? []).flatMap((column) => (column.given === true ? [column.name] : [])),
+    (options.reading?.columns ?? []).flatMap((column) => (column.isConfigured === true ? [column.name] : [])),
   );
   const unsafe: string[] = [];
   // Earlier versions published a column twice when the case of its name changed.

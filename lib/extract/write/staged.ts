@@ -17,6 +17,8 @@ export interface StagedPart {
   readonly columns: CopyResult["columns"];
   /** Number of quarantined rows of its file. Default: 0. */
   readonly rejected?: number;
+  /** Number of valid rows of its file, including those that its conditions excluded. Default: `rows`. */
+  readonly rowsRead?: number;
   readonly partition: string | null;
   readonly origin: string | null;
   /**

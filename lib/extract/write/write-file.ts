@@ -46,16 +46,16 @@ export async function writeFileChunk(
       return await copyChecked(job, connection, file, into);
     };
     const part = await countBytes(job, connection, spooled.chunk.data, copy);
-    if (isParquet && target.condition === null) {
-      try {
-        const sourceRows = (await parquetFooter(spooled.chunk.data)).rows;
-        checkCount(plan.name, sourceRows, part.rows + part.rejected, "what DuckDB wrote and the quarantine");
-      } catch (error) {
-        await discard(job.run, [part]);
-        throw error;
-      }
+    if (!isParquet) return part;
+    try {
+      const sourceRows = (await parquetFooter(spooled.chunk.data)).rows;
+      if (target.condition !== null) return { ...part, rowsRead: sourceRows - part.rejected };
+      checkCount(plan.name, sourceRows, part.rows + part.rejected, "what DuckDB wrote and the quarantine");
+      return part;
+    } catch (error) {
+      await discard(job.run, [part]);
+      throw error;
     }
-    return part;
   } finally {
     await spooled.remove().catch(() => {});
   }
@@ -130,7 +130,7 @@ async function copyFitting(
 ): Promise<FilePart> {
   if (!isRowError(error)) throw error;
   if (target.quarantine === null) throw withTable(job, error);
-  const { select, rejected } = await file.sortOut(connection);
+  const { select, rejected } = await file.separateRejected(connection);
   const { counted, origin } = target;
   const of = origin === undefined ? {} : { origin };
   let count = 0;

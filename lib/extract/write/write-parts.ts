@@ -39,7 +39,7 @@ export async function writeParts(
       if (piece.kind === "file") {
         const { pieces, failure } = await takeFiles(job, reader);
         for await (const part of writeFiles(job, pieces, target)) {
-          reader.countFileRows(part.rows);
+          reader.countFileRows(part.rowsRead ?? part.rows);
           sizeBytes += part.sizeBytes;
           parts.push(Promise.resolve(part));
           job.progress.read(reader.rows, sizeBytes);

@@ -115,7 +115,7 @@ export class Call {
         const canRepeat =
           this.#isRetried(status) || mayRepeat(this.#method, this.#request.idempotent, status);
         if (!canRepeat || attempt > retries || waitMs >= leftMs()) throw afterAttempts(error, attempt);
-        log.warn(`${error.message}; retrying`, { attempt, waitMs: Math.round(waitMs) });
+        log.info(`${error.message}; retrying`, { attempt, waitMs: Math.round(waitMs) });
         await host.sleep(waitMs, total.signal);
       }
     }

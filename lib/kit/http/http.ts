@@ -174,8 +174,8 @@ export interface HttpResponse {
  * HTTP client for connectors, passed to `connect` as `http`.
  *
  * Retries on 408, 425, 429, 500, 502, 503, 504, dropped connections and timeouts, with `Retry-After` or exponential
- * backoff. Shares one rate limit across the source, logs every request without secrets or query, and follows redirects
- * without sending credentials to another origin.
+ * backoff. Shares one rate limit across the source, logs every request without secrets or query, each retry with level
+ * `info`, and follows redirects without sending credentials to another origin.
  *
  * Throws `source_unavailable` (transient), `source_unauthorized` for 401 and 403, `source_refused` for other statuses,
  * `source_answer_invalid`, `aborted`; all with `status` and `url` where known.

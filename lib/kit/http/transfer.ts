@@ -199,7 +199,7 @@ export class Transfer {
       throw new AgnesError("source_unavailable", details, { cause: error.cause });
     }
     const waitMs = backoffMs(host, Math.max(1, this.#failures), error.details.retryAfterMs);
-    log.warn(`${error.message}; resuming`, { sizeBytes, waitMs: Math.round(waitMs) });
+    log.info(`${error.message}; resuming`, { sizeBytes, waitMs: Math.round(waitMs) });
     await host.sleep(waitMs, signal);
   }
 }

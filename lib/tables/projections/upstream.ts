@@ -96,9 +96,9 @@ function givenFields(fields: Fields, what: string): Fields {
     const reason = `should be an object of fields, but is ${kindOf(metadata)}`;
     throw new AgnesError("table_field_invalid", { what, field: "source_metadata", reason });
   }
-  const given = Object.entries(fields).filter(([key, value]) => value !== upstreamDefaults[key]);
+  const changed = Object.entries(fields).filter(([key, value]) => value !== upstreamDefaults[key]);
   return {
-    ...Object.fromEntries(given),
+    ...Object.fromEntries(changed),
     ...(fields["primary_key"] === undefined ? {} : { primary_key: keyOf(fields["primary_key"]) }),
   };
 }

@@ -108,7 +108,7 @@ test.each(Object.entries(VALUES))(
     await using database = await openDatabase();
     await using connection = await database.connect();
     const form = (await loadForms())(plainForm(type)!);
-    const takes = (text: string) => {
+    const accepts = (text: string) => {
       let state = form.states[0]!;
       for (const character of text) {
         const code = character.codePointAt(0)!;
@@ -125,11 +125,11 @@ test.each(Object.entries(VALUES))(
       `SELECT text, (${checkText({ type }, "text", "value", PLAIN_NUMBERS)}) AS fits
      FROM (SELECT text, ${value} AS value FROM (SELECT unnest(${list}) AS text))`,
     );
-    const plain = checks.filter(({ text }) => takes(text));
+    const plain = checks.filter(({ text }) => accepts(text));
     // DuckDB rejects texts that are not values.
     expect(plain.filter(({ fits }) => fits === false)).toEqual([]);
-    expect(values.some(takes)).toBe(true);
-    expect(values.every(takes)).toBe(false);
+    expect(values.some(accepts)).toBe(true);
+    expect(values.every(accepts)).toBe(false);
   },
 );
 
@@ -184,7 +184,7 @@ test("takesFile() rejects an invalid value in any part of a chunk, also if value
     rowStart,
     isEnd: (at: number) => at === rowStart,
   };
-  const takes = async (text: string) => {
+  const accepts = async (text: string) => {
     await writeFile(path, text);
     return takesFile(path, rows);
   };
@@ -196,13 +196,13 @@ test("takesFile() rejects an invalid value in any part of a chunk, also if value
     `${"n".repeat(700_000)}\n`,
   ]) {
     const text = row.repeat(Math.ceil(size / row.length));
-    expect(await takes(text)).toBe(true);
-    expect(await takes(text.slice(0, -1))).toBe(false);
+    expect(await accepts(text)).toBe(true);
+    expect(await accepts(text.slice(0, -1))).toBe(false);
     for (const share of [0, 0.2, 0.3, 0.5, 0.7, 0.99]) {
       const bytes = Buffer.from(text);
       bytes[Math.floor(share * (bytes.length - 1))] = x;
       const end = bytes.reduce((state, byte) => rows.automaton.step(state, byte), rowStart);
-      expect(await takes(bytes.toString())).toBe(end === rowStart);
+      expect(await accepts(bytes.toString())).toBe(end === rowStart);
     }
   }
 });

@@ -14,13 +14,13 @@ const wrong: Readonly<Record<string, Breaking>> = {
     metadata: async (tables) => tables.map(({ name }) => ({ name, rows: 1 })),
   }),
   "metadata of tables that were not requested": fixed({ rows: 1 }),
-  "impossible figures": asked({ rows: -1 }),
-  "a figure with the wrong name": asked({ bytes: 7 }),
-  "a vendor-specific entity type": asked({ entityType: "BASE TABLE" }),
-  "a date as text": asked({ modifiedAt: "2026-01-31" }),
-  "columns without types": asked({ columns: [{ name: "id" }] }),
-  "fewer columns than discover() lists": asked({ columns: [{ name: "id", type: "INT" }] }),
-  "clustering by an unknown column": asked({ clusteredBy: ["customer"] }),
+  "impossible figures": discovered({ rows: -1 }),
+  "a figure with the wrong name": discovered({ bytes: 7 }),
+  "a vendor-specific entity type": discovered({ entityType: "BASE TABLE" }),
+  "a date as text": discovered({ modifiedAt: "2026-01-31" }),
+  "columns without types": discovered({ columns: [{ name: "id" }] }),
+  "fewer columns than discover() lists": discovered({ columns: [{ name: "id", type: "INT" }] }),
+  "clustering by an unknown column": discovered({ clusteredBy: ["customer"] }),
 };
 
 /** Connectors whose metadata violates the contract. */
@@ -44,12 +44,12 @@ export const brokenMetadata: readonly Broken[] = [
   },
   {
     title: "metadata with 0 for an unknown number of rows",
-    breaking: asked({ rows: 0 }),
+    breaking: discovered({ rows: 0 }),
     caught: [ZEROS],
   },
   {
     title: "metadata with 0 for an unknown size",
-    breaking: asked({ sizeBytes: 0 }),
+    breaking: discovered({ sizeBytes: 0 }),
     caught: [ZEROS],
   },
 ];
@@ -58,7 +58,7 @@ function fixed(metadata: object): Breaking {
   return () => ({ metadata: async () => [{ name: "people", ...metadata } as TableMetadata] });
 }
 
-function asked(metadata: object): Breaking {
+function discovered(metadata: object): Breaking {
   return (good) => ({
     metadata: async (tables, options) =>
       (await good.metadata(tables, options)).map(({ name }) => ({ name, ...metadata }) as TableMetadata),

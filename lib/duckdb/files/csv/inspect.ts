@@ -118,7 +118,7 @@ export async function inspectCsv(
 function isFixed(was: FileColumn | undefined, { csv = {}, keepKinds }: InspectOptions): boolean {
   if (was === undefined) return false;
   if (keepKinds === true && was.type !== "VARCHAR" && !canWiden(was)) return true;
-  return was.given === true && was.format !== undefined && isConfiguredFormat(was.format, csv);
+  return was.isConfigured === true && was.format !== undefined && isConfiguredFormat(was.format, csv);
 }
 
 const isConfiguredFormat = (format: string, csv: NonNullable<InspectOptions["csv"]>): boolean =>
@@ -185,14 +185,14 @@ function columnOf(
     const type = configured.toUpperCase();
     const format =
       type === "DATE" ? csv.dateFormat : type.startsWith("TIMESTAMP") ? csv.timestampFormat : undefined;
-    return { name, type: configured, given: true, ...(format === undefined ? {} : { format }) };
+    return { name, type: configured, isConfigured: true, ...(format === undefined ? {} : { format }) };
   }
   const { type, format } = decided!;
   return {
     name,
     type,
     ...(format === undefined ? {} : { format }),
-    ...(format !== undefined && isConfiguredFormat(format, csv) ? { given: true } : {}),
+    ...(format !== undefined && isConfiguredFormat(format, csv) ? { isConfigured: true } : {}),
   };
 }
 

@@ -87,7 +87,7 @@ function emptyFile(): OpenFile {
     select: "SELECT 1 WHERE false",
     retry: async () => false,
     explain: async (error) => error,
-    sortOut: async () => ({ select: "SELECT 1 WHERE false", rejected: (async function* () {})() }),
+    separateRejected: async () => ({ select: "SELECT 1 WHERE false", rejected: (async function* () {})() }),
     [Symbol.asyncDispose]: async () => {},
   };
 }

@@ -54,8 +54,8 @@ export class PlainCsvFile implements OpenFile {
     return this.#texts.explain(error);
   }
 
-  sortOut(connection: Connection): ReturnType<OpenFile["sortOut"]> {
-    return this.#texts.sortOut(connection);
+  separateRejected(connection: Connection): ReturnType<OpenFile["separateRejected"]> {
+    return this.#texts.separateRejected(connection);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

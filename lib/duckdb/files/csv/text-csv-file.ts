@@ -74,7 +74,7 @@ export class TextCsvFile implements OpenFile {
     }
   }
 
-  async sortOut(connection: Connection): ReturnType<OpenFile["sortOut"]> {
+  async separateRejected(connection: Connection): ReturnType<OpenFile["separateRejected"]> {
     const { columns, dialect, options } = this.#parts;
     const bad = await this.#badRecords(connection);
     const relation = this.#relation("skip");

@@ -40,7 +40,7 @@ export function decideColumns(root: Shape, options: DecideOptions): FileColumn[]
       name,
       type: configured ?? formatType(columnType(field.shape, options.fractions)),
       ...(name === field.name ? {} : { key: field.name }),
-      ...(configured === undefined ? {} : { given: true }),
+      ...(configured === undefined ? {} : { isConfigured: true }),
     });
   }
   return columns;
@@ -51,13 +51,13 @@ function decideKnown(
   root: Shape,
   { types, fractions, keepKinds }: DecideOptions,
 ): FileColumn {
-  const { given: _given, format: _format, ...plain } = column;
+  const { isConfigured: _isConfigured, format: _format, ...plain } = column;
   const named = types[column.name];
-  if (named !== undefined) return { ...column, type: named, given: true };
+  if (named !== undefined) return { ...column, type: named, isConfigured: true };
   const shape = root.fields!.get(column.key ?? column.name)?.shape;
   const isFit = shape === undefined || fits(shape, parseType(column.type), false);
-  if (isFit && column.given !== true) return column;
-  if (keepKinds && shape !== undefined && column.given !== true) {
+  if (isFit && column.isConfigured !== true) return column;
+  if (keepKinds && shape !== undefined && column.isConfigured !== true) {
     const wider = widerOfKind(shape, parseType(column.type), fractions);
     return { ...column, type: formatType(wider) };
   }

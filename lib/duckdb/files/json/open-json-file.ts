@@ -56,9 +56,9 @@ export async function openJsonFile(chunk: ReadableChunk, options: OpenFileOption
       await checked[Symbol.asyncDispose]();
       return file;
     },
-    async sortOut(connection) {
+    async separateRejected(connection) {
       sorted ??= await openChecked(chunk, options);
-      return sorted.sortOut(connection);
+      return sorted.separateRejected(connection);
     },
     async [Symbol.asyncDispose]() {
       await sorted?.[Symbol.asyncDispose]();
@@ -124,7 +124,7 @@ async function openChecked(chunk: ReadableChunk, options: OpenFileOptions): Prom
       const from = { connection: options.connection, rows: { relation, texts }, file, isLines, signal };
       return (await firstTextMisfit(error, from)) ?? error;
     },
-    async sortOut(connection) {
+    async separateRejected(connection) {
       const rejected = await misfitsOf(file, isLines, reading.columns, { signal });
       const bad = rejected.map(({ row }) => row);
       const isBad = new Set(bad);

@@ -39,7 +39,7 @@ export async function plainRows(columns: readonly FileColumn[]): Promise<readonl
 }
 
 function fieldsOf(columns: readonly FileColumn[]): Fields | null {
-  if (columns.some(({ given, format }) => given === true || format !== undefined)) return null;
+  if (columns.some(({ isConfigured, format }) => isConfigured === true || format !== undefined)) return null;
   return columns.map(({ name, key = name, type }) => [key, parseType(type)]);
 }
 

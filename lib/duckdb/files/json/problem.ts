@@ -41,8 +41,8 @@ export class JsonProblem extends Error {
     const { line, message, misfit, nonObject } = this;
     if (misfit !== null) return new AgnesError("file_value_invalid", { file, line, ...misfit });
     if (nonObject !== null) {
-      const advice = "Correct the file, or let the table quarantine rows.";
-      return new AgnesError("file_row_invalid", { file, line, reason: message, text: nonObject, advice });
+      const details = { file, line, reason: message, text: nonObject, format: "json" } as const;
+      return new AgnesError("file_row_invalid", details);
     }
     const reason = `line ${line}: ${message}`;
     return this.isNewKey

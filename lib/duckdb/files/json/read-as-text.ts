@@ -11,8 +11,8 @@ const SCANNED =
  * The type with which a column is read from the file: text replaces configured types that the scan cannot check, because
  * DuckDB's JSON reader rounds or truncates such values, or does not support the type. `null` if there are none.
  */
-export function textTypeOf({ type, given, format }: FileColumn): string | null {
-  if (given !== true || format !== undefined) return null;
+export function textTypeOf({ type, isConfigured, format }: FileColumn): string | null {
+  if (isConfigured !== true || format !== undefined) return null;
   const tree = parseType(type);
   const text = formatType(withTexts(tree));
   return text === formatType(tree) ? null : text;

@@ -70,8 +70,8 @@ export function jsonRelation(
 }
 
 /** `from_json` returns null for values it cannot convert, and values of configured types are not all checked. */
-function isCastLater({ given, format, type }: FileColumn): boolean {
-  return given === true && format === undefined && type !== "VARCHAR";
+function isCastLater({ isConfigured, format, type }: FileColumn): boolean {
+  return isConfigured === true && format === undefined && type !== "VARCHAR";
 }
 
 function looseStructure(column: FileColumn, type: string): unknown {

@@ -6,10 +6,10 @@ import { Shape } from "./shape.ts";
 /** The shape of rows with known columns; its fields are the keys. */
 export function rowShape(columns: readonly FileColumn[]): Shape {
   const root = new Shape({ kind: "struct", fields: [] });
-  for (const { name, key = name, type, format, given } of columns) {
+  for (const { name, key = name, type, format, isConfigured } of columns) {
     // The format of a date is checked when it is parsed.
     const expected = format === undefined ? parseType(type) : scalar("FORMATTED");
-    root.addKnownField(key, new Shape(expected, given === true && format === undefined));
+    root.addKnownField(key, new Shape(expected, isConfigured === true && format === undefined));
   }
   return root;
 }

@@ -48,7 +48,7 @@ export async function inspectParquet(
     const configured = types[name];
     const key = keys.get(inFile.get(name)!);
     const named = { name, ...(key === undefined ? {} : { key }) };
-    if (configured !== undefined) return { ...named, type: configured, given: true };
+    if (configured !== undefined) return { ...named, type: configured, isConfigured: true };
     const durations = unitedDurations(inFile.get(name)!, found);
     const type = formatType(unitedType(inFile.get(name)!, found));
     return { ...named, type, ...(durations === null ? {} : { description: durations }) };

@@ -86,7 +86,7 @@ function readColumn(file: FileInput, own: ParquetColumn, column: FileColumn | un
   const raw = quoteIdentifier(own.name);
   const to = parseType(column.type);
   if (own.isNull) return { column, value: `CAST(NULL AS ${column.type})`, raw, check: null };
-  const isConfigured = column.given === true;
+  const isConfigured = column.isConfigured === true;
   if (!isConfigured && own.durations !== null && own.durations !== column.description) {
     throw outdated(`its column ${name} is declared as ${own.durations}`);
   }
@@ -187,7 +187,7 @@ class OpenParquetFile implements OpenFile {
     return unreadableValue(this.#options.connection, error, what, this.#statement);
   }
 
-  async sortOut(connection: Connection): ReturnType<OpenFile["sortOut"]> {
+  async separateRejected(connection: Connection): ReturnType<OpenFile["separateRejected"]> {
     const columns = this.#columns;
     const sql = this.#misfits;
     const statement = this.#statement;
@@ -228,7 +228,7 @@ class OpenParquetFile implements OpenFile {
   /** The columns that may not fit, each with the condition that it does not. */
   get #bad(): readonly BadColumn[] {
     return this.#columns.flatMap(({ raw, value, check, column, times }, at) => {
-      if (raw === null || (check === null && column.given !== true)) return [];
+      if (raw === null || (check === null && column.isConfigured !== true)) return [];
       const isRight = check === null ? "true" : `(${check}) IS NOT FALSE`;
       const holds = `TRY(${value}) IS NOT NULL AND TRY(${isRight})`;
       const fits = times === undefined ? holds : `CASE WHEN (${times.check}) IS NOT FALSE THEN ${holds} END`;

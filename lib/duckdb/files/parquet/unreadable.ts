@@ -37,8 +37,8 @@ export async function unreadableValue(
     }
   };
   const reported = reasonOf(error).replace(/ in Parquet file "[^"]*"/, "");
-  const failure = (reason: string, advice: string) =>
-    new AgnesError("file_unreadable", { path: file, reason, advice }, { cause: error });
+  const failure = (reason: string, otherColumns: string | null) =>
+    new AgnesError("file_unreadable", { path: file, reason, otherColumns }, { cause: error });
   for (const column of columns) {
     if (!(await fails([column]))) continue;
     // Some values fail by the statistics of their column, regardless of the columns that are read.
@@ -46,15 +46,11 @@ export async function unreadableValue(
     const canLeaveOut = others.length > 0 && !(await fails(others));
     return failure(
       `a value of column ${JSON.stringify(column.name)}: ${reported}`,
-      canLeaveOut
-        ? `${REWRITE}, or leave the column out: \`agnes table update ID --columns ${listed(others)}\`.`
-        : `${REWRITE}.`,
+      canLeaveOut ? listed(others) : null,
     );
   }
-  return failure(reported, `${REWRITE}.`);
+  return failure(reported, null);
 }
-
-const REWRITE = "Write the file again without that value";
 
 /** The columns as an argument of the command, which does not support names with commas. */
 function listed(columns: readonly TriedColumn[]): string {

@@ -1,0 +1,31 @@
+import { AgnesError, type TableCommand } from "../base/mod.ts";
+import type { TableRecord } from "../tables/mod.ts";
+
+/**
+ * Adds the command for a table to the details of an error whose hint uses it: a registered table is updated, another one
+ * is registered. Other errors are returned unchanged.
+ *
+ * @param table its id, or the source and the source's own name of an unregistered table
+ */
+export function withTableCommand(
+  error: AgnesError,
+  table: Pick<TableRecord, "id" | "quarantine"> | { readonly source: string; readonly table: string },
+): AgnesError {
+  const { code, details, cause, retry } = error;
+  // A plugin's own codes have no hints about commands.
+  if (code.includes("/")) return error;
+  const completed = new AgnesError(code, { ...details, tableCommand: commandOf(table) } as typeof details, {
+    cause,
+    retry,
+  });
+  return completed.hint === error.hint ? error : completed;
+}
+
+function commandOf(table: Parameters<typeof withTableCommand>[1]): TableCommand {
+  return "id" in table
+    ? { update: `agnes table update ${quoted(table.id)}`, canQuarantine: !table.quarantine }
+    : { update: `agnes table register ${quoted(table.source)} ${quoted(table.table)}`, canQuarantine: true };
+}
+
+/** Quotes an argument for a shell if necessary. */
+const quoted = (text: string) => (/^[\w.,:/@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);

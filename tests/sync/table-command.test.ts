@@ -1,0 +1,51 @@
+import { expect, test } from "bun:test";
+
+import { AgnesError, defineErrors, errorSpec } from "../../lib/base/mod.ts";
+import { withTableCommand } from "../../lib/sync/table-command.ts";
+
+const registered = { id: "s.t", quarantine: false };
+const unregistered = { source: "s", table: "it's" };
+const value = { table: "t", row: 1, column: "c", value: "x", reason: "it is no number" };
+const row = { file: "f", line: 1, reason: "it is no object", text: "1" };
+
+test("withTableCommand() completes the hints that advise a change of the table", () => {
+  const hints = (error: AgnesError) =>
+    [registered, { ...registered, quarantine: true }, unregistered].map(
+      (table) => withTableCommand(error, table).hint,
+    );
+  const declared = "Correct the type that the plugin declares";
+  expect(hints(new AgnesError("value_invalid", value))).toEqual([
+    `${declared}, or let the table quarantine such rows with \`agnes table update s.t --quarantine true\`.`,
+    `${declared}.`,
+    `${declared}, or let the table quarantine such rows with \`agnes table register s 'it'\\''s' --quarantine true\`.`,
+  ]);
+  expect(hints(new AgnesError("file_row_invalid", { ...row, format: "json" }))[0]).toBe(
+    "Correct the file, or let the table quarantine rows with `agnes table update s.t --quarantine true`.",
+  );
+  const unreadable = new AgnesError("file_unreadable", { path: "f", reason: "x", otherColumns: "a,b" });
+  expect(hints(unreadable)[1]).toBe(
+    "Write the file again without that value, or leave the column out: `agnes table update s.t --columns a,b`.",
+  );
+});
+
+test("withTableCommand() keeps the cause and retry class of an error, and every other error as it is", () => {
+  const cause = new Error("cause");
+  const completed = withTableCommand(
+    new AgnesError("value_invalid", value, { cause, retry: "transient" }),
+    registered,
+  );
+  expect(completed).toMatchObject({ code: "value_invalid", cause, retry: "transient", details: value });
+  // The text of a plugin is not edited, whatever it contains.
+  const hint = "Run `agnes table update ID --columns a`, or let the table quarantine rows.";
+  const { failed } = defineErrors("p", {
+    failed: errorSpec<{ at: number }>({ message: () => "x", hint: () => hint }),
+  });
+  const details = { plugin: "p", source: "s", operation: "read", reason: "x", advice: hint };
+  for (const error of [
+    failed({ at: 1 }),
+    new AgnesError("plugin_failed", details),
+    new AgnesError("file_row_invalid", row),
+    new AgnesError("aborted", { what: "x" }),
+  ])
+    expect(withTableCommand(error, registered)).toBe(error);
+});
