@@ -95,6 +95,7 @@ export class Sandbox {
   static async open(services: QueryServices, live: LiveResolver | null): Promise<Sandbox> {
     // Rows keep their order, so that the same query returns the same first rows.
     const database = await openDatabase({
+      files: services.host.files,
       limits: services.limits,
       settings: {
         ...attachSettings(services.extensions ?? []),

@@ -1,9 +1,8 @@
 import { AgnesError } from "../../../base/mod.ts";
-import type { FileInput } from "../../../kit/mod.ts";
 import { originOf } from "../columns.ts";
 import { markedEncoding, textDecoding } from "../encoding.ts";
 import { decodedOr } from "../misencoded.ts";
-import { openBytes } from "../open-bytes.ts";
+import { openBytes, type HostFile } from "../open-bytes.ts";
 
 /** A JSON file as UTF-8 bytes. */
 export interface JsonBytes {
@@ -14,7 +13,7 @@ export interface JsonBytes {
 }
 
 /** @throws `file_unreadable` */
-export async function jsonBytes(file: FileInput, signal?: AbortSignal): Promise<JsonBytes> {
+export async function jsonBytes(file: HostFile, signal?: AbortSignal): Promise<JsonBytes> {
   const raw = openBytes(file, signal, CHUNK_BYTES);
   let first: Uint8Array = new Uint8Array(0);
   while (first.length < MARK_BYTES_MAX) {
@@ -59,7 +58,7 @@ async function* rejoined(first: Uint8Array, rest: AsyncGenerator<Uint8Array>): A
 }
 
 async function* transcoded(
-  file: FileInput,
+  file: HostFile,
   bytes: AsyncIterable<Uint8Array>,
   encoding: string,
   signal: AbortSignal | undefined,
