@@ -70,5 +70,5 @@ async function parquet(directory: string): Promise<Uint8Array> {
   await using connection = await database.connect();
   const path = join(directory, "rows.parquet");
   await connection.run(`COPY (SELECT 7::BIGINT AS id, 'new' AS name) TO '${path}' (FORMAT parquet)`);
-  return readFile(path);
+  return await readFile(path);
 }

@@ -52,13 +52,13 @@ export async function copyWithTimestamps(
   const path = join(options.directory ?? tmpdir(), `agnes-times-${process.pid}-${randomUUID()}.tmp`);
   const dispose = () => files.remove(path).catch(() => {});
   try {
-    await withParquet(files, file.path, async (metadata, { byteLength, slice }, source) => {
-      const footerStart = byteLength - metadata.metadata_length - TAIL_BYTES;
+    await withParquet(files, file.path, async (metadata, bytes, source) => {
+      const footerStart = bytes.byteLength - metadata.metadata_length - TAIL_BYTES;
       const places = options.isSparse ? placesOf(metadata, columns) : [[0, footerStart] as const];
       const target = await files.open(path, { create: true });
       try {
         await copyPlaces(source, target, places, options.signal);
-        const footer = Buffer.from(await slice(footerStart));
+        const footer = Buffer.from(await bytes.slice(footerStart));
         await target.write(changedFooter(file, footer, metadata, columns), footerStart);
       } finally {
         await target.close();
