@@ -23,8 +23,13 @@ export async function jsonBytes(file: HostFile, signal?: AbortSignal): Promise<J
   }
   const marked = markedEncoding(first) ?? unmarkedEncoding(first);
   if (marked === null) return { mark: null, chunks: rejoined(first, raw) };
-  const rest = rejoined(first.subarray(marked.markBytes), raw);
   const { encoding: mark } = marked;
+  if (mark.startsWith("utf-32")) {
+    await raw.return(undefined);
+    const reason = `it is in UTF-32; ${WRITE_UTF8}`;
+    throw new AgnesError("file_unreadable", { path: originOf(file), reason });
+  }
+  const rest = rejoined(first.subarray(marked.markBytes), raw);
   return { mark, chunks: mark === "utf-8" ? rest : transcoded(file, rest, mark, signal) };
 }
 
@@ -63,10 +68,6 @@ async function* transcoded(
   encoding: string,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
-  if (encoding.startsWith("utf-32")) {
-    const reason = `it is in UTF-32; ${WRITE_UTF8}`;
-    throw new AgnesError("file_unreadable", { path: originOf(file), reason });
-  }
   const decoder = textDecoding(encoding);
   const from = { file, encoding, signal, advice: WRITE_UTF8 };
   for await (const chunk of bytes) yield Buffer.from(await decodedOr(() => decoder.write(chunk), from));
