@@ -1,4 +1,4 @@
-import { AgnesError, createHost, formatValue, raceAbort, writeOutput } from "./base/mod.ts";
+import { AgnesError, createHost, formatValue, raceAbort, writeOutput, type Host } from "./base/mod.ts";
 import { resultFormats, writeResult as writeTo, type ResultFormat } from "./duckdb/mod.ts";
 import type { QueryResult } from "./query/mod.ts";
 
@@ -10,6 +10,8 @@ export interface WriteResultOptions {
   readonly to: string | ((bytes: Uint8Array) => Promise<void> | void);
   /** Stops writing; an existing file then stays unchanged. Default: none. */
   readonly signal?: AbortSignal;
+  /** Replaces parts of the environment, such as the file system; see `AgnesOptions`. Default: the real one. */
+  readonly host?: Partial<Host>;
 }
 
 /**
@@ -42,10 +44,11 @@ export async function writeResult(result: QueryResult, options: WriteResultOptio
     const reason = `${formatValue(format)} is none of ${resultFormats.join(", ")}`;
     throw new AgnesError("invalid_input", { what: "the format of a result", reason });
   }
-  const common = { format, ...(signal && { signal }) };
+  const host = createHost(options.host);
+  const common = { format, files: host.files, ...(signal && { signal }) };
   try {
     if (typeof to === "string")
-      await writeOutput(createHost(), to, (path, isFile) => writeTo(result, { ...common, path, isFile }));
+      await writeOutput(host, to, (path, isFile) => writeTo(result, { ...common, path, isFile }));
     else {
       const write = async (bytes: Uint8Array) => {
         const writing = Promise.resolve(to(bytes));

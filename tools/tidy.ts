@@ -48,20 +48,30 @@ export function vendorViolations(files: readonly SourceFile[]): readonly string[
   });
 }
 
-/**
- * The rooms of `lib/` that may use the file system past `Host`: the one that implements it, the one whose paths DuckDB
- * opens itself, and the one for tests.
- */
-const FILE_SYSTEM_ROOMS = /^lib\/(base|duckdb|testing)\//;
+/** The folders of `lib/` that may use the file system past `Host`: the one that implements it, and the one for tests. */
+const FILE_SYSTEM_FOLDERS = /^lib\/(base|testing)\//;
 
-/** Code of `lib/` that uses the file system, where injected faults do not reach it. */
+/** Code of `lib/` that uses the file system, or opens a database, where injected faults do not reach it. */
 export function hostViolations(files: readonly SourceFile[]): readonly string[] {
   return files.flatMap((file) => {
-    if (!file.path.startsWith("lib/") || FILE_SYSTEM_ROOMS.test(file.path)) return [];
-    return importsOf(file).some((specifier) => /^(node:)?fs(\/promises)?$/.test(specifier))
-      ? [`${file.path} imports node:fs: use the files of Host`]
-      : [];
+    if (!file.path.startsWith("lib/") || FILE_SYSTEM_FOLDERS.test(file.path)) return [];
+    const found: string[] = [];
+    if (importsOf(file).some((specifier) => /^(node:)?fs(\/promises)?$/.test(specifier)))
+      found.push(`${file.path} imports node:fs: use the files of Host`);
+    walk(parseSync(file.path, file.text).program, (node) => {
+      if (node["type"] !== "CallExpression") return;
+      if ((node["callee"] as SyntaxNode)["name"] !== "openDatabase" || hasProperty(node, "files")) return;
+      found.push(`${file.path} opens a database without the files of Host`);
+    });
+    return found;
   });
+}
+
+/** Whether the first argument of a call is an object with a property of this name. */
+function hasProperty(call: SyntaxNode, name: string): boolean {
+  const [first] = call["arguments"] as readonly SyntaxNode[];
+  const properties = (first?.["properties"] ?? []) as readonly { readonly key?: SyntaxNode }[];
+  return properties.some(({ key }) => key?.["name"] === name);
 }
 
 /** Files outside `lib/base/` that rename files themselves, and why. */

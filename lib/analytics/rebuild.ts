@@ -78,7 +78,7 @@ async function build(
   onCopy: boolean,
 ): Promise<Built | null> {
   const { limits } = services;
-  await using database = await openDatabase({ limits });
+  await using database = await openDatabase({ files: services.host.files, limits });
   await using connection = await database.connect();
   return await buildAnalytics(services, request, { connection, place, onCopy });
 }

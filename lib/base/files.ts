@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { errorNumber, fileError } from "./file-error.ts";
+import { openFile, type OpenedFile } from "./opened-file.ts";
 import { readChunks } from "./read-chunks.ts";
 import { writeChunks } from "./write-chunks.ts";
 
@@ -43,7 +44,12 @@ export interface Files {
    * Yields the bytes of a file in chunks of at most `chunkBytes`; a missing file is an error. A chunk is valid until the
    * next one is requested.
    */
-  readChunks(path: string, chunkBytes: number): AsyncIterable<Uint8Array>;
+  readChunks(path: string, chunkBytes: number): AsyncIterable<Uint8Array<ArrayBuffer>>;
+  /**
+   * Opens a file for reads at any position; a missing file is an error. With `create`, creates a temporary file that only
+   * this user can read, for writes too; fails if `path` exists.
+   */
+  open(path: string, options?: { create?: boolean }): Promise<OpenedFile>;
   /** Writes a new file and makes it durable; fails if `path` exists unless `replace` is set. */
   write(
     path: string,
@@ -51,10 +57,14 @@ export interface Files {
     options?: { mode?: number; replace?: boolean },
   ): Promise<void>;
   /**
-   * Writes chunks to a new temporary file as they come, without making it durable. If it fails, an incomplete file is
-   * left. Errors of `chunks` are thrown unchanged.
+   * Writes chunks to a new temporary file as they come, without making it durable; fails if `path` exists unless `replace`
+   * is set. If it fails, an incomplete file is left. Errors of `chunks` are thrown unchanged.
    */
-  writeChunks(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void>;
+  writeChunks(
+    path: string,
+    chunks: AsyncIterable<Uint8Array>,
+    options?: { replace?: boolean },
+  ): Promise<void>;
   /** Appends to a file, creating it if needed, and makes the bytes durable. With `at`, first truncates it to that size. */
   append(path: string, data: string | Uint8Array, options?: { mode?: number; at?: number }): Promise<void>;
   /** Makes the writes to a file or directory durable (fsync). */
@@ -71,8 +81,11 @@ export interface Files {
   removeDirectory(path: string): Promise<void>;
   /** Creates a directory and its parents. */
   makeDirectory(path: string): Promise<void>;
-  /** Creates a directory with a unique name for temporary files, which only this user can read; returns its path. */
-  makeTemporaryDirectory(prefix: string): Promise<string>;
+  /**
+   * Creates a directory with a unique name for temporary files, which only this user can read; returns its path.
+   * `parent` is by default the system's directory for temporary files.
+   */
+  makeTemporaryDirectory(prefix: string, options?: { parent?: string }): Promise<string>;
   /** Lists the names in a directory, sorted; `null` if it does not exist. */
   list(path: string): Promise<readonly string[] | null>;
   /** Lists the entries of a directory, sorted, without following links; `null` if it does not exist. */
@@ -92,6 +105,7 @@ export function nodeFiles(): Files {
   return {
     read: (path) => absentIsNull(attempt("read", path, () => fs.readFile(path))),
     readChunks,
+    open: openFile,
     write: (path, data, options = {}) =>
       attempt("write", path, () =>
         writeDurably(path, data, options.replace === true ? "w" : "wx", options.mode),
@@ -115,8 +129,8 @@ export function nodeFiles(): Files {
     removeDirectory: (path) => attempt("remove", path, () => fs.rm(path, { force: true, recursive: true })),
     makeDirectory: (path) =>
       attempt("create", path, async () => void (await fs.mkdir(path, { recursive: true }))),
-    makeTemporaryDirectory: (prefix) => {
-      const start = join(tmpdir(), prefix);
+    makeTemporaryDirectory: (prefix, { parent = tmpdir() } = {}) => {
+      const start = join(parent, prefix);
       return attempt("create", start, () => fs.mkdtemp(start));
     },
     list: (path) => absentIsNull(attempt("list", path, async () => (await fs.readdir(path)).sort())),

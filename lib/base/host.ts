@@ -17,7 +17,7 @@ export interface Host {
   readonly fetch: typeof globalThis.fetch;
   /** The environment variables, in which secrets are looked up. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** The file system. DuckDB opens its own files itself. */
+  /** The file system. DuckDB itself opens the paths in SQL: databases, parts, and the files that it reads. */
   readonly files: Files;
   /** The name of the operating system's user who runs this process; `undefined` if the user has no name. */
   userName(): string | undefined;

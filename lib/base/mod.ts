@@ -41,6 +41,7 @@ export type {
 export { fileError } from "./file-error.ts";
 export { nodeFiles } from "./files.ts";
 export type { Files } from "./files.ts";
+export type { OpenedFile } from "./opened-file.ts";
 export { writeOutput } from "./write-output.ts";
 export { createHost, randomName } from "./host.ts";
 export type { Host } from "./host.ts";
@@ -67,7 +68,6 @@ export {
   temporaryPath,
 } from "./publish.ts";
 export { quoted } from "./quoted.ts";
-export { readChunks } from "./read-chunks.ts";
 export { holdsSecret, printable, redact } from "./redact.ts";
 export { rowOfKept } from "./row-of-kept.ts";
 export { nameHoldsSecret, redactError, redactThrown, redactValue } from "./redact-value.ts";

@@ -3,17 +3,21 @@ import { open } from "node:fs/promises";
 import { fileError } from "./file-error.ts";
 
 /**
- * Writes chunks to a new file as they come, without making it durable. An incomplete file is left when it fails.
+ * Writes chunks to a file as they come, without making it durable. An incomplete file is left when it fails.
  * @throws `disk_full`, `file_failed`, and what `chunks` throws, unchanged
  */
-export async function writeChunks(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+export async function writeChunks(
+  path: string,
+  chunks: AsyncIterable<Uint8Array>,
+  { replace = false }: { readonly replace?: boolean } = {},
+): Promise<void> {
   const failed = (operation: string) => (error: unknown) => {
     throw fileError(operation, path, error);
   };
-  const handle = await open(path, "wx", 0o600).catch(failed("create"));
+  const handle = await open(path, replace ? "w" : "wx", 0o600).catch(failed("create"));
   try {
     for await (const bytes of chunks) await handle.writeFile(bytes).catch(failed("write"));
   } finally {
-    await handle.close();
+    await handle.close().catch(failed("close"));
   }
 }

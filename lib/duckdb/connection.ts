@@ -2,7 +2,7 @@ import * as duckdb from "@duckdb/node-api";
 import native from "@duckdb/node-bindings";
 import type * as arrow from "apache-arrow";
 
-import { AgnesError, Mutex } from "../base/mod.ts";
+import { AgnesError, Mutex, type Files } from "../base/mod.ts";
 import { createBatchReader, type BatchReader } from "./arrow/from-duckdb.ts";
 import { duckdbError } from "./errors.ts";
 import { poolGate } from "./gate.ts";
@@ -29,6 +29,7 @@ export interface StreamResult {
 
 /** The services that a connection uses from its database. */
 export interface ConnectionOwner {
+  readonly files: Files;
   readonly feeds: Map<number, Feed>;
   readonly closed: (connection: Connection) => void;
   readonly addSource: SourceHolder["addSource"];
@@ -52,6 +53,8 @@ export interface SourceHolder {
 export class Connection implements AsyncDisposable, SourceHolder {
   readonly #native: native.Connection;
   readonly #owner: ConnectionOwner;
+  /** The file system of its database; see `OpenOptions.files`. */
+  readonly files: Files;
   readonly #id: number;
   readonly #statements = new Mutex();
   /** The result of `stream` that is not read to its end yet. */
@@ -62,6 +65,7 @@ export class Connection implements AsyncDisposable, SourceHolder {
   constructor(connection: native.Connection, owner: ConnectionOwner) {
     this.#native = connection;
     this.#owner = owner;
+    this.files = owner.files;
     this.#id = native.client_context_get_connection_id(native.connection_get_client_context(connection));
   }
 

@@ -1,5 +1,4 @@
 import { Buffer } from "node:buffer";
-import { rm } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 
 import { messageOf } from "../base/mod.ts";
@@ -130,7 +129,7 @@ interface Target {
 const NEGATIVE_ZERO = "agnes met a negative zero";
 
 async function copySql(target: Target, sql: string): Promise<CopyResult> {
-  const { connection, path, options } = target;
+  const { database, connection, path, options } = target;
   const columns = await connection.describe(sql, signalOf(options));
   const floats = new Set(columns.map(({ type }) => floatsOf(type)));
   if (floats.has("nested")) return copy(target, storedSelect(sql, columns), columns, "none");
@@ -138,7 +137,7 @@ async function copySql(target: Target, sql: string): Promise<CopyResult> {
     return await copy(target, storedSelect(sql, columns, guarded), columns, dictionariesOf(columns));
   } catch (error) {
     if (!messageOf(error).includes(NEGATIVE_ZERO)) throw error;
-    if (options.partitionBy !== undefined) await rm(path, { recursive: true, force: true });
+    if (options.partitionBy !== undefined) await database.files.removeDirectory(path);
     return copy(target, storedSelect(sql, columns), columns, "none");
   }
 }
@@ -226,8 +225,8 @@ async function copy(
   // Converting the statistics of a hundred small files takes as long as writing them.
   const hasStatistics = partitionBy === undefined || options.statistics?.length !== 0;
   // Otherwise the rest of a failed copy would be hashed.
-  if (isHashed) await rm(path, { force: true });
-  const hash = isHashed ? new GrowingHash(path) : null;
+  if (isHashed) await database.files.remove(path);
+  const hash = isHashed ? new GrowingHash(database.files, path) : null;
   const rows = sum === null ? select : summedSelect(select, columns, sum.add(sumOf!));
   const sql =
     `COPY (${rows}\n) TO ${quoteLiteral(path)} (FORMAT parquet, PARQUET_VERSION v1, COMPRESSION zstd, ` +

@@ -1,9 +1,8 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { availableParallelism, tmpdir } from "node:os";
-import { join } from "node:path";
+import { availableParallelism } from "node:os";
 
 import native from "@duckdb/node-bindings";
 
+import { nodeFiles, type Files } from "../base/mod.ts";
 import { Connection, type SourceHolder } from "./connection.ts";
 import { duckdbError } from "./errors.ts";
 import { RowSums, type OpenRowSum } from "./row-sum.ts";
@@ -37,6 +36,8 @@ export interface OpenOptions {
   /** Default: `false`. */
   readonly readOnly?: boolean;
   readonly limits?: DuckDBLimits;
+  /** The file system of the temporary directory and of the files that Agnes reads itself. Default: the real one. */
+  readonly files?: Files;
   /** Further DuckDB settings by name. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -46,7 +47,8 @@ export interface OpenOptions {
  * extensions and persistent secrets. Rows are unordered unless a query has ORDER BY. Data is spilled to a private
  * directory, which `close` removes.
  *
- * @throws `file_unreadable` for a file that is not a database, `locked` if another process writes to it, `disk_full`
+ * @throws `file_unreadable` for a file that is not a database, `locked` if another process writes to it, `disk_full`,
+ *   `file_failed` if the temporary directory cannot be created
  * @example
  * ```ts
  * await using database = await openDatabase({ limits: { memoryMb: 512 } });
@@ -56,8 +58,12 @@ export interface OpenOptions {
  */
 export async function openDatabase(options: OpenOptions = {}): Promise<Database> {
   const path = options.path ?? ":memory:";
-  const { limits = {} } = options;
-  const temporary = await mkdtemp(join(limits.temporaryDirectory ?? tmpdir(), "agnes-duckdb-"));
+  const { files = nodeFiles(), limits = {} } = options;
+  const { temporaryDirectory: parent } = limits;
+  const temporary = await files.makeTemporaryDirectory(
+    "agnes-duckdb-",
+    parent === undefined ? {} : { parent },
+  );
   try {
     const config = native.create_config();
     for (const [name, value] of Object.entries(settingsOf(options, temporary))) {
@@ -70,9 +76,9 @@ export async function openDatabase(options: OpenOptions = {}): Promise<Database>
     } finally {
       native.disconnect_sync(connection);
     }
-    return new Database(database, temporary, limits.threads ?? availableParallelism());
+    return new Database(database, { files, temporary, threads: limits.threads ?? availableParallelism() });
   } catch (error) {
-    await rm(temporary, { recursive: true, force: true });
+    await files.removeDirectory(temporary).catch(() => {});
     throw duckdbError(error, `OPEN ${path}`);
   }
 }
@@ -105,6 +111,8 @@ export class Database implements AsyncDisposable, SourceHolder {
   readonly #native: native.Database;
   readonly #temporary: string;
   readonly #threads: number;
+  /** See `OpenOptions.files`. */
+  readonly files: Files;
   readonly #connections = new Set<Connection>();
   readonly #feeds = new Map<number, Feed>();
   readonly #sources = new Map<string, RegisteredSource>();
@@ -113,16 +121,21 @@ export class Database implements AsyncDisposable, SourceHolder {
   #scanning = false;
   #closing: Promise<void> | null = null;
 
-  constructor(database: native.Database, temporary: string, threads: number) {
-    this.#threads = threads;
+  constructor(
+    database: native.Database,
+    options: { readonly files: Files; readonly temporary: string; readonly threads: number },
+  ) {
     this.#native = database;
-    this.#temporary = temporary;
+    this.#temporary = options.temporary;
+    this.#threads = options.threads;
+    this.files = options.files;
   }
 
   /** Opens a connection. Each has its own temporary tables and session settings. */
   async connect(): Promise<Connection> {
     const connection = await native.connect(this.#native);
     const opened = new Connection(connection, {
+      files: this.files,
       feeds: this.#feeds,
       closed: (closed) => void this.#connections.delete(closed),
       addSource: (source, threads) => this.addSource(source, threads),
@@ -197,6 +210,7 @@ export class Database implements AsyncDisposable, SourceHolder {
   async #close(): Promise<void> {
     await Promise.all([...this.#connections].map((connection) => connection.close()));
     native.close_sync(this.#native);
-    await rm(this.#temporary, { recursive: true, force: true });
+    // DuckDB has removed its files; a failure would hide the error of what used the database.
+    await this.files.removeDirectory(this.#temporary).catch(() => {});
   }
 }

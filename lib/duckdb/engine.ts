@@ -15,14 +15,14 @@ export interface Engine extends DuckDBEngine, AsyncDisposable {
  *
  * Each query has its own connection. A file that several queries attach under the same name is attached once.
  */
-export function createEngine(_host: Host, limits: DuckDBLimits): Engine {
+export function createEngine({ files }: Pick<Host, "files">, limits: DuckDBLimits): Engine {
   let opened: Promise<Database> | null = null;
   let closed = false;
   const attachments = new Attachments();
   const connect = async (): Promise<Connection> => {
     if (closed)
       throw new AgnesError("internal", { what: "the source's DuckDB was used after it was closed" });
-    opened ??= openDatabase({ limits });
+    opened ??= openDatabase({ files, limits });
     const database = await opened;
     return database.connect();
   };
@@ -50,9 +50,9 @@ export function createEngine(_host: Host, limits: DuckDBLimits): Engine {
       };
       return (await this.inspect([file], { ...described, ...options })).schema;
     },
-    async inspect(files, options) {
+    async inspect(inputs, options) {
       await using connection = await connect();
-      return await inspectFiles(connection, files, options);
+      return await inspectFiles(connection, inputs, options);
     },
     async query(sql, { attach = {}, ...options } = {}) {
       const connection = await connect();

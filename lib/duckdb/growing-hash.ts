@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { open, type FileHandle } from "node:fs/promises";
+
+import type { Files, OpenedFile } from "../base/mod.ts";
 
 const CHUNK_BYTES = 1024 * 1024;
 const POLL_MS = 10;
@@ -9,6 +10,7 @@ const POLL_MS = 10;
  * DuckDB only appends to a Parquet file.
  */
 export class GrowingHash {
+  readonly #files: Files;
   readonly #path: string;
   readonly #hash = createHash("sha256");
   readonly #following: Promise<void>;
@@ -18,7 +20,8 @@ export class GrowingHash {
   #wake: () => void = () => {};
 
   /** @param path a file that does not exist yet */
-  constructor(path: string) {
+  constructor(files: Files, path: string) {
+    this.#files = files;
     this.#path = path;
     this.#following = this.#follow();
     this.#following.catch(() => {});
@@ -40,20 +43,25 @@ export class GrowingHash {
   }
 
   async #follow(): Promise<void> {
-    let handle: FileHandle | null = null;
+    let file: OpenedFile | null = null;
     try {
       const buffer = new Uint8Array(CHUNK_BYTES);
       while (!this.#isStopped) {
         const isComplete = this.#isComplete;
-        handle ??= await open(this.#path).catch(() => null);
-        const read = handle === null ? 0 : await this.#readInto(handle, buffer);
+        file ??= await this.#open();
+        const read = file === null ? 0 : await this.#readInto(file, buffer);
         if (read > 0) continue;
         if (isComplete) return;
         await this.#pause();
       }
     } finally {
-      await handle?.close();
+      await file?.close();
     }
+  }
+
+  /** `null` until DuckDB creates the file. */
+  async #open(): Promise<OpenedFile | null> {
+    return (await this.#files.stat(this.#path)) === null ? null : this.#files.open(this.#path);
   }
 
   async #pause(): Promise<void> {
@@ -66,8 +74,8 @@ export class GrowingHash {
     clearTimeout(timer);
   }
 
-  async #readInto(handle: FileHandle, buffer: Uint8Array): Promise<number> {
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, this.#position);
+  async #readInto(file: OpenedFile, buffer: Uint8Array): Promise<number> {
+    const bytesRead = await file.read(buffer, this.#position);
     this.#hash.update(buffer.subarray(0, bytesRead));
     this.#position += bytesRead;
     return bytesRead;

@@ -1,8 +1,6 @@
-import { open } from "node:fs/promises";
-
 import { parquetMetadataAsync, type AsyncBuffer, type FileMetaData } from "hyparquet";
 
-import { AgnesError, fileError, isAgnesError, messageOf, counted } from "../base/mod.ts";
+import { AgnesError, isAgnesError, messageOf, counted, type Files, type OpenedFile } from "../base/mod.ts";
 
 /** The footer of a Parquet file, read by another implementation than the writer. */
 export interface ParquetFooter {
@@ -19,24 +17,23 @@ export interface ParquetFooter {
  * Reads the footer of a Parquet file.
  * @throws `file_unreadable` if it is damaged, truncated or not a Parquet file; `file_failed` if it cannot be opened
  */
-export async function parquetFooter(path: string): Promise<ParquetFooter> {
-  return withParquet(path, async (metadata, file) => summary(metadata, file.byteLength));
+export async function parquetFooter(files: Files, path: string): Promise<ParquetFooter> {
+  return withParquet(files, path, async (metadata, file) => summary(metadata, file.byteLength));
 }
 
 /** Opens a Parquet file with hyparquet; see `parquetFooter` for the errors. */
 export async function withParquet<T>(
+  files: Files,
   path: string,
-  work: (metadata: FileMetaData, file: AsyncBuffer) => Promise<T>,
+  work: (metadata: FileMetaData, file: AsyncBuffer, opened: OpenedFile) => Promise<T>,
 ): Promise<T> {
-  const handle = await open(path, "r").catch((error: unknown) => {
-    throw fileError("open", path, error);
-  });
+  const opened = await files.open(path);
   try {
-    const { size } = await handle.stat();
+    const { sizeBytes: size } = opened;
     const slice = async (start: number, end = size): Promise<ArrayBuffer> => {
       if (!(start >= 0 && end <= size && start <= end)) throw new Error("the footer lies outside the file");
       const bytes = new Uint8Array(end - start);
-      const { bytesRead } = await handle.read(bytes, 0, bytes.length, start);
+      const bytesRead = await opened.read(bytes, start);
       if (bytesRead !== bytes.length) throw new Error("the file ended early");
       return bytes.buffer;
     };
@@ -44,12 +41,12 @@ export async function withParquet<T>(
     if (size < 12)
       throw new Error(`${counted(size, "byte")} ${size === 1 ? "is" : "are"} too few for a Parquet file`);
     const file = { byteLength: size, slice };
-    return await work(await parquetMetadataAsync(file), file);
+    return await work(await parquetMetadataAsync(file), file, opened);
   } catch (error) {
     if (isAgnesError(error)) throw error;
     throw new AgnesError("file_unreadable", { path, reason: messageOf(error) }, { cause: error });
   } finally {
-    await handle.close();
+    await opened.close();
   }
 }
 

@@ -2,7 +2,7 @@ import zlib from "node:zlib";
 
 import { parquetRead, type AsyncBuffer, type Compressors, type FileMetaData } from "hyparquet";
 
-import { AgnesError, counted } from "../base/mod.ts";
+import { AgnesError, counted, type Files } from "../base/mod.ts";
 import { withParquet } from "./parquet-footer.ts";
 
 /** The maximum number of digits of a DECIMAL in DuckDB. */
@@ -16,8 +16,8 @@ const DIGITS_MAX = 38;
  *
  * @throws `type_unsupported`; `file_unreadable`, `file_failed`
  */
-export async function checkParquetInput(path: string): Promise<void> {
-  await withParquet(path, async (metadata, file) => {
+export async function checkParquetInput(files: Files, path: string): Promise<void> {
+  await withParquet(files, path, async (metadata, file) => {
     for (const { name, converted_type, precision = 0 } of metadata.schema) {
       if (converted_type === "DECIMAL" && precision > DIGITS_MAX) {
         throw new AgnesError("type_unsupported", {

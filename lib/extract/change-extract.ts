@@ -68,7 +68,7 @@ export async function changeExtract<T>(
     `the extract of source ${request.source.name}`,
   );
   await sweepTemporary(services.host, directory);
-  await using database = await openDatabase({ limits: services.limits });
+  await using database = await openDatabase({ files: services.host.files, limits: services.limits });
   let published: ExtractState | null = null;
   const result = await work({
     directory,

@@ -84,7 +84,10 @@ export async function extractSource(
   const published = await readExtract(host.files, directory);
   const previous = await withReadFacts(host, published);
   await sweepTemporary(host, directory);
-  await using database = await openDatabase({ limits: { threads: THREADS, ...services.limits } });
+  await using database = await openDatabase({
+    files: services.host.files,
+    limits: { threads: THREADS, ...services.limits },
+  });
   const shared = { id: randomUUID(), database, progress: new Map<TablePlan, TableProgress>() };
   const stats = new Map<TablePlan, TableStats>();
   let current = previous;

@@ -51,9 +51,8 @@ export interface QueryServices {
 
 /**
  * A DuckDB instance that runs the SQL of users. First it attaches the databases of its queries, read-only. Then it is
- * locked: it can only open the parts of extracts, and cannot attach, install, load or set anything.
- *
- * A later query that needs another database gets a new instance.
+ * locked: it can only open the parts of extracts, and cannot attach, install, load or set anything. A later query that
+ * needs another database gets a new instance.
  */
 export class Sandbox {
   readonly #services: QueryServices;
@@ -95,6 +94,7 @@ export class Sandbox {
   static async open(services: QueryServices, live: LiveResolver | null): Promise<Sandbox> {
     // Rows keep their order, so that the same query returns the same first rows.
     const database = await openDatabase({
+      files: services.host.files,
       limits: services.limits,
       settings: {
         ...attachSettings(services.extensions ?? []),

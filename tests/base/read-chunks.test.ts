@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { readChunks } from "../../lib/base/mod.ts";
+import { readChunks } from "../../lib/base/read-chunks.ts";
 import { temporaryDirectory } from "../duckdb/support.ts";
 
 test.each([0, 1, 99, 100, 101, 1_000])("readChunks() yields all of a file of %d bytes", async (length) => {

@@ -4,6 +4,7 @@ import { readdir, readFile, readlink, writeFile } from "node:fs/promises";
 import * as arrow from "apache-arrow";
 import { expect, test } from "bun:test";
 
+import { nodeFiles } from "../../lib/base/mod.ts";
 import { checkParquetInput, copyToParquet, hasNegativeZero } from "../../lib/duckdb/mod.ts";
 import { batchOf, open, rejection, sourceOf, temporaryDirectory } from "./support.ts";
 
@@ -123,13 +124,15 @@ test.each([
   ["a time in UTC with nanoseconds", "1577836800123456789 ns"],
 ])("checkParquetInput() rejects %s", async (_name, reason) => {
   const file = reason === "DECIMAL" ? "decimal-60.parquet" : "nanoseconds.parquet";
-  const error = await rejection(checkParquetInput(new URL(`inputs/${file}`, import.meta.url).pathname));
+  const error = await rejection(
+    checkParquetInput(nodeFiles(), new URL(`inputs/${file}`, import.meta.url).pathname),
+  );
   expect(error.code).toBe("type_unsupported");
   expect(error.message).toContain(reason);
 });
 
 test("checkParquetInput() accepts timestamps in UTC without fractions of a microsecond", async () => {
-  await checkParquetInput(new URL("inputs/microseconds.parquet", import.meta.url).pathname);
+  await checkParquetInput(nodeFiles(), new URL("inputs/microseconds.parquet", import.meta.url).pathname);
 });
 
 test.each([

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { nodeFiles } from "../../lib/base/mod.ts";
 import { KnownRow } from "../../lib/duckdb/files/json/known-row.ts";
 import { rowShape } from "../../lib/duckdb/files/json/row-shape.ts";
 import { scanFile } from "../../lib/duckdb/files/json/scan-file.ts";
@@ -132,7 +133,11 @@ test("a scan has the same result for a file with known and unknown rows", async 
   const scans = [];
   for (const options of [{}, { onRow: () => {} }]) {
     const root = rowShape(columns);
-    const scanned = await scanFile({ path }, true, new ShapeWalk(root, { columnsMax: 9, ...options }));
+    const scanned = await scanFile(
+      { files: nodeFiles(), path },
+      true,
+      new ShapeWalk(root, { columnsMax: 9, ...options }),
+    );
     scans.push({ ...scanned, seen: root.order.map(({ object }) => object > 0) });
   }
   expect(scans[0]).toEqual(scans[1]!);

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { nodeFiles } from "../../lib/base/mod.ts";
 import { hasPlainRows, plainRows } from "../../lib/duckdb/files/json/plain-rows.ts";
 import type { FileColumn } from "../../lib/kit/mod.ts";
 import { isRight, TYPES, VALUES } from "./files-json-values.ts";
@@ -89,7 +90,7 @@ test("hasPlainRows() checks the whole file, and that it is UTF-8", async () => {
   const holds = async (text: Buffer) => {
     const path = join(directory.path, "t.ndjson");
     await writeFile(path, text);
-    return hasPlainRows(path, columns, undefined);
+    return hasPlainRows({ files: nodeFiles(), path }, columns, undefined);
   };
   expect(good.length).toBeGreaterThan(3 * 1024 * 1024);
   expect(await holds(good)).toBe(true);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
+import { nodeFiles } from "../../lib/base/mod.ts";
 import { hasShortLines, LINE_BYTES_MAX } from "../../lib/duckdb/files/json/short-lines.ts";
 
 const MEGABYTE = 1024 * 1024;
@@ -19,7 +20,7 @@ const lineOf = (bytes: number) => `{"a":"${"x".repeat(bytes - 8)}"}`;
 async function isShort(...parts: readonly string[]): Promise<boolean> {
   const path = join(directory, "rows.ndjson");
   await writeFile(path, parts.join(""));
-  return hasShortLines(path);
+  return hasShortLines({ files: nodeFiles(), path });
 }
 
 const many = `${lineOf(100)}\n`.repeat(12_000);
@@ -61,13 +62,15 @@ describe("hasShortLines()", () => {
     expect(await isShort("[", many, "]")).toBe(false);
     expect(await isShort(lineOf(100), "\n")).toBe(false);
     expect(await isShort("x".repeat(2 * MEGABYTE))).toBe(false);
-    expect(await hasShortLines(join(directory, "nowhere.ndjson"))).toBe(false);
+    expect(await hasShortLines({ files: nodeFiles(), path: join(directory, "nowhere.ndjson") })).toBe(false);
   });
 
   test("stops if it is aborted", async () => {
     const path = join(directory, "large.ndjson");
     await writeFile(path, many.repeat(20));
-    const error = await hasShortLines(path, AbortSignal.abort()).catch((thrown: unknown) => thrown);
+    const error = await hasShortLines({ files: nodeFiles(), path }, AbortSignal.abort()).catch(
+      (thrown: unknown) => thrown,
+    );
     expect(error).toMatchObject({ code: "aborted" });
   });
 });

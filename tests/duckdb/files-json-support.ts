@@ -34,7 +34,11 @@ export async function readJson(
     inputs.push({ path, origin: name, ...(constants === undefined ? {} : { constants }) });
   }
   const format = /[.]json($|[.])/.test(Object.keys(files)[0]!) ? "json" : "ndjson";
-  const { columns, perFile } = await inspectJson(connection, inputs, { format, ...options });
+  const { columns, perFile } = await inspectJson(
+    connection,
+    inputs.map((input) => ({ ...input, files: connection.files })),
+    { format, ...options },
+  );
   const rows: Record<string, unknown>[] = [];
   const texts: string[] = [];
   for (const input of inputs) {

@@ -2,7 +2,7 @@ import { expect } from "bun:test";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { isAgnesError } from "../../lib/base/mod.ts";
+import { isAgnesError, nodeFiles } from "../../lib/base/mod.ts";
 import { fitsColumns, rowShape } from "../../lib/duckdb/files/json/row-shape.ts";
 import { scanFile } from "../../lib/duckdb/files/json/scan-file.ts";
 import { ShapeWalk } from "../../lib/duckdb/files/json/walk.ts";
@@ -202,7 +202,7 @@ export async function isRight(text: string, columns: readonly FileColumn[]): Pro
   const walk = new ShapeWalk(root, { columnsMax: 100, onRow: () => {} });
   expect(walk.knownRow).toBeNull();
   try {
-    await scanFile({ path }, true, walk);
+    await scanFile({ files: nodeFiles(), path }, true, walk);
   } catch (error) {
     if (isAgnesError(error)) return false;
     throw error;

@@ -34,7 +34,11 @@ export async function readParquet(
     const { constants } = options;
     inputs.push({ path, origin: `${at}.parquet`, ...(constants === undefined ? {} : { constants }) });
   }
-  const found = await inspectParquet(connection, inputs, { format: "parquet", ...options });
+  const found = await inspectParquet(
+    connection,
+    inputs.map((input) => ({ ...input, files: connection.files })),
+    { format: "parquet", ...options },
+  );
   const columns = options.columns ?? found.columns;
   await connection.run("SET preserve_insertion_order = true");
   const rows: string[] = [];

@@ -34,21 +34,24 @@ test.each([
     { kind: "sql", sql: "SELECT range AS i, {'x': [range]} AS s FROM range(1000)" },
     path,
   );
-  expect(await parquetFooter(path)).toMatchObject({
+  expect(await parquetFooter(nodeFiles(), path)).toMatchObject({
     rows: 1000,
     rowsInGroups: 1000,
     rowGroups: 1,
     columns: ["i", "s"],
   });
   await damage(path);
-  for (const work of [() => parquetFooter(path), () => session.connection.rows(`FROM '${path}'`)]) {
+  for (const work of [
+    () => parquetFooter(nodeFiles(), path),
+    () => session.connection.rows(`FROM '${path}'`),
+  ]) {
     const error = await rejection(work());
     expect({ code: error.code, path: error.details?.["path"] }).toEqual({ code: "file_unreadable", path });
   }
 });
 
 test("parquetFooter() throws file_failed when there is no file", async () => {
-  expect((await rejection(parquetFooter("/nowhere/a.parquet"))).code).toBe("file_failed");
+  expect((await rejection(parquetFooter(nodeFiles(), "/nowhere/a.parquet"))).code).toBe("file_failed");
 });
 
 test("spoolBytes() writes bytes to a file and removes it again, also when the stream fails", async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 
+import { nodeFiles } from "../../lib/base/mod.ts";
 import {
   copyToParquet,
   openStream,
@@ -191,7 +192,7 @@ test("copyToParquet() writes and counts all rows, and returns column statistics"
     id: { min: "0", max: "199999", nulls: 0 },
     name: { min: "the number 1", max: "the number 99999", nulls: 28_600 },
   });
-  const footer = await parquetFooter(path);
+  const footer = await parquetFooter(nodeFiles(), path);
   expect(footer).toMatchObject({
     rows: 200_000,
     rowsInGroups: 200_000,
@@ -235,7 +236,7 @@ test("copyToParquet() writes a typed file without rows when the source is empty"
   const path = `${directory.path}/empty.parquet`;
   const result = await copyToParquet(session.database, { kind: "stream", source: watched(0).source }, path);
   expect(result.rows).toBe(0);
-  expect((await parquetFooter(path)).columns).toEqual(["id", "name"]);
+  expect((await parquetFooter(nodeFiles(), path)).columns).toEqual(["id", "name"]);
 });
 
 test("copyToParquet() throws disk_full and stops an endless source when the disk is full", async () => {

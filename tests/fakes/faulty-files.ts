@@ -1,4 +1,4 @@
-import { fileError, type Files } from "../../lib/base/mod.ts";
+import { fileError, type Files, type OpenedFile } from "../../lib/base/mod.ts";
 
 /** When and how a file operation fails. */
 export interface FileFault {
@@ -45,7 +45,7 @@ export function faultyFiles(files: Files, fault: FileFault): FaultyFiles {
     const isHit = count === fault.at || (fault.stays === true && count > fault.at);
     return isHit ? injected(name, path, fault.code ?? "ENOSPC") : null;
   };
-  const failing = <Name extends Exclude<keyof Files, "readChunks">>(name: Name): Files[Name] => {
+  const failing = <Name extends Exclude<keyof Files, "readChunks" | "open">>(name: Name): Files[Name] => {
     const work = files[name].bind(files) as (...parameters: unknown[]) => Promise<unknown>;
     const counting = (...parameters: unknown[]) => {
       const failure = hit(name, String(parameters[0]));
@@ -57,12 +57,30 @@ export function faultyFiles(files: Files, fault: FileFault): FaultyFiles {
     const failure = hit("readChunks", path);
     return failure === null ? files.readChunks(path, chunkBytes) : rejecting(failure);
   };
+  // Each read and write of an open file counts too.
+  const open: Files["open"] = async (path, options) => {
+    const failure = hit("open", path);
+    if (failure !== null) throw failure;
+    const file = await files.open(path, options);
+    const checked = <Name extends "read" | "readSync" | "write">(name: Name): OpenedFile[Name] => {
+      const work = file[name].bind(file) as (...parameters: unknown[]) => unknown;
+      const counting = (...parameters: unknown[]) => {
+        const problem = hit("open", path);
+        if (problem === null) return work(...parameters);
+        if (name === "readSync") throw problem;
+        return Promise.reject(problem);
+      };
+      return counting as OpenedFile[Name];
+    };
+    return { ...file, read: checked("read"), readSync: checked("readSync"), write: checked("write") };
+  };
   return {
     get count() {
       return count;
     },
     read: failing("read"),
     readChunks,
+    open,
     write: failing("write"),
     writeChunks: failing("writeChunks"),
     append: failing("append"),

@@ -128,6 +128,7 @@ export class ForgetfulDisk {
             at = next;
           }
         }),
+      open: () => Promise.reject(new Error("open files are not needed")),
       writeChunks: () => Promise.reject(new Error("temporary files are not needed")),
       makeTemporaryDirectory: () => Promise.reject(new Error("temporary directories are not needed")),
       readChunks: () => {

@@ -8,6 +8,8 @@ import { definePlugin, int64, table } from "agnes/kit";
 import { parquetReadObjects } from "hyparquet";
 import * as v from "valibot";
 
+import { nodeFiles } from "../../lib/base/mod.ts";
+import { faultyFiles } from "../fakes/faulty-files.ts";
 import { temporaryFolder } from "./workspace.ts";
 
 const plugin = definePlugin({
@@ -181,6 +183,25 @@ describe("writeResult()", () => {
     expect(await write(path("pipe"), "parquet")).toBe("none");
     expect((await parquet).subarray(-4).toString()).toBe("PAR1");
     expect((await lstat(path("pipe"))).isFIFO()).toBe(true);
+  });
+
+  test("writes through the files of its host, and leaves an existing file, and no other, if they fail", async () => {
+    using folder = temporaryFolder();
+    await using agnes = await openPair(folder.path);
+    const to = join(folder.path, "rows.csv");
+    await writeFile(to, "before");
+    const before = await readdir(folder.path);
+    for (const [format, operation] of [
+      ["csv", "writeChunks"],
+      ["parquet", "makeTemporaryDirectory"],
+      ["parquet", "rename"],
+    ] as const) {
+      const host = { files: faultyFiles(nodeFiles(), { at: 1, operations: [operation] }) };
+      const result = await agnes.query("FROM one ORDER BY id");
+      expect(await codeOf(writeResult(result, { format, to, host }))).toBe("disk_full");
+      expect(await readFile(to, "utf8")).toBe("before");
+      expect(await readdir(folder.path)).toEqual(before);
+    }
   });
 
   test("stops at its signal while the function does not take more", async () => {

@@ -59,13 +59,24 @@ describe("tidy", () => {
     expect(hostViolations(code)).toEqual([]);
   });
 
-  test("hostViolations() catches an import of node:fs outside lib/base, lib/duckdb and lib/testing", () => {
+  test("hostViolations() catches an import of node:fs outside lib/base and lib/testing", () => {
     const text = `import { readFile } from "node:fs/promises";`;
     expect(hostViolations([{ path: "lib/sync/a.ts", text }])).toEqual([
       "lib/sync/a.ts imports node:fs: use the files of Host",
     ]);
-    for (const path of ["lib/base/files.ts", "lib/duckdb/lock.ts", "plugins/files/a.ts"])
+    for (const path of ["lib/base/files.ts", "lib/testing/a.ts", "plugins/files/a.ts"])
       expect(hostViolations([{ path, text }])).toEqual([]);
+  });
+
+  test("hostViolations() catches a database that is opened without the files of the host", () => {
+    const path = "lib/sync/a.ts";
+    for (const options of ["", "{ limits }"]) {
+      expect(hostViolations([{ path, text: `await openDatabase(${options});` }])).toEqual([
+        "lib/sync/a.ts opens a database without the files of Host",
+      ]);
+    }
+    for (const options of ["{ files, limits }", "{ files: services.host.files }"])
+      expect(hostViolations([{ path, text: `await openDatabase(${options});` }])).toEqual([]);
   });
 
   test("wordViolations() finds none in the repository", () => {

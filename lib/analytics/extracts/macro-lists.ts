@@ -74,7 +74,7 @@ export class MacroLists {
       const folder = await checkFolder(this.#files, this.#root, source).catch(() => null);
       if (folder !== null) folders.set(source, join(folder.directory, EXTRACT_FILE));
     }
-    await using database = await openDatabase({ limits: this.#limits });
+    await using database = await openDatabase({ files: this.#files, limits: this.#limits });
     await using connection = await database.connect();
     const paths = [...folders.values()].flatMap((path) => [path, `${path}.wal`]);
     await connection.run(restrictTo({ paths }), { signal });

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 
+import type { Files } from "../../base/mod.ts";
 import {
   openDatabase,
   quoteIdentifier,
@@ -19,12 +20,20 @@ import { databaseNames } from "../model.ts";
  * @throws `file_unreadable`, `duckdb_failed`
  */
 export async function openExtract(
-  limits: DuckDBLimits,
-  source: string,
+  {
+    files,
+    limits,
+    source,
+    signal,
+  }: {
+    readonly files: Files;
+    readonly limits: DuckDBLimits;
+    readonly source: string;
+    readonly signal: AbortSignal;
+  },
   directory: string,
-  signal: AbortSignal,
 ): Promise<{ readonly connection: Connection } & AsyncDisposable> {
-  const database = await openDatabase({ limits, settings: LOCKED });
+  const database = await openDatabase({ files, limits, settings: LOCKED });
   try {
     const connection = await database.connect();
     await connection.run(restrictTo({ directories: [directory] }), { signal });

@@ -121,12 +121,13 @@ export async function scanExtract(request: ScanRequest): Promise<ScannedExtract>
 }
 
 /** @throws `extract_refused` if the file of the extract is replaced each time it is opened */
-async function openChecked({ files, root, source, limits, signal }: ScanRequest): Promise<OpenedExtract> {
+async function openChecked(request: ScanRequest): Promise<OpenedExtract> {
+  const { files, root, source } = request;
   const found = await openUnchanged(
     files,
     join(root, source),
     () => checkFolder(files, root, source),
-    ({ directory }) => openExtract(limits, source, directory, signal),
+    ({ directory }) => openExtract(request, directory),
     (extract) => extract[Symbol.asyncDispose](),
   );
   if (found !== null) return { folder: found.checked, extract: found.opened };

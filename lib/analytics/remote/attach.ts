@@ -74,7 +74,7 @@ async function loadExtension(
  * @throws `timed_out`, `aborted`, `duckdb_failed`
  */
 export async function tryRemote<T>(
-  services: { readonly host: Pick<Host, "env">; readonly limits: DuckDBLimits },
+  services: { readonly host: Pick<Host, "env" | "files">; readonly limits: DuckDBLimits },
   { source, remote, extensions, install, timeoutMs, signal }: RemoteTrial,
   look: (connection: Connection, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
@@ -85,6 +85,7 @@ export async function tryRemote<T>(
   };
   return attachWithTimeout(`attaching the database of source ${source}`, bounds, async (stop) => {
     await using database = await openDatabase({
+      files: services.host.files,
       limits: services.limits,
       settings: attachSettings(extensions),
     });

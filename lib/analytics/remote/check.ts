@@ -46,7 +46,7 @@ export async function checkRemotes(
   const { host } = services;
   const path = analyticsPath(request.dataDirectory);
   if ((await host.files.stat(path)) === null) return [];
-  await using database = await openDatabase({ limits: services.limits });
+  await using database = await openDatabase({ files: host.files, limits: services.limits });
   await using connection = await database.connect();
   await connection.run(
     `ATTACH ${quoteLiteral(path)} AS ${quoteIdentifier(databaseNames.analytics)} (READ_ONLY)`,

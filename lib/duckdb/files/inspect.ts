@@ -8,6 +8,7 @@ import { quoteIdentifier } from "../sql.ts";
 import { unknownColumn } from "./columns.ts";
 import { inspectCsv } from "./csv/inspect.ts";
 import { inspectJson } from "./json/mod.ts";
+import { hostFile, type HostFile } from "./open-bytes.ts";
 import { inspectParquet } from "./parquet/mod.ts";
 
 /**
@@ -23,7 +24,11 @@ export async function inspectFiles(
   const { reading, columns, badRow } =
     files.length === 0
       ? { reading: options.known ?? null, columns: new Map(), badRow: undefined }
-      : await decide(connection, files.map(withOwnConstants), { ...options, types });
+      : await decide(
+          connection,
+          files.map((file) => withOwnConstants({ ...file, files: connection.files })),
+          { ...options, types },
+        );
   const unknown = unknownColumn(options.types ?? {}, reading?.columns.map(({ name }) => name) ?? []);
   if (reading !== null && unknown !== undefined) {
     const known = reading.columns.map(({ name }) => name).join(", ");
@@ -41,16 +46,10 @@ export async function readingOf(
   options: Pick<InspectOptions, "types" | "signal"> = {},
 ): Promise<FileReading | null> {
   if (chunk.reading !== undefined) return chunk.reading;
-  const { data: path, format, csv, compression, origin, constants } = chunk;
-  const file: FileInput = {
-    path,
-    ...(compression === undefined ? {} : { compression }),
-    ...(origin === undefined ? {} : { origin }),
-    ...(constants === undefined ? {} : { constants }),
-  };
+  const { format, csv } = chunk;
   const types = await canonicalTypesOf(connection, { ...options.types, ...chunk.types });
   const { signal } = options;
-  const { reading } = await decide(connection, [withOwnConstants(file)], {
+  const { reading } = await decide(connection, [withOwnConstants(hostFile(chunk, connection))], {
     format,
     types,
     ...(csv === undefined ? {} : { csv }),
@@ -61,7 +60,7 @@ export async function readingOf(
 
 async function decide(
   connection: Connection,
-  files: readonly FileInput[],
+  files: readonly HostFile[],
   options: InspectOptions,
 ): Promise<Pick<InspectedFiles, "reading" | "columns" | "badRow">> {
   const { format } = options;
@@ -136,7 +135,7 @@ function isBalanced(type: string): boolean {
 }
 
 /** As in `canonicalTypesOf`, without inherited keys. */
-function withOwnConstants(file: FileInput): FileInput {
+function withOwnConstants(file: HostFile): HostFile {
   const { constants } = file;
   return constants === undefined
     ? file

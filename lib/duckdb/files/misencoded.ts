@@ -1,14 +1,13 @@
 import { AgnesError } from "../../base/mod.ts";
-import type { FileInput } from "../../kit/mod.ts";
 import { originOf } from "./columns.ts";
 import { markedEncoding, textDecoding } from "./encoding.ts";
-import { openBytes } from "./open-bytes.ts";
+import { openBytes, type HostFile } from "./open-bytes.ts";
 
 /** The file whose bytes are decoded. */
 interface DecodedFile {
   /** What to do about the error. */
   readonly advice?: string;
-  readonly file: FileInput;
+  readonly file: HostFile;
   readonly encoding: string;
   readonly signal?: AbortSignal | undefined;
 }
@@ -50,7 +49,7 @@ interface BadByte {
 const STEPS_BACK_BYTES = 8;
 
 async function firstBadByte(
-  file: FileInput,
+  file: HostFile,
   encoding: string,
   signal: AbortSignal | undefined,
 ): Promise<BadByte | null> {
@@ -80,7 +79,7 @@ async function firstBadByte(
 
 /** The offset of the first chunk that cannot be decoded; the end of the file if it ends inside a character. */
 async function startOfBadChunk(
-  file: FileInput,
+  file: HostFile,
   encoding: string,
   signal: AbortSignal | undefined,
 ): Promise<number> {
@@ -98,7 +97,7 @@ async function startOfBadChunk(
 }
 
 /** The bytes of a file after its byte order mark. */
-async function* chunksOf(file: FileInput, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+async function* chunksOf(file: HostFile, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
   let isFirst = true;
   for await (const bytes of openBytes(file, signal)) {
     yield isFirst ? bytes.subarray(markedEncoding(bytes)?.markBytes ?? 0) : bytes;

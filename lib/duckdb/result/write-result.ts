@@ -1,9 +1,6 @@
-import { createReadStream } from "node:fs";
-import { mkdtemp, open, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { fileError, throwIfAborted } from "../../base/mod.ts";
+import { nodeFiles, throwIfAborted, type Files } from "../../base/mod.ts";
 import type { StreamResult } from "../connection.ts";
 import { copyToParquet } from "../copy-to-parquet.ts";
 import { openDatabase, type DuckDBLimits } from "../database.ts";
@@ -14,6 +11,14 @@ import { withUniqueNames } from "./unique-names.ts";
 export const resultFormats = ["json", "ndjson", "csv", "arrow", "parquet"] as const;
 /** An output format of results; see `writeResult`. */
 export type ResultFormat = (typeof resultFormats)[number];
+
+/** Options of `encodeResult`. */
+interface EncodeOptions {
+  readonly signal?: AbortSignal;
+  readonly limits?: DuckDBLimits;
+  /** The file system. Default: the real one. */
+  readonly files?: Files;
+}
 
 /**
  * Encodes a result as a stream of bytes, with bounded memory. Leaving the loop stops the query.
@@ -39,7 +44,7 @@ export type ResultFormat = (typeof resultFormats)[number];
 export function encodeResult(
   result: StreamResult,
   format: ResultFormat,
-  options: { readonly signal?: AbortSignal; readonly limits?: DuckDBLimits } = {},
+  options: EncodeOptions = {},
 ): AsyncIterable<Uint8Array> {
   switch (format) {
     case "json":
@@ -78,49 +83,33 @@ export type ResultTarget =
  */
 export async function writeResult(
   result: StreamResult,
-  options: ResultTarget & {
-    readonly format: ResultFormat;
-    readonly signal?: AbortSignal;
-    readonly limits?: DuckDBLimits;
-  },
+  options: ResultTarget & EncodeOptions & { readonly format: ResultFormat },
 ): Promise<void> {
-  const { format, signal } = options;
-  if ("path" in options) {
-    // DuckDB writes Parquet to a file itself; devices and pipes are written from start to end.
-    if (format === "parquet" && options.isFile !== false) return writeParquet(result, options.path, options);
-    return writeFile(encodeResult(result, format, options), options.path, signal);
-  }
-  for await (const bytes of encodeResult(result, format, options)) {
-    throwIfAborted(signal, "writing the result");
-    await options.write(bytes);
-  }
+  const { format, signal, files = nodeFiles() } = options;
+  // DuckDB writes Parquet to a file itself; devices and pipes are written from start to end.
+  if ("path" in options && format === "parquet" && options.isFile !== false)
+    return writeParquet(result, options.path, options);
+  const pieces = untilAborted(encodeResult(result, format, options), signal);
+  if ("path" in options) await files.writeChunks(options.path, pieces, { replace: true });
+  else for await (const bytes of pieces) await options.write(bytes);
 }
 
-async function writeFile(
+async function* untilAborted(
   pieces: AsyncIterable<Uint8Array>,
-  path: string,
   signal: AbortSignal | undefined,
-): Promise<void> {
-  const failed = (error: unknown): never => {
-    throw fileError("write", path, error);
-  };
-  const handle = await open(path, "w").catch(failed);
-  try {
-    for await (const bytes of pieces) {
-      throwIfAborted(signal, "writing the result");
-      await handle.writeFile(bytes).catch(failed);
-    }
-  } finally {
-    await handle.close();
+): AsyncGenerator<Uint8Array, void, void> {
+  for await (const bytes of pieces) {
+    throwIfAborted(signal, "writing the result");
+    yield bytes;
   }
 }
 
 async function writeParquet(
   result: StreamResult,
   path: string,
-  { signal, limits = {} }: { readonly signal?: AbortSignal; readonly limits?: DuckDBLimits },
+  { signal, limits = {}, files = nodeFiles() }: EncodeOptions,
 ): Promise<void> {
-  await using database = await openDatabase({ limits });
+  await using database = await openDatabase({ files, limits });
   // Most Parquet readers do not distinguish `id` and `ID`.
   const { schema, batches } = withUniqueNames(result, (name) => name.toLowerCase());
   const source = { schema, open: () => batches };
@@ -130,14 +119,20 @@ async function writeParquet(
 
 async function* encodeParquet(
   result: StreamResult,
-  options: { readonly signal?: AbortSignal; readonly limits?: DuckDBLimits },
+  options: EncodeOptions,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const directory = await mkdtemp(join(options.limits?.temporaryDirectory ?? tmpdir(), "agnes-parquet-"));
+  const { files = nodeFiles(), limits } = options;
+  const parent = limits?.temporaryDirectory;
+  const directory = await files.makeTemporaryDirectory(
+    "agnes-parquet-",
+    parent === undefined ? {} : { parent },
+  );
   try {
     const path = join(directory, "result.parquet");
     await writeParquet(result, path, options);
-    for await (const bytes of createReadStream(path, { highWaterMark: 1 << 18 })) yield bytes as Uint8Array;
+    // The reader may keep the bytes.
+    for await (const bytes of files.readChunks(path, 1 << 18)) yield Buffer.from(bytes);
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    await files.removeDirectory(directory).catch(() => {});
   }
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 
+import type { Files } from "../../base/mod.ts";
 import { quoteLiteral, type Connection } from "../../duckdb/mod.ts";
 import { sha256OfFile } from "../write/finish-parts.ts";
 import type { PublishedColumn, Part, PublishedTable } from "../format/extract-state.ts";
@@ -50,7 +51,7 @@ export async function compareRows(
   const known = isAll ? parseFingerprint(previous!.fingerprint, pairs.length) : null;
   const passed = hashesWhileWritten(pairs.map((pair) => pair.after));
   if (known === null || passed === null) {
-    if (await sameBytes(pairs)) return { isSame: true };
+    if (await sameBytes(job.run.services.host.files, pairs)) return { isSame: true };
     const old = before.map((part) => join(directory, part.path));
     const fresh = after.map((part) => part.path);
     const stated = await footers(connection, old, layout.columns, signal);
@@ -126,14 +127,14 @@ function rowsOf(parts: readonly { readonly rows: number }[]): number {
 /**
  * Whether the files of each origin equal the published ones byte for byte. Files are hashed only if their sizes match.
  */
-async function sameBytes(pairs: readonly Pair[]): Promise<boolean> {
+async function sameBytes(files: Files, pairs: readonly Pair[]): Promise<boolean> {
   const sizes = (parts: readonly { readonly sizeBytes: number }[]) =>
     parts.map((part) => part.sizeBytes).sort((a, b) => a - b);
   if (pairs.some(({ after, before }) => String(sizes(after)) !== String(sizes(before)))) return false;
   for (const { after, before } of pairs) {
     const known = before.map((part) => part.sha256).sort();
     const found: string[] = [];
-    for (const part of after) found.push(part.sha256 ?? (await sha256OfFile(part.path)));
+    for (const part of after) found.push(part.sha256 ?? (await sha256OfFile(files, part.path)));
     if (String(found.sort()) !== String(known)) return false;
   }
   return true;

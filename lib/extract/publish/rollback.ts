@@ -31,7 +31,7 @@ export async function rollbackExtract(
   if (!known.includes(generation)) {
     throw new AgnesError("generation_unknown", { directory: root, generation, known });
   }
-  const old = await readExtractFile(root, generationPath(root, generation));
+  const old = await readExtractFile(files, root, generationPath(root, generation));
   const missing: string[] = [];
   for (const part of old.tables.flatMap((table) => table.parts)) {
     const stat = await host.files.stat(join(root, part.path));
@@ -52,7 +52,7 @@ export async function rollbackExtract(
       directory: root,
     },
   };
-  await using database = await openDatabase({ limits: services.limits });
+  await using database = await openDatabase({ files, limits: services.limits });
   await publish(services, database, state, {
     previous: current,
     verify: new Set(old.tables.filter((t) => t.mode !== "remote").map((t) => t.name)),

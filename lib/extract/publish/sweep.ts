@@ -139,9 +139,10 @@ async function listParts({ files }: Host, directory: string): Promise<readonly s
 /** The parts that kept generations refer to; null if one cannot be read, so that no parts are removed. */
 async function referencedByKept(services: ExtractServices, directory: string): Promise<Set<string> | null> {
   const referenced = new Set<string>();
-  await using database = await openDatabase({ limits: { memoryMb: 256, threads: 1 } });
+  const { files } = services.host;
+  await using database = await openDatabase({ files, limits: { memoryMb: 256, threads: 1 } });
   await using connection = await database.connect();
-  for (const name of (await services.host.files.list(generationsDirectory(directory))) ?? []) {
+  for (const name of (await files.list(generationsDirectory(directory))) ?? []) {
     const number = generationNumber(name);
     if (number === null) continue;
     const path = generationPath(directory, number);

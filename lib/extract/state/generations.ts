@@ -16,7 +16,8 @@ export async function listGenerations(files: Files, directory: string): Promise<
   const found = new Map<number, ListedGeneration>();
   for (const number of await keptNumbers(files, directory)) {
     try {
-      found.set(number, listed(await readExtractFile(directory, generationPath(directory, number)), false));
+      const path = generationPath(directory, number);
+      found.set(number, listed(await readExtractFile(files, directory, path), false));
     } catch (error) {
       // Generations that were removed or cannot be read are not listed.
       if (!isAgnesError(error, "extract_unreadable")) throw error;

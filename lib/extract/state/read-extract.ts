@@ -18,13 +18,14 @@ export async function readExtract(files: Files, directory: string): Promise<Extr
   } catch (error) {
     throw new AgnesError("extract_unreadable", { path, reason: messageOf(error) }, { cause: error });
   }
-  return readExtractFile(directory, path);
+  return readExtractFile(files, directory, path);
 }
 
 /** Reads the database of a generation; see `readExtract`. */
-export async function readExtractFile(directory: string, path: string): Promise<ExtractState> {
+export async function readExtractFile(files: Files, directory: string, path: string): Promise<ExtractState> {
   try {
     await using database = await openDatabase({
+      files,
       path,
       readOnly: true,
       limits: { memoryMb: 256, threads: 1 },
@@ -47,6 +48,7 @@ export async function readExtractFile(directory: string, path: string): Promise<
     return await readState(connection, directory, names);
   } catch (error) {
     if (isAgnesError(error, "extract_foreign") || isAgnesError(error, "extract_unreadable")) throw error;
+    if (isAgnesError(error, "disk_full")) throw error;
     throw new AgnesError("extract_unreadable", { path, reason: messageOf(error) }, { cause: error });
   }
 }

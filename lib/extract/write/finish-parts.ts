@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 
-import { eachOf, readChunks } from "../../base/mod.ts";
+import { eachOf, type Files } from "../../base/mod.ts";
 import { quoteIdentifier } from "../../duckdb/mod.ts";
 import type { TableJob } from "../job/job.ts";
 import { readParquet } from "../schema/select.ts";
@@ -38,7 +38,7 @@ export async function finishParts(
     const { path, rows, sizeBytes, partition, origin } = part;
     await files.chmod(path, 0o644);
     const durable = part.sha256 === undefined ? files.sync(path) : undefined;
-    const [sha256] = await Promise.all([part.sha256 ?? sha256OfFile(path, sizeBytes), durable]);
+    const [sha256] = await Promise.all([part.sha256 ?? sha256OfFile(files, path, sizeBytes), durable]);
     const name = `${sha256.slice(0, 32)}.parquet`;
     await files.rename(path, join(directory, name));
     return {
@@ -65,12 +65,13 @@ const CHUNK_BYTES = 1024 * 1024;
  * @param expectedBytes the approximate size of the file, to limit the memory for small files
  */
 export async function sha256OfFile(
+  files: Files,
   path: string,
   expectedBytes: number = Number.POSITIVE_INFINITY,
 ): Promise<string> {
   const hash = createHash("sha256");
   const chunkBytes = Math.min(CHUNK_BYTES, Math.max(1, expectedBytes));
-  for await (const chunk of readChunks(path, chunkBytes)) hash.update(chunk);
+  for await (const chunk of files.readChunks(path, chunkBytes)) hash.update(chunk);
   return hash.digest("hex");
 }
 

@@ -34,7 +34,7 @@ export async function writeFileChunk(
   await using connection = await job.run.database.connect();
   try {
     const isParquet = chunk.format === "parquet";
-    if (isParquet) await checkParquetInput(spooled.chunk.data);
+    if (isParquet) await checkParquetInput(host.files, spooled.chunk.data);
     const types = isParquet ? {} : { types: declaredTypes(job) };
     const reading = await readingOf(connection, spooled.chunk, { ...types, signal });
     const readable = { ...spooled.chunk, reading: reading ?? { format: chunk.format, columns: [] } };
@@ -48,7 +48,7 @@ export async function writeFileChunk(
     const part = await countBytes(job, connection, spooled.chunk.data, copy);
     if (!isParquet) return part;
     try {
-      const sourceRows = (await parquetFooter(spooled.chunk.data)).rows;
+      const sourceRows = (await parquetFooter(host.files, spooled.chunk.data)).rows;
       if (target.condition !== null) return { ...part, rowsRead: sourceRows - part.rejected };
       checkCount(plan.name, sourceRows, part.rows + part.rejected, "what DuckDB wrote and the quarantine");
       return part;

@@ -44,7 +44,7 @@ export async function writePart(
     onCopied(sizeBytes);
     const expected = yielded?.() ?? rows;
     checkCount(plan.name, expected, rows, "what DuckDB wrote");
-    checkCount(plan.name, expected, (await parquetFooter(path)).rows, "the footer of the part");
+    checkCount(plan.name, expected, (await parquetFooter(files, path)).rows, "the footer of the part");
     // A part that is probably final is synced now, while others are still being written.
     if (sha256 !== undefined) await files.sync(path);
     const figures = {
@@ -90,7 +90,7 @@ export async function writePartitionedParts(
       statistics,
     });
     await eachOf(copied.files, FILES_AT_ONCE, async (file) => {
-      const { rows, sizeBytes } = await parquetFooter(file.path);
+      const { rows, sizeBytes } = await parquetFooter(files, file.path);
       const path = stagingPath(job);
       await files.rename(file.path, path);
       parts.push({

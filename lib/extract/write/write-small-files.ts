@@ -93,7 +93,7 @@ async function writeTogether(
   );
   if (small.length < 2) return new Map();
   const chunks = small.map(({ chunk }) => chunk);
-  const opened = await openCsvFiles(chunks, { signal: job.signal });
+  const opened = await openCsvFiles(chunks, { files: job.run.services.host.files, signal: job.signal });
   if (opened === null || opened.places.length < 2) return new Map();
   const together = opened.places.map((place) => small[place]!);
   refuseDifferences(job, opened, together[0]!.number, false);

@@ -157,7 +157,7 @@ export async function* checkedBatches(
 async function columnsOfFile(services: Services, chunk: FileChunk, signal: AbortSignal): Promise<Schema> {
   const directory = await services.host.files.makeTemporaryDirectory("agnes-live-");
   try {
-    await using database = await openDatabase({ limits: services.limits });
+    await using database = await openDatabase({ files: services.host.files, limits: services.limits });
     await using connection = await database.connect();
     const { found } = await inspectChunk(services.host, chunk, { connection, directory, signal });
     return found;

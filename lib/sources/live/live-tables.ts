@@ -276,7 +276,7 @@ async function* rowsOfFile(
   const directory = await services.host.files.makeTemporaryDirectory("agnes-live-");
   try {
     const spooled = await spoolBytes(services.host, chunk, directory, signal);
-    await using database = await openDatabase({ limits: services.limits });
+    await using database = await openDatabase({ files: services.host.files, limits: services.limits });
     await using connection = await database.connect();
     const types = Object.fromEntries(schema.fields.map((field) => [field.name, duckdbTypeOf(field)]));
     const reading = await readingOf(connection, spooled.chunk, { types, signal });

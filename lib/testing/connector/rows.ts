@@ -45,7 +45,7 @@ export class Workbench implements AsyncDisposable {
   }
 
   static async open(session: Session): Promise<Workbench> {
-    const database = await openDatabase({ limits: TEST_LIMITS });
+    const database = await openDatabase({ files: session.host.files, limits: TEST_LIMITS });
     return new Workbench(session, database, await database.connect());
   }
 

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { nodeFiles } from "../../../lib/base/mod.ts";
 import {
   AutomatonBuilder,
   literalForm,
@@ -186,7 +187,7 @@ test("takesFile() rejects an invalid value in any part of a chunk, also if value
   };
   const accepts = async (text: string) => {
     await writeFile(path, text);
-    return takesFile(path, rows);
+    return takesFile({ files: nodeFiles(), path }, rows);
   };
   const size = 2.6 * 1024 * 1024;
   for (const row of [
@@ -247,7 +248,7 @@ test("plainRows() accepts only files that yield the same values by type and by t
       reading: null,
     }));
     if (reading?.csv === undefined) continue;
-    const head = await readCsvHead({ path }, reading.csv);
+    const head = await readCsvHead({ files: nodeFiles(), path }, reading.csv);
     const columns = reading.columns.map((column, at) => ({ column, text: textColumn(at) }));
     const plain = await plainRows(head, reading.csv, columns);
     if (plain === null || !(await plain.holds(undefined))) continue;
@@ -291,7 +292,11 @@ test.each([
   const { reading } = await inspectFiles(connection, [{ path }], { format: "csv" });
   await writeFile(path, `id,amount,day,name\n${ROW.repeat(60_000)}${end}`);
   const columns = reading!.columns.map((column, at) => ({ column, text: textColumn(at) }));
-  const plain = await plainRows(await readCsvHead({ path }, reading!.csv!), reading!.csv!, columns);
+  const plain = await plainRows(
+    await readCsvHead({ files: nodeFiles(), path }, reading!.csv!),
+    reading!.csv!,
+    columns,
+  );
   expect(plain!.types).toEqual(["BIGINT", "DECIMAL(18,2)", "DATE", "VARCHAR"]);
   expect(await plain!.holds(undefined)).toBe(holds);
 });
@@ -306,7 +311,11 @@ test("plainRows() leaves columns in other forms to SQL", async () => {
   const types = { b: "DOUBLE" };
   const { reading } = await inspectFiles(connection, [{ path }], { format: "csv", types });
   const columns = reading!.columns.map((column, at) => ({ column, text: textColumn(at) }));
-  const plain = await plainRows(await readCsvHead({ path }, reading!.csv!), reading!.csv!, columns);
+  const plain = await plainRows(
+    await readCsvHead({ files: nodeFiles(), path }, reading!.csv!),
+    reading!.csv!,
+    columns,
+  );
   expect(plain!.types).toEqual(["BIGINT", "VARCHAR", "DATE", "VARCHAR"]);
   expect(await plain!.holds(undefined)).toBe(true);
 });

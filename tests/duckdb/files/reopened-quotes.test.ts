@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { nodeFiles } from "../../../lib/base/mod.ts";
 import { readCsvHead } from "../../../lib/duckdb/files/csv/head.ts";
 import { refuseReopenedQuotes } from "../../../lib/duckdb/files/csv/reopened-quotes.ts";
 import type { CsvDialect } from "../../../lib/kit/mod.ts";
@@ -18,10 +19,10 @@ test.each([0, 1, 2, 3])(
     const before = `a,b\n${"1,2\n".repeat(262_142)}`;
     const value = `${"3".repeat(shift)},"x" "y"`;
     await writeFile(path, `${before}${value}\n`);
-    const head = await readCsvHead({ path }, dialect);
+    const head = await readCsvHead({ files: nodeFiles(), path }, dialect);
     const refused = await rejection(refuseReopenedQuotes(head, dialect, undefined));
     expect(refused).toMatchObject({ code: "file_row_invalid", details: { line: 262_144, text: value } });
     await writeFile(path, `${before}${value.replace('" "', "   ")}\n`);
-    await refuseReopenedQuotes(await readCsvHead({ path }, dialect), dialect, undefined);
+    await refuseReopenedQuotes(await readCsvHead({ files: nodeFiles(), path }, dialect), dialect, undefined);
   },
 );

@@ -1,4 +1,5 @@
-import { readChunks, throwIfAborted } from "../../../base/mod.ts";
+import { throwIfAborted } from "../../../base/mod.ts";
+import type { HostFile } from "../open-bytes.ts";
 import { REFUSED, type ByteAutomaton, type Five } from "./byte-automaton.ts";
 
 /** An automaton that accepts whole files. */
@@ -18,7 +19,7 @@ const LINE_FEED = 0x0a;
 
 /** Whether an automaton accepts a file. It blocks the thread for about a millisecond at a time. */
 export async function takesFile(
-  path: string,
+  file: HostFile,
   rows: FileAutomaton,
   {
     signal,
@@ -26,7 +27,7 @@ export async function takesFile(
   }: { readonly signal?: AbortSignal | undefined; readonly isText?: IsText } = {},
 ): Promise<boolean> {
   let state = rows.start;
-  for await (const chunk of readChunks(path, CHUNK_BYTES)) {
+  for await (const chunk of file.files.readChunks(file.path, CHUNK_BYTES)) {
     throwIfAborted(signal, "reading a file");
     state = runChunk(rows, chunk, state);
     if (state === REFUSED || !isText(chunk)) return false;
@@ -40,9 +41,11 @@ export async function takesFile(
  */
 function runChunk(
   { automaton, rowStart }: FileAutomaton,
-  chunk: Uint8Array<ArrayBuffer>,
+  read: Uint8Array<ArrayBuffer>,
   state: number,
 ): number {
+  // The automaton takes a whole buffer.
+  const chunk = read.byteOffset === 0 ? read : read.slice();
   const { buffer, length } = chunk;
   const rowAfter = (share: number) => chunk.indexOf(LINE_FEED, Math.floor(share * length)) + 1 || length;
   const places: Five = [0, rowAfter(0.25), rowAfter(0.5), rowAfter(0.75), length];
@@ -60,11 +63,11 @@ export type IsText = (chunk: Uint8Array) => boolean;
 
 /** The state in which an automaton rejects the first megabyte of a file; `null` if it accepts all of it. */
 export async function firstRefusal(
-  path: string,
+  file: HostFile,
   { automaton, start }: FileAutomaton,
 ): Promise<number | null> {
   let state = start;
-  for await (const chunk of readChunks(path, CHUNK_BYTES)) {
+  for await (const chunk of file.files.readChunks(file.path, CHUNK_BYTES)) {
     for (const byte of chunk) {
       const next = automaton.step(state, byte);
       if (next === REFUSED) return state;

@@ -1,5 +1,5 @@
 import { AgnesError, isAgnesError, reasonOf, counted } from "../../../base/mod.ts";
-import type { CsvDialect, FileInput } from "../../../kit/mod.ts";
+import type { CsvDialect } from "../../../kit/mod.ts";
 import { originOf } from "../columns.ts";
 import { textDecoding, markedEncoding } from "../encoding.ts";
 import { misencoded } from "../misencoded.ts";
@@ -132,7 +132,7 @@ async function* textsOf(
 ): AsyncGenerator<{ text: string; isEnd: boolean }> {
   const decoding = textDecoding(head.encoding);
   let isFirst = true;
-  for await (const bytes of openBytes(head.file as FileInput, signal)) {
+  for await (const bytes of openBytes(head.file, signal)) {
     const mark = isFirst ? (markedEncoding(bytes)?.markBytes ?? 0) : 0;
     isFirst = false;
     yield { text: decoding.write(bytes.subarray(mark)), isEnd: false };

@@ -1,15 +1,15 @@
 import { AgnesError } from "../../../base/mod.ts";
-import type { CsvOptions, FileInput } from "../../../kit/mod.ts";
+import type { CsvOptions } from "../../../kit/mod.ts";
 import { originOf } from "../columns.ts";
 import { detectEncoding, encodingNamed, markedEncoding, orderedEncoding, textDecoding } from "../encoding.ts";
-import { readHead } from "../open-bytes.ts";
+import { readHead, type HostFile } from "../open-bytes.ts";
 import { decodedOr } from "../misencoded.ts";
 import { LineFilter } from "./line-filter.ts";
 import { csvRecords } from "./records.ts";
 
 /** The start of a CSV file. */
 export interface CsvHead {
-  readonly file: FileInput;
+  readonly file: HostFile;
   readonly encoding: string;
   /** The text after the byte order mark and skipped lines. */
   readonly text: string;
@@ -34,7 +34,7 @@ export const MAX_LINE_BYTES: number = 16 * 1024 * 1024;
  * @throws `file_unreadable`, `invalid_input`
  */
 export async function readCsvHead(
-  file: FileInput,
+  file: HostFile,
   csv: Pick<
     CsvOptions,
     "delimiter" | "quote" | "escape" | "encoding" | "skipLines" | "comment" | "maxLineBytes"
@@ -49,7 +49,7 @@ export async function readCsvHead(
 }
 
 async function headOf(
-  file: FileInput,
+  file: HostFile,
   csv: Parameters<typeof readCsvHead>[1],
   wantedBytes: number,
   signal: AbortSignal | undefined,
@@ -90,7 +90,7 @@ async function headOf(
 }
 
 /** @throws `file_unreadable` for bytes that are not UTF-16 although the option sets it */
-function configuredEncoding(file: FileInput, name: string, bytes: Uint8Array): string {
+function configuredEncoding(file: HostFile, name: string, bytes: Uint8Array): string {
   try {
     return orderedEncoding(encodingNamed(name), bytes);
   } catch (error) {

@@ -1,7 +1,5 @@
-import { stat } from "node:fs/promises";
-
 import { AgnesError, eachOf, isAgnesError } from "../../../base/mod.ts";
-import type { CsvDialect, FileColumn, FileInput, InspectOptions } from "../../../kit/mod.ts";
+import type { CsvDialect, FileColumn, InspectOptions } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
 import { quoteIdentifier, quoteLiteral } from "../../sql.ts";
 import {
@@ -18,7 +16,7 @@ import type { DecidedType } from "../decided-type.ts";
 import { decideTextTypes, hasFormat } from "../text-decide.ts";
 import { canWiden } from "../keep-kinds.ts";
 import { keysOf, nameColumns, readingOfKeys } from "../generated-names.ts";
-import { compressionOf } from "../open-bytes.ts";
+import { compressionOf, type HostFile } from "../open-bytes.ts";
 import { checkFormats } from "./check-options.ts";
 import { detectDialect } from "./dialect.ts";
 import { explainCsvError, mayReadSequentially } from "./explain.ts";
@@ -58,7 +56,7 @@ const COLUMNS_PER_SCAN = 250;
 /** Decides how the CSV files of one table are read. */
 export async function inspectCsv(
   connection: Connection,
-  files: readonly FileInput[],
+  files: readonly HostFile[],
   options: InspectOptions,
 ): Promise<InspectedCsv> {
   const { csv = {}, known, types = {}, signal } = options;
@@ -74,7 +72,7 @@ export async function inspectCsv(
     const head = options.look === "columns" ? start : await keepingLoneEscapes(start, dialect, signal);
     const { file } = head;
     const written = writtenNames(head, dialect, csv.names);
-    return { file, head, written, sizeBytes: (await stat(file.path)).size };
+    return { file, head, written, sizeBytes: (await file.files.stat(file.path))?.sizeBytes ?? 0 };
   });
   if (!dialect.header) checkWidths(found);
   const own = nameColumns(found, options);

@@ -1,12 +1,10 @@
-import { stat } from "node:fs/promises";
-
 import { AgnesError } from "../../../base/mod.ts";
 import type { FileColumn, FileInput } from "../../../kit/mod.ts";
 import { quoteLiteral } from "../../sql.ts";
 import { PLAIN_FILE_BYTES_MIN } from "../automaton/mod.ts";
 import type { TextColumn } from "../checked-values.ts";
 import { columnsByName, originOf } from "../columns.ts";
-import { compressionOf } from "../open-bytes.ts";
+import { compressionOf, hostFile } from "../open-bytes.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk } from "../opened-file.ts";
 import { readCsvHead } from "./head.ts";
 import { keepingLoneEscapes } from "./lone-escapes.ts";
@@ -22,7 +20,7 @@ import { TextCsvFile } from "./text-csv-file.ts";
 export async function openCsvFile(chunk: ReadableChunk, options: OpenFileOptions): Promise<OpenFile> {
   const { reading, constants } = chunk;
   const dialect = reading.csv!;
-  const file = fileOf(chunk);
+  const file = hostFile(chunk, options.connection);
   const start = await readCsvHead(file, dialect, options.signal);
   if (start.isEmpty) return emptyFile();
   const head = await keepingLoneEscapes(start, dialect, options.signal);
@@ -30,25 +28,20 @@ export async function openCsvFile(chunk: ReadableChunk, options: OpenFileOptions
   const columns = textColumns(file, names, reading.columns);
   const readable = await openCsv(head, dialect, { ...options, copy: names.length === 1 });
   const parts = { head, names, columns, dialect, readable, options };
-  const mayBePlain =
-    options.isUnchecked === true &&
-    !readable.isCopy &&
-    compressionOf(file) === "none" &&
-    (await stat(file.path)).size >= PLAIN_FILE_BYTES_MIN;
-  const plain = mayBePlain ? await plainRows(head, dialect, columns.slice(0, names.length)) : null;
-  if (plain !== null) return new PlainCsvFile(parts, plain);
-  await refuseReopenedQuotes(head, dialect, options.signal);
-  return new TextCsvFile(parts);
-}
-
-/** The file of a chunk. */
-export function fileOf({ data: path, compression, origin, constants }: ReadableChunk): FileInput {
-  return {
-    path,
-    ...(compression === undefined ? {} : { compression }),
-    ...(origin === undefined ? {} : { origin }),
-    ...(constants === undefined ? {} : { constants }),
-  };
+  try {
+    const mayBePlain =
+      options.isUnchecked === true &&
+      !readable.isCopy &&
+      compressionOf(file) === "none" &&
+      ((await file.files.stat(file.path))?.sizeBytes ?? 0) >= PLAIN_FILE_BYTES_MIN;
+    const plain = mayBePlain ? await plainRows(head, dialect, columns.slice(0, names.length)) : null;
+    if (plain !== null) return new PlainCsvFile(parts, plain);
+    await refuseReopenedQuotes(head, dialect, options.signal);
+    return new TextCsvFile(parts);
+  } catch (error) {
+    await readable.close();
+    throw error;
+  }
 }
 
 /** @throws `file_reading_outdated` for a column that the reading does not have */

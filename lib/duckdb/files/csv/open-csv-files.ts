@@ -1,12 +1,12 @@
-import { eachOf } from "../../../base/mod.ts";
+import { eachOf, type Files } from "../../../base/mod.ts";
 import { checkedSelect, type TextColumn } from "../checked-values.ts";
-import { compressionOf } from "../open-bytes.ts";
-import type { OpenFile, OpenFileOptions, ReadableChunk } from "../opened-file.ts";
+import { compressionOf, hostFile } from "../open-bytes.ts";
+import type { OpenFile, ReadableChunk } from "../opened-file.ts";
 import { selectByPath } from "../path-values.ts";
 import { readCsvHead } from "./head.ts";
 import { keepingLoneEscapes } from "./lone-escapes.ts";
 import { knownNames } from "./names.ts";
-import { fileOf, textColumns } from "./open-csv-file.ts";
+import { textColumns } from "./open-csv-file.ts";
 import { csvRelation, textTypes } from "./relation.ts";
 import { refuseReopenedQuotes } from "./reopened-quotes.ts";
 
@@ -31,13 +31,13 @@ const HEADS_IN_PARALLEL = 8;
  */
 export async function openCsvFiles(
   chunks: readonly ReadableChunk[],
-  options: Pick<OpenFileOptions, "signal">,
+  { files, signal }: { readonly files: Files; readonly signal: AbortSignal },
 ): Promise<OpenCsvFiles | null> {
   const { reading, constants } = chunks[0]!;
   const dialect = reading.csv!;
   const heads = await eachOf(chunks, HEADS_IN_PARALLEL, async (chunk) => {
-    const head = await readCsvHead(fileOf(chunk), dialect, options.signal);
-    return head.isEmpty ? head : keepingLoneEscapes(head, dialect, options.signal);
+    const head = await readCsvHead(hostFile(chunk, { files }), dialect, signal);
+    return head.isEmpty ? head : keepingLoneEscapes(head, dialect, signal);
   });
   const layouts = heads.map((head) => {
     if (head.isEmpty || head.needsCopy) return null;
@@ -48,9 +48,9 @@ export async function openCsvFiles(
   const first = layouts.find((layout) => layout !== null);
   if (first == null || first.names.some((name) => name.toLowerCase() === FILE_COLUMN)) return null;
   const places = layouts.flatMap((layout, place) => (layout?.key === first.key ? [place] : []));
-  for (const place of places) await refuseReopenedQuotes(heads[place]!, dialect, options.signal);
-  const columns = textColumns(fileOf(chunks[places[0]!]!), first.names, reading.columns);
-  const files = places.map((place) => {
+  for (const place of places) await refuseReopenedQuotes(heads[place]!, dialect, signal);
+  const columns = textColumns(heads[places[0]!]!.file, first.names, reading.columns);
+  const inputs = places.map((place) => {
     const { path, compression = "auto" } = heads[place]!.file;
     return { path, compression };
   });
@@ -60,7 +60,7 @@ export async function openCsvFiles(
   };
   const present = columns.map(({ column: { name, type } }) => ({ name, type }));
   const select = checkedSelect(
-    csvRelation(files, dialect, textTypes(first.names.length)),
+    csvRelation(inputs, dialect, textTypes(first.names.length)),
     [...columns, number],
     dialect,
   );

@@ -1,10 +1,6 @@
-import { rm } from "node:fs/promises";
-import { createWriteStream } from "node:fs";
 import { randomUUID } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 
 import type { CsvDialect } from "../../../kit/mod.ts";
 import type { CsvHead } from "./head.ts";
@@ -20,7 +16,7 @@ export interface OpenCsv extends ReadableCsv {
 
 /**
  * Makes a CSV file readable for DuckDB: the file itself, or a temporary copy in UTF-8 with uniform line ends.
- * @throws `file_unreadable` naming the line
+ * @throws `file_unreadable` naming the line, `disk_full`, `file_failed`
  */
 export async function openCsv(
   head: CsvHead,
@@ -34,7 +30,7 @@ export async function openCsv(
     readonly copy?: boolean;
   } = {},
 ): Promise<OpenCsv> {
-  const { path, compression } = head.file;
+  const { files, path, compression } = head.file;
   if (!head.needsCopy && options.copy !== true && options.isSequential !== true) {
     return {
       path,
@@ -44,14 +40,9 @@ export async function openCsv(
     };
   }
   const copy = join(options.directory ?? tmpdir(), `agnes-text-${process.pid}-${randomUUID()}.tmp`);
-  const close = () => rm(copy, { force: true });
+  const close = () => files.remove(copy).catch(() => {});
   try {
-    const text = Readable.from(rewrittenCsv(head, dialect, options.signal));
-    await pipeline(
-      text,
-      createWriteStream(copy, { mode: 0o600 }),
-      options.signal === undefined ? {} : { signal: options.signal },
-    );
+    await files.writeChunks(copy, rewrittenCsv(head, dialect, options.signal));
   } catch (error) {
     await close();
     throw error;

@@ -43,15 +43,14 @@ export async function plainRows(
   const syntax = syntaxOf(head, dialect);
   if (syntax === null) return null;
   const forms = await formsOf(dialect, columns);
-  const { path } = head.file;
   for (let odd = 0; odd < ODD_COLUMNS_MAX; odd++) {
     if (forms.every((form) => form === null)) return null;
     const rows = rowsAutomaton(syntax, dialect.header, forms);
     if (rows === null) return null;
-    const refused = await firstRefusal(path, rows);
+    const refused = await firstRefusal(head.file, rows);
     if (refused === null) {
       const types = columns.map(({ column: { type } }, at) => (forms[at] === null ? "VARCHAR" : type));
-      return { types, holds: (signal) => takesFile(path, rows, { signal }) };
+      return { types, holds: (signal) => takesFile(head.file, rows, { signal }) };
     }
     const column = rows.columnOf(refused);
     if (column === null || forms[column] === null) return null;

@@ -6,6 +6,8 @@ import type { CsvHead } from "./head.ts";
 import { LineFilter } from "./line-filter.ts";
 import { CsvStructure, type RecordSyntax } from "./structure.ts";
 
+const CHUNK_BYTES = 256 * 1024;
+
 /**
  * Rewrites a file so that DuckDB can read it: UTF-8, line feeds after records, no comments and skipped lines. Line ends
  * in quotes and lone escapes keep their meaning.
@@ -21,7 +23,7 @@ export async function* rewrittenCsv(
   const decoding = textDecoding(head.encoding);
   const from = { file: head.file, encoding: head.encoding, signal };
   let isFirst = true;
-  for await (const bytes of openBytes(head.file, signal)) {
+  for await (const bytes of openBytes(head.file, signal, CHUNK_BYTES)) {
     const mark = isFirst ? (markedEncoding(bytes)?.markBytes ?? 0) : 0;
     isFirst = false;
     const text = await decodedOr(() => decoding.write(bytes.subarray(mark)), from);

@@ -1,10 +1,9 @@
-import { stat } from "node:fs/promises";
-
 import type { AgnesError } from "../../../base/mod.ts";
-import type { FileColumn, FileInput, InspectOptions } from "../../../kit/mod.ts";
+import type { FileColumn, InspectOptions } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
 import { originOf } from "../columns.ts";
 import { canonicalTypes, constantColumns } from "../constants.ts";
+import type { HostFile } from "../open-bytes.ts";
 import { decideColumns } from "./decide.ts";
 import { isTextNumeral } from "./keep-kind.ts";
 import { scanFile } from "./scan-file.ts";
@@ -36,7 +35,7 @@ export const COLUMNS_MAX = 10_000;
  */
 export async function inspectJson(
   connection: Connection,
-  files: readonly FileInput[],
+  files: readonly HostFile[],
   options: InspectOptions,
 ): Promise<InspectedJson> {
   const { format, look = "start", types = {}, fractions = "decimal", signal } = options;
@@ -77,8 +76,8 @@ export async function inspectJson(
   return { columns, perFile, ...(badRow === undefined ? {} : { badRow }) };
 }
 
-async function totalBytes(files: readonly FileInput[]): Promise<number> {
+async function totalBytes(inputs: readonly HostFile[]): Promise<number> {
   let bytes = 0;
-  for (const { path } of files) bytes += (await stat(path)).size;
+  for (const { files, path } of inputs) bytes += (await files.stat(path))?.sizeBytes ?? 0;
   return bytes;
 }

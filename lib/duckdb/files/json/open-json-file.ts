@@ -1,12 +1,10 @@
-import { rm, stat } from "node:fs/promises";
-
 import { AgnesError, isAgnesError } from "../../../base/mod.ts";
-import type { FileColumn, FileInput } from "../../../kit/mod.ts";
+import type { FileColumn } from "../../../kit/mod.ts";
 import { quoteIdentifier } from "../../sql.ts";
 import { PLAIN_FILE_BYTES_MIN } from "../automaton/mod.ts";
 import { fittingSelect } from "../checked-values.ts";
 import { originOf } from "../columns.ts";
-import { compressionOf } from "../open-bytes.ts";
+import { compressionOf, hostFile, type HostFile } from "../open-bytes.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk, RejectedRow } from "../opened-file.ts";
 import { copyRows, misfitsOf } from "./rows.ts";
 import { COLUMNS_MAX } from "./inspect.ts";
@@ -31,13 +29,13 @@ const ROW_BYTES_MAX = 256 * 1024 * 1024;
  */
 export async function openJsonFile(chunk: ReadableChunk, options: OpenFileOptions): Promise<OpenFile> {
   const { reading, data: path, constants = {} } = chunk;
+  const input = hostFile(chunk, options.connection);
   const isPlain =
     options.isUnchecked === true &&
     readAsText(reading.columns) === null &&
     Object.keys(constants).length === 0 &&
-    compressionOf(chunk.compression === undefined ? { path } : { path, compression: chunk.compression }) ===
-      "none";
-  if (!isPlain || !(await hasShortLines(path, options.signal))) return openChecked(chunk, options);
+    compressionOf(input) === "none";
+  if (!isPlain || !(await hasShortLines(input, options.signal))) return openChecked(chunk, options);
   const relation = jsonRelation({ path, compression: "none" }, reading.columns, LINES, {});
   let sorted: OpenFile | null = null;
   const file: OpenFile = {
@@ -46,8 +44,8 @@ export async function openJsonFile(chunk: ReadableChunk, options: OpenFileOption
     select: `SELECT * FROM ${relation}`,
     explain: async (error) => error,
     async check() {
-      const isLarge = (await stat(path)).size >= PLAIN_FILE_BYTES_MIN;
-      if (isLarge && (await hasPlainRows(path, reading.columns, options.signal))) return file;
+      const isLarge = ((await input.files.stat(path))?.sizeBytes ?? 0) >= PLAIN_FILE_BYTES_MIN;
+      if (isLarge && (await hasPlainRows(input, reading.columns, options.signal))) return file;
       // DuckDB reads it at the same time and reports the progress.
       const { onBytesScanned: _, ...rest } = options;
       const checked = await openChecked(chunk, rest);
@@ -71,13 +69,9 @@ export async function openJsonFile(chunk: ReadableChunk, options: OpenFileOption
 const LINES: ScannedFile = { mark: null, layout: "lines", rows: 1, rowBytesMax: LINE_BYTES_MAX };
 
 async function openChecked(chunk: ReadableChunk, options: OpenFileOptions): Promise<OpenFile> {
-  const { reading, data: path, compression, origin, constants = {} } = chunk;
+  const { reading, constants = {} } = chunk;
   const { signal } = options;
-  const file: FileInput = {
-    path,
-    ...(compression === undefined ? {} : { compression }),
-    ...(origin === undefined ? {} : { origin }),
-  };
+  const file = hostFile(chunk, options.connection);
   const isLines = reading.format === "ndjson";
   const root = rowShape(reading.columns);
   const { onBytesScanned } = options;
@@ -135,7 +129,7 @@ async function openChecked(chunk: ReadableChunk, options: OpenFileOptions): Prom
       return { select: fittingSelect(good, texts), rejected: each(all) };
     },
     async [Symbol.asyncDispose]() {
-      for (const copy of copies) await rm(copy, { force: true });
+      for (const copy of copies) await file.files.remove(copy).catch(() => {});
     },
   };
 }
@@ -154,7 +148,7 @@ function failingSelect(columns: readonly FileColumn[]): string {
 }
 
 async function firstMisfit(
-  file: FileInput,
+  file: HostFile,
   isLines: boolean,
   columns: readonly FileColumn[],
   signal: AbortSignal | undefined,

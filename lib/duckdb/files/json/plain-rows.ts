@@ -9,6 +9,7 @@ import {
   type FileAutomaton,
   type FormOf,
 } from "../automaton/mod.ts";
+import type { HostFile } from "../open-bytes.ts";
 import { parseType } from "../type-tree.ts";
 import { byteOf, PlainValues, type Fields } from "./plain-values.ts";
 import { wholeCharacters } from "./tokens.ts";
@@ -19,13 +20,13 @@ import { wholeCharacters } from "./tokens.ts";
  * rejects is not invalid, but must be scanned.
  */
 export async function hasPlainRows(
-  path: string,
+  file: HostFile,
   columns: readonly FileColumn[],
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   for (const rows of await plainRows(columns)) {
-    if ((await firstRefusal(path, rows)) !== null) continue;
-    return takesFile(path, rows, { signal, isText: wholeText() });
+    if ((await firstRefusal(file, rows)) !== null) continue;
+    return takesFile(file, rows, { signal, isText: wholeText() });
   }
   return false;
 }

@@ -1,10 +1,10 @@
-import { open } from "node:fs/promises";
 import { randomUUID } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { JsonText } from "../../../base/mod.ts";
-import type { FileColumn, FileInput } from "../../../kit/mod.ts";
+import type { FileColumn } from "../../../kit/mod.ts";
+import type { HostFile } from "../open-bytes.ts";
 import type { OpenFileOptions, RejectedRow } from "../opened-file.ts";
 import { COLUMNS_MAX } from "./inspect.ts";
 import { mayWiden } from "./keep-kind.ts";
@@ -21,7 +21,7 @@ import { ShapeWalk } from "./walk.ts";
  * @param more misfits that the scan cannot find, by row number
  */
 export async function misfitsOf(
-  file: FileInput,
+  file: HostFile,
   isLines: boolean,
   columns: readonly FileColumn[],
   { signal, more }: { readonly signal: AbortSignal | undefined; readonly more?: ReadonlyMap<number, Misfit> },
@@ -64,25 +64,27 @@ export async function misfitsOf(
 
 /**
  * Copies the selected rows, by number from 1, to a new UTF-8 file. Numbers in text columns and values in JSON columns
- * become strings, because DuckDB would reformat their numbers.
+ * become strings, because DuckDB would reformat their numbers. A copy that fails is removed.
  *
  * @returns the path of the copy
  */
 export async function copyRows(
-  file: FileInput,
+  file: HostFile,
   isLines: boolean,
   columns: readonly FileColumn[],
   isSelected: (row: number) => boolean,
   { directory = tmpdir(), signal }: Pick<OpenFileOptions, "directory" | "signal">,
 ): Promise<string> {
   const path = join(directory, `agnes-${randomUUID()}.ndjson.tmp`);
-  const target = await open(path, "wx");
+  const target = await file.files.open(path, { create: true });
+  let sizeBytes = 0;
   const texts = new RowTexts();
   let ready: Uint8Array[] = [];
   const flush = async () => {
     const bytes = Buffer.concat(ready);
     ready = [];
-    if (bytes.length > 0) await target.writeFile(bytes);
+    await target.write(bytes, sizeBytes);
+    sizeBytes += bytes.length;
   };
   const walk: ShapeWalk = new ShapeWalk(rowShape(columns), {
     columnsMax: COLUMNS_MAX,
@@ -101,8 +103,11 @@ export async function copyRows(
     };
     await scanFile(file, isLines, walk, { signal, onChunk });
     await flush();
-  } finally {
     await target.close();
+  } catch (error) {
+    await target.close().catch(() => {});
+    await file.files.remove(path).catch(() => {});
+    throw error;
   }
   return path;
 }

@@ -1,9 +1,9 @@
 import { throwIfAborted } from "../../../base/mod.ts";
-import type { FileInput } from "../../../kit/mod.ts";
 import { JsonProblem } from "./problem.ts";
 import { JsonScanner, type JsonLayout } from "./scanner.ts";
 import { originOf } from "../columns.ts";
 import { misencoded } from "../misencoded.ts";
+import type { HostFile } from "../open-bytes.ts";
 import { jsonBytes, WRITE_UTF8 } from "./source.ts";
 import type { ShapeWalk } from "./walk.ts";
 
@@ -26,7 +26,7 @@ export type OnChunk = (chunk: Uint8Array, scanner: JsonScanner) => void | Promis
  * @throws `file_unreadable`, `file_row_invalid`, `file_value_invalid`, `file_reading_outdated`, naming the line
  */
 export async function scanFile(
-  file: FileInput,
+  file: HostFile,
   isLines: boolean,
   walk: ShapeWalk,
   { signal, onChunk }: { readonly signal?: AbortSignal | undefined; readonly onChunk?: OnChunk } = {},

@@ -1,9 +1,8 @@
 import { AgnesError } from "../../../base/mod.ts";
-import type { FileInput } from "../../../kit/mod.ts";
 import { originOf } from "../columns.ts";
 import { markedEncoding, textDecoding } from "../encoding.ts";
 import { decodedOr } from "../misencoded.ts";
-import { openBytes } from "../open-bytes.ts";
+import { openBytes, type HostFile } from "../open-bytes.ts";
 
 /** A JSON file as UTF-8 bytes. */
 export interface JsonBytes {
@@ -14,7 +13,7 @@ export interface JsonBytes {
 }
 
 /** @throws `file_unreadable` */
-export async function jsonBytes(file: FileInput, signal?: AbortSignal): Promise<JsonBytes> {
+export async function jsonBytes(file: HostFile, signal?: AbortSignal): Promise<JsonBytes> {
   const raw = openBytes(file, signal, CHUNK_BYTES);
   let first: Uint8Array = new Uint8Array(0);
   while (first.length < MARK_BYTES_MAX) {
@@ -24,8 +23,13 @@ export async function jsonBytes(file: FileInput, signal?: AbortSignal): Promise<
   }
   const marked = markedEncoding(first) ?? unmarkedEncoding(first);
   if (marked === null) return { mark: null, chunks: rejoined(first, raw) };
-  const rest = rejoined(first.subarray(marked.markBytes), raw);
   const { encoding: mark } = marked;
+  if (mark.startsWith("utf-32")) {
+    await raw.return(undefined);
+    const reason = `it is in UTF-32; ${WRITE_UTF8}`;
+    throw new AgnesError("file_unreadable", { path: originOf(file), reason });
+  }
+  const rest = rejoined(first.subarray(marked.markBytes), raw);
   return { mark, chunks: mark === "utf-8" ? rest : transcoded(file, rest, mark, signal) };
 }
 
@@ -59,15 +63,11 @@ async function* rejoined(first: Uint8Array, rest: AsyncGenerator<Uint8Array>): A
 }
 
 async function* transcoded(
-  file: FileInput,
+  file: HostFile,
   bytes: AsyncIterable<Uint8Array>,
   encoding: string,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
-  if (encoding.startsWith("utf-32")) {
-    const reason = `it is in UTF-32; ${WRITE_UTF8}`;
-    throw new AgnesError("file_unreadable", { path: originOf(file), reason });
-  }
   const decoder = textDecoding(encoding);
   const from = { file, encoding, signal, advice: WRITE_UTF8 };
   for await (const chunk of bytes) yield Buffer.from(await decodedOr(() => decoder.write(chunk), from));

@@ -1,8 +1,9 @@
 import { AgnesError, isAgnesError, rowOfKept } from "../../../base/mod.ts";
-import type { FileColumn, FileInput } from "../../../kit/mod.ts";
+import type { FileColumn } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
 import { misfitsSelect, type TextColumn } from "../checked-values.ts";
 import { originOf } from "../columns.ts";
+import type { HostFile } from "../open-bytes.ts";
 import { COLUMNS_MAX } from "./inspect.ts";
 import type { Misfit } from "./problem.ts";
 import { rowShape } from "./row-shape.ts";
@@ -49,7 +50,7 @@ export async function firstTextMisfit(
   }: {
     readonly connection: Connection;
     readonly rows: TextRows;
-    readonly file: FileInput;
+    readonly file: HostFile;
     readonly isLines: boolean;
     readonly signal: AbortSignal | undefined;
   },
@@ -73,7 +74,7 @@ function misfitOf(found: FoundMisfit, texts: readonly TextColumn[]): Misfit {
 
 /** The line of a text; for a list or struct, the line on which its row ends. */
 async function lineOfText(
-  file: FileInput,
+  file: HostFile,
   isLines: boolean,
   columns: readonly FileColumn[],
   { column, row }: { readonly column: FileColumn; readonly row: number },

@@ -1,11 +1,9 @@
-import { stat } from "node:fs/promises";
-
 import { AgnesError, isAgnesError } from "../../../base/mod.ts";
-import type { FileInput } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
 import { withParquet } from "../../parquet-footer.ts";
 import { escapeGlob, quoteLiteral } from "../../sql.ts";
 import { originOf } from "../columns.ts";
+import type { HostFile } from "../open-bytes.ts";
 import { parseType, type TypeTree } from "../type-tree.ts";
 import { durationsOf } from "./durations.ts";
 import { nanosecondTimes } from "./nanosecond-times.ts";
@@ -36,23 +34,23 @@ function mayBeGenerated(names: readonly string[]): boolean {
   });
 }
 
-async function writtenNames(path: string): Promise<readonly string[]> {
-  return withParquet(path, async ({ schema }) => topLevel(schema).map(({ name }) => name));
+async function writtenNames({ files, path }: HostFile): Promise<readonly string[]> {
+  return withParquet(files, path, async ({ schema }) => topLevel(schema).map(({ name }) => name));
 }
 
 /**
  * Returns the columns of a Parquet file as DuckDB reads it; none for an empty file.
  *
- * @throws `file_unreadable` if it is damaged, truncated, encrypted or not a Parquet file
+ * @throws `file_unreadable` if it is damaged, truncated, encrypted or not a Parquet file; `disk_full`
  */
 export async function parquetColumns(
   connection: Connection,
-  file: FileInput,
+  file: HostFile,
   { signal, directory }: CopyOptions = {},
 ): Promise<readonly ParquetColumn[]> {
-  if ((await stat(file.path)).size === 0) return [];
   const options = signal === undefined ? {} : { signal };
   try {
+    if ((await file.files.stat(file.path))?.sizeBytes === 0) return [];
     const rows = await connection.rows<{ column_name: string; column_type: string }>(
       `DESCRIBE SELECT * FROM ${parquetRelation(file.path)}`,
       options,
@@ -71,7 +69,7 @@ export async function parquetColumns(
       options,
     );
     for await (const _ of batches);
-    const written = mayBeGenerated(names) ? await writtenNames(file.path) : names;
+    const written = mayBeGenerated(names) ? await writtenNames(file) : names;
     const columns = names.map((name, at) => {
       const type = types.get(name)!;
       return {
@@ -90,7 +88,7 @@ export async function parquetColumns(
       return type === undefined ? column : { ...column, type, hasNanoseconds: true };
     });
   } catch (error) {
-    if (signal?.aborted === true || !isAgnesError(error)) throw error;
+    if (signal?.aborted === true || !isAgnesError(error) || isAgnesError(error, "disk_full")) throw error;
     const { reason = error.message } = error.details as { readonly reason?: string };
     throw new AgnesError("file_unreadable", { path: originOf(file), reason }, { cause: error });
   }

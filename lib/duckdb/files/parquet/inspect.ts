@@ -4,6 +4,7 @@ import type { Connection } from "../../connection.ts";
 import { namesOfTable, originOf, uniteColumns } from "../columns.ts";
 import { canonicalTypes, constantColumns } from "../constants.ts";
 import { keysOf, nameColumns } from "../generated-names.ts";
+import type { HostFile } from "../open-bytes.ts";
 import { formatType, type TypeTree } from "../type-tree.ts";
 import { parquetColumns, type ParquetColumn } from "./file-columns.ts";
 import { widerType } from "./widen.ts";
@@ -23,7 +24,7 @@ export interface InspectedParquet {
  */
 export async function inspectParquet(
   connection: Connection,
-  files: readonly FileInput[],
+  files: readonly HostFile[],
   options: InspectOptions,
 ): Promise<InspectedParquet> {
   const { types = {}, known, look, signal } = options;

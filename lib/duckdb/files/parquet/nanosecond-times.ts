@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
 
 import { AgnesError } from "../../../base/mod.ts";
-import type { FileInput } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
 import { withParquet } from "../../parquet-footer.ts";
 import { quoteIdentifier, quoteLiteral } from "../../sql.ts";
 import { originOf } from "../columns.ts";
+import type { HostFile } from "../open-bytes.ts";
 import { formatType, parseType, scalar, type TypeTree } from "../type-tree.ts";
 import { parquetRelation } from "./relation.ts";
 import { copyWithTimestamps, isNanosecondTime, topLevel, type CopyOptions } from "./timestamp-copy.ts";
@@ -21,11 +21,11 @@ const DAY_NANOSECONDS = 86_400_000_000_000n;
  */
 export async function nanosecondTimes(
   connection: Connection,
-  file: FileInput,
+  file: HostFile,
   columns: readonly { readonly name: string; readonly type: TypeTree }[],
   options: CopyOptions,
 ): Promise<ReadonlyMap<number, TypeTree>> {
-  const places = await withParquet(file.path, async ({ schema }) =>
+  const places = await withParquet(file.files, file.path, async ({ schema }) =>
     topLevel(schema).flatMap(({ elements }, place) =>
       elements.some((at) => isNanosecondTime(schema[at]!)) ? [place] : [],
     ),
@@ -80,7 +80,7 @@ export async function relationWithTexts(
   return `(SELECT * REPLACE (${texts.join(", ")}) FROM ${parquetRelation(path)})`;
 }
 
-function refusal(file: FileInput, name: string, what: string): AgnesError {
+function refusal(file: HostFile, name: string, what: string): AgnesError {
   const reason = `its column ${JSON.stringify(name)} contains ${what}, which DuckDB cannot read; write them as text`;
   return new AgnesError("file_unreadable", { path: originOf(file), reason });
 }

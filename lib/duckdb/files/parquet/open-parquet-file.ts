@@ -1,10 +1,11 @@
 import { AgnesError, isAgnesError, JsonText } from "../../../base/mod.ts";
-import type { FileColumn, FileInput } from "../../../kit/mod.ts";
+import type { FileColumn } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
 import { endOfDayIn } from "../../end-of-day.ts";
 import { quoteIdentifier, quoteLiteral } from "../../sql.ts";
 import { columnsByName, namesOfTable, originOf } from "../columns.ts";
 import { constantValue } from "../constants.ts";
+import { hostFile, type HostFile } from "../open-bytes.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk, RejectedRow } from "../opened-file.ts";
 import { nameKnownColumns } from "../generated-names.ts";
 import { both, castText, checkStored, checkText, MISFIT, PLAIN_NUMBERS } from "../text-types.ts";
@@ -33,9 +34,9 @@ interface ReadColumn {
 
 /** Opens a Parquet file; see `openFile`. */
 export async function openParquetFile(chunk: ReadableChunk, options: OpenFileOptions): Promise<OpenFile> {
-  const { reading, data: path, origin, constants = {} } = chunk;
+  const { reading, constants = {} } = chunk;
   const { connection, signal, directory } = options;
-  const file: FileInput = { path, ...(origin === undefined ? {} : { origin }) };
+  const file = hostFile(chunk, connection);
   const own = await parquetColumns(connection, file, { signal, directory });
   const known = columnsByName(reading.columns);
   const written = own.map((column) => column.written);
@@ -61,7 +62,7 @@ interface ReadableParquet {
 
 /** Makes a file readable: the file itself, or a temporary copy in which DuckDB can read all digits of its times. */
 async function readableParquet(
-  file: FileInput,
+  file: HostFile,
   own: readonly ParquetColumn[],
   { connection, directory, signal }: OpenFileOptions,
 ): Promise<ReadableParquet> {
@@ -78,7 +79,7 @@ async function readableParquet(
   }
 }
 
-function readColumn(file: FileInput, own: ParquetColumn, column: FileColumn | undefined): ReadColumn {
+function readColumn(file: HostFile, own: ParquetColumn, column: FileColumn | undefined): ReadColumn {
   const outdated = (reason: string) =>
     new AgnesError("file_reading_outdated", { file: originOf(file), reason });
   const name = JSON.stringify(own.name);
@@ -121,13 +122,13 @@ function withTimes(column: ReadColumn, type: TypeTree): ReadColumn {
 const isText = (type: TypeTree) => type.kind === "scalar" && type.name === "VARCHAR";
 
 class OpenParquetFile implements OpenFile {
-  readonly #file: FileInput;
+  readonly #file: HostFile;
   readonly #readable: ReadableParquet;
   readonly #columns: readonly ReadColumn[];
   readonly #options: OpenFileOptions;
 
   constructor(
-    file: FileInput,
+    file: HostFile,
     readable: ReadableParquet,
     columns: readonly ReadColumn[],
     options: OpenFileOptions,

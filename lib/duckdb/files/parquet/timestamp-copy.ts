@@ -1,16 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { constants as flags } from "node:fs";
-import { chmod, copyFile, open, rm, type FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 
 import { parquetMetadata, type FileMetaData, type SchemaElement } from "hyparquet";
 
-import { AgnesError } from "../../../base/mod.ts";
-import type { FileInput } from "../../../kit/mod.ts";
+import { AgnesError, throwIfAborted, type OpenedFile } from "../../../base/mod.ts";
 import { withParquet } from "../../parquet-footer.ts";
 import { originOf } from "../columns.ts";
+import type { HostFile } from "../open-bytes.ts";
 
 export interface CopyOptions {
   /** The folder of the copy. Default: the system's folder for temporary files. */
@@ -20,6 +18,7 @@ export interface CopyOptions {
 
 /** The length of the footer's size and the magic number after it. */
 const TAIL_BYTES = 8;
+const MAGIC_BYTES = 4;
 const PIECE_BYTES = 8 * 1024 * 1024;
 
 /** Thrift's compact form of `TIME(isAdjustedToUTC, NANOS)`, from the field of the union to the end of it. */
@@ -39,35 +38,29 @@ export function isNanosecondTime({ logical_type: logical }: SchemaElement): bool
  * all digits, but truncates times to microseconds. Both are integers of nanoseconds, so only the footer changes.
  *
  * @param columns the indexes of the top-level columns to change; times of other columns stay
- * @throws `file_unreadable` if the encoding of the footer is not supported
+ * @throws `file_unreadable` if the encoding of the footer is not supported, `file_failed`, `disk_full`
  */
 export async function copyWithTimestamps(
-  file: FileInput,
+  file: HostFile,
   columns: ReadonlySet<number>,
   options: CopyOptions & {
     /** Whether the copy contains only these columns; others must not be read from it. */
     readonly isSparse: boolean;
   },
 ): Promise<{ readonly path: string } & AsyncDisposable> {
+  const { files } = file;
   const path = join(options.directory ?? tmpdir(), `agnes-times-${process.pid}-${randomUUID()}.tmp`);
-  const dispose = () => rm(path, { force: true });
+  const dispose = () => files.remove(path).catch(() => {});
   try {
-    await withParquet(file.path, async (metadata, { byteLength }) => {
-      if (!options.isSparse) {
-        await copyFile(file.path, path, flags.COPYFILE_FICLONE);
-        await chmod(path, 0o600);
-      }
-      const source = await open(file.path, "r");
-      const target = await open(path, options.isSparse ? "w" : "r+", 0o600);
+    await withParquet(files, file.path, async (metadata, bytes, source) => {
+      const footerStart = bytes.byteLength - metadata.metadata_length - TAIL_BYTES;
+      const places = options.isSparse ? placesOf(metadata, columns) : [[0, footerStart] as const];
+      const target = await files.open(path, { create: true });
       try {
-        const footerBytes = metadata.metadata_length + TAIL_BYTES;
-        const footer = Buffer.alloc(footerBytes);
-        await source.read(footer, 0, footerBytes, byteLength - footerBytes);
-        if (options.isSparse) await copyColumns(source, target, metadata, columns, options.signal);
-        const changed = changedFooter(file, footer, metadata, columns);
-        await target.write(changed, 0, footerBytes, byteLength - footerBytes);
+        await copyPlaces(source, target, places, options.signal);
+        const footer = Buffer.from(await bytes.slice(footerStart));
+        await target.write(changedFooter(file, footer, metadata, columns), footerStart);
       } finally {
-        await source.close();
         await target.close();
       }
     });
@@ -78,34 +71,41 @@ export async function copyWithTimestamps(
   return { path, [Symbol.asyncDispose]: dispose };
 }
 
-/** Copies the values of columns to the same offsets; the rest of the target is a hole. */
-async function copyColumns(
-  source: FileHandle,
-  target: FileHandle,
-  { row_groups, schema }: FileMetaData,
-  columns: ReadonlySet<number>,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const magic = Buffer.alloc(4);
-  await source.read(magic, 0, magic.length, 0);
-  await target.write(magic, 0, magic.length, 0);
-  const piece = Buffer.alloc(PIECE_BYTES);
+type Place = readonly [start: number, end: number];
+
+/** The magic number and the values of columns. */
+function placesOf({ row_groups, schema }: FileMetaData, columns: ReadonlySet<number>): readonly Place[] {
   const names = new Set(
     topLevel(schema)
       .filter((_, at) => columns.has(at))
       .map(({ name }) => name),
   );
-  for (const { meta_data: chunk } of row_groups.flatMap((group) => group.columns)) {
-    if (chunk === undefined || !names.has(chunk.path_in_schema[0]!)) continue;
-    // Some writers store 0 as the offset of a missing dictionary.
-    const places = [chunk.data_page_offset, chunk.dictionary_page_offset].filter((place) => !!place);
-    const start = Math.min(...places.map(Number));
-    const end = start + Number(chunk.total_compressed_size);
+  const values = row_groups.flatMap((group) =>
+    group.columns.flatMap(({ meta_data: chunk }): Place[] => {
+      if (chunk === undefined || !names.has(chunk.path_in_schema[0]!)) return [];
+      // Some writers store 0 as the offset of a missing dictionary.
+      const pages = [chunk.data_page_offset, chunk.dictionary_page_offset].filter((page) => !!page);
+      const start = Math.min(...pages.map(Number));
+      return [[start, start + Number(chunk.total_compressed_size)]];
+    }),
+  );
+  return [[0, MAGIC_BYTES], ...values];
+}
+
+/** Copies parts of a file to the same offsets; the rest of the target is a hole. */
+async function copyPlaces(
+  source: OpenedFile,
+  target: OpenedFile,
+  places: readonly Place[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const piece = Buffer.alloc(PIECE_BYTES);
+  for (const [start, end] of places) {
     for (let at = start; at < end;) {
-      signal?.throwIfAborted();
-      const { bytesRead } = await source.read(piece, 0, Math.min(piece.length, end - at), at);
-      if (bytesRead === 0) return;
-      await target.write(piece, 0, bytesRead, at);
+      throwIfAborted(signal, "reading a file");
+      const bytesRead = await source.read(piece.subarray(0, end - at), at);
+      if (bytesRead === 0) throw new Error("the file ended early");
+      await target.write(piece.subarray(0, bytesRead), at);
       at += bytesRead;
     }
   }
@@ -113,7 +113,7 @@ async function copyColumns(
 
 /** Changes the times of a footer in place and verifies the result by parsing it. */
 function changedFooter(
-  file: FileInput,
+  file: HostFile,
   footer: Buffer,
   { schema }: FileMetaData,
   columns: ReadonlySet<number>,
