@@ -54,6 +54,8 @@ export interface CsvOptions {
   readonly header?: boolean;
   /** The strings that represent null. Default: the empty string. */
   readonly nullValues?: readonly string[];
+  /** Whether a quoted string can be one of `nullValues`. Default: `true`; `false`: `""` is text and not null. */
+  readonly quotedNulls?: boolean;
   /** The strptime format of dates, such as `%d.%m.%Y`. */
   readonly dateFormat?: string;
   /** The strptime format of timestamps. */
@@ -82,6 +84,8 @@ export interface CsvDialect {
   readonly escape: string;
   readonly header: boolean;
   readonly nullValues: readonly string[];
+  /** Default: `true`. */
+  readonly quotedNulls?: boolean;
   readonly encoding: string;
   readonly decimalSeparator: string;
   /** An empty string: there is none. */
@@ -105,6 +109,11 @@ export interface FileColumn {
   readonly format?: string;
   /** Whether the type was configured rather than detected. */
   readonly given?: boolean;
+  /**
+   * Whether an empty text, quoted or not, is null; for columns of `csv` and `parquet` files. Ignored for `VARCHAR`; never
+   * detected. Default: `false`: an empty text does not fit, unless it is one of `nullValues`.
+   */
+  readonly nullIfEmpty?: boolean;
   /** The meaning of the values if the type alone is ambiguous: `duration in seconds`. Default: none. */
   readonly description?: string;
 }

@@ -8,6 +8,7 @@ import type { TextColumn } from "../checked-values.ts";
 import { columnsByName, originOf } from "../columns.ts";
 import { compressionOf } from "../open-bytes.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk } from "../opened-file.ts";
+import { textOrNull } from "../text-types.ts";
 import { readCsvHead } from "./head.ts";
 import { keepingLoneEscapes } from "./lone-escapes.ts";
 import { knownNames } from "./names.ts";
@@ -76,7 +77,7 @@ export function textColumns(
         reason: `it has a new column ${JSON.stringify(name)}`,
       });
     }
-    return { column, text };
+    return { column, text: textOrNull(column, text) };
   });
 }
 

@@ -7,7 +7,7 @@ import { columnsByName, namesOfTable, originOf } from "../columns.ts";
 import { constantValue } from "../constants.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk, RejectedRow } from "../opened-file.ts";
 import { nameKnownColumns } from "../generated-names.ts";
-import { both, castText, checkStored, checkText, MISFIT, PLAIN_NUMBERS } from "../text-types.ts";
+import { both, castText, checkStored, checkText, MISFIT, PLAIN_NUMBERS, textOrNull } from "../text-types.ts";
 import { formatType, parseType, type TypeTree } from "../type-tree.ts";
 import { convertTo, sameAs } from "./convert.ts";
 import { parquetColumns, type ParquetColumn } from "./file-columns.ts";
@@ -83,7 +83,8 @@ function readColumn(file: FileInput, own: ParquetColumn, column: FileColumn | un
     new AgnesError("file_reading_outdated", { file: originOf(file), reason });
   const name = JSON.stringify(own.name);
   if (column === undefined) throw outdated(`it has a new column ${name}`);
-  const raw = quoteIdentifier(own.name);
+  const written = quoteIdentifier(own.name);
+  const raw = isText(own.type) ? textOrNull(column, written) : written;
   const to = parseType(column.type);
   if (own.isNull) return { column, value: `CAST(NULL AS ${column.type})`, raw, check: null };
   const isConfigured = column.given === true;
