@@ -92,6 +92,7 @@ export type {
   BodyPath,
   Checksum,
   DownloadFile,
+  DownloadAddress,
   DownloadUrl,
   Http,
   HttpResponse,
