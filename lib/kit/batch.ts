@@ -269,10 +269,16 @@ export interface ReadOptions {
   readonly bucket?: string;
   /**
    * The `ReadResult.state` of the last published read. Not set on the first read of a table, with `agnes sync --full`, and
-   * after a change of its configuration. A full refresh has a `state` but no `cursor`: then yield all rows, or return
+   * after a change of its configuration. A full refresh has a `state` but no `isDelta`: then yield all rows, or return
    * `unchanged` or `kept`.
    */
   readonly state?: JsonValue;
+  /**
+   * Whether the rows read are merged into the published rows: the table is `incremental` or `partitioned`, and a state of
+   * it is published. A read by `state` then yields only what changed since. Default: `false`, the rows read replace the
+   * published ones, so yield all rows. Not set outside a sync.
+   */
+  readonly isDelta?: boolean;
   /** The number of rows a batch should have. Default: 8192. */
   readonly batchRows: number;
   /** Aborts when the read must stop. */
