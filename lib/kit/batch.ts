@@ -180,6 +180,13 @@ export interface ReadResult {
    * that were neither yielded nor kept are removed, also in a read with a cursor.
    */
   readonly kept?: readonly string[];
+  /**
+   * The exact number of rows that the table has in the source; omit an estimate. If a read with `isDelta` yields as many
+   * rows, they replace the published ones. If the table has another number of rows after such a read, for example because
+   * rows were deleted in the source, it is read again in full, once; after a full read, a note reports the difference.
+   * Ignored with `unchanged`, and for tables with filters or a limited history. Default: not compared.
+   */
+  readonly tableRows?: number;
 }
 
 /** A value to compare a column with; a `Date` is a timestamp in UTC. */
