@@ -54,6 +54,8 @@ export interface CsvOptions {
   readonly header?: boolean;
   /** The strings that represent null. Default: the empty string. */
   readonly nullValues?: readonly string[];
+  /** Whether a quoted string can be one of `nullValues`. Default: `true`; `false`: `""` is text and not null. */
+  readonly quotedNulls?: boolean;
   /** The strptime format of dates, such as `%d.%m.%Y`. */
   readonly dateFormat?: string;
   /** The strptime format of timestamps. */
@@ -82,6 +84,8 @@ export interface CsvDialect {
   readonly escape: string;
   readonly header: boolean;
   readonly nullValues: readonly string[];
+  /** Default: `true`. */
+  readonly quotedNulls?: boolean;
   readonly encoding: string;
   readonly decimalSeparator: string;
   /** An empty string: there is none. */
@@ -105,6 +109,11 @@ export interface FileColumn {
   readonly format?: string;
   /** Whether the type was configured rather than detected. */
   readonly isConfigured?: boolean;
+  /**
+   * Whether an empty text, quoted or not, is null; for columns of `csv` and `parquet` files. Ignored for `VARCHAR`; never
+   * detected. Default: `false`: an empty text does not fit, unless it is one of `nullValues`.
+   */
+  readonly nullIfEmpty?: boolean;
   /** The meaning of the values if the type alone is ambiguous: `duration in seconds`. Default: none. */
   readonly description?: string;
 }
@@ -171,6 +180,13 @@ export interface ReadResult {
    * that were neither yielded nor kept are removed, also in a read with a cursor.
    */
   readonly kept?: readonly string[];
+  /**
+   * The exact number of rows that the table has in the source; omit an estimate. If a read with `isDelta` yields as many
+   * rows, they replace the published ones. If the table has another number of rows after such a read, for example because
+   * rows were deleted in the source, it is read again in full, once; after a full read, a note reports the difference.
+   * Ignored with `unchanged`, and for tables with filters or a limited history. Default: not compared.
+   */
+  readonly tableRows?: number;
 }
 
 /** A value to compare a column with; a `Date` is a timestamp in UTC. */
@@ -260,10 +276,16 @@ export interface ReadOptions {
   readonly bucket?: string;
   /**
    * The `ReadResult.state` of the last published read. Not set on the first read of a table, with `agnes sync --full`, and
-   * after a change of its configuration. A full refresh has a `state` but no `cursor`: then yield all rows, or return
+   * after a change of its configuration. A full refresh has a `state` but no `isDelta`: then yield all rows, or return
    * `unchanged` or `kept`.
    */
   readonly state?: JsonValue;
+  /**
+   * Whether the rows read are merged into the published rows, as for an `incremental` or `partitioned` table that was
+   * published before. A read by `state` then yields only what changed since. Default: `false`: the rows read replace the
+   * published ones, so yield all rows. Not set outside a sync.
+   */
+  readonly isDelta?: boolean;
   /** The number of rows a batch should have. Default: 8192. */
   readonly batchRows: number;
   /** Aborts when the read must stop. */

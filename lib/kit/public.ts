@@ -93,6 +93,7 @@ export type {
   BodyPath,
   Checksum,
   DownloadFile,
+  DownloadAddress,
   DownloadUrl,
   Http,
   HttpResponse,

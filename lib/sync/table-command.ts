@@ -9,7 +9,9 @@ import type { TableRecord } from "../tables/mod.ts";
  */
 export function withTableCommand(
   error: AgnesError,
-  table: Pick<TableRecord, "id" | "quarantine"> | { readonly source: string; readonly table: string },
+  table:
+    | Pick<TableRecord, "id" | "quarantine" | "invalidValues">
+    | { readonly source: string; readonly table: string },
 ): AgnesError {
   const { code, details, cause, retry } = error;
   // A plugin's own codes have no hints about commands.
@@ -23,7 +25,10 @@ export function withTableCommand(
 
 function commandOf(table: Parameters<typeof withTableCommand>[1]): TableCommand {
   return "id" in table
-    ? { update: `agnes table update ${quoted(table.id)}`, canQuarantine: !table.quarantine }
+    ? {
+        update: `agnes table update ${quoted(table.id)}`,
+        canQuarantine: !table.quarantine && table.invalidValues === "fail",
+      }
     : { update: `agnes table register ${quoted(table.source)} ${quoted(table.table)}`, canQuarantine: true };
 }
 

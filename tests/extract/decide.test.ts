@@ -87,6 +87,15 @@ describe("decideRead()", () => {
       const other = published(plan, { cursor, reading: { format: "json", columns: [] } });
       expect(decideRead(plan, other, usual)).toEqual({ kind: "whole", accept: false, notes });
       expect(decideRead(plan, published(plan, { cursor, reading }), usual).kind).toBe("delta");
+      const { csv = {} as NonNullable<FileReading["csv"]> } = reading;
+      const earlier = published(plan, { cursor, reading: { ...reading, csv } });
+      const withNulls = (quotedNulls: boolean) => ({
+        ...plan,
+        info: { ...plan.info, reading: { ...reading, csv: { ...csv, quotedNulls } } },
+      });
+      expect(decideRead(withNulls(true), earlier, usual).kind).toBe("delta");
+      const changed = { kind: "whole", accept: schemaPolicy === "evolve", notes };
+      expect(decideRead(withNulls(false), earlier, usual)).toMatchObject(changed);
       const comma = { ...reading, csv: { ...reading.csv, decimalSeparator: "," } } as FileReading;
       const options = decideRead(plan, published(plan, { cursor, reading: comma }), usual);
       expect(options).toEqual({ kind: "whole", accept: schemaPolicy === "evolve", notes });

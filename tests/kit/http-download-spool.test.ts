@@ -5,8 +5,8 @@ import { join } from "node:path";
 
 import { nodeFiles, Secret, type Host } from "../../lib/base/mod.ts";
 import { CONTENT, contents, folder } from "./downloads.ts";
-import { bytesOf, serve } from "./file-server.ts";
-import { failureOf, LocalServer, redirect, testHttp } from "./local-server.ts";
+import { bytesOf, cutting, serve } from "./file-server.ts";
+import { failureOf, LocalServer, redirect, respondWith, testHttp } from "./local-server.ts";
 
 describe("Http.download() in a directory", () => {
   test("download() resumes an interrupted read by key, also with a different link", async () => {
@@ -131,5 +131,43 @@ describe("Http.download() and credentials", () => {
     expect(authorization(storage)).toEqual([undefined, "slice-token-789"]);
     expect(storage.seen[0]!.headers["x-storageapi-token"]).toBeUndefined();
     expect(authorization(other)).toEqual([undefined]);
+  });
+
+  test("download() sends the headers of a renewed address, over those of the file and to its origin only", async () => {
+    await using other = await LocalServer.start(serve({ content: CONTENT }));
+    const file = { content: CONTENT, etag: '"a"' };
+    await using storage = await LocalServer.start(
+      serve(file),
+      respondWith({ error: "expired" }, 403),
+      redirect(`${other.origin}/moved`),
+    );
+    const { http } = testHttp({ fetch: cutting((n) => (n === 1 ? 100_000 : undefined)) });
+    const asked: boolean[] = [];
+    const url = async ({ rejected }: { readonly rejected: boolean }) => {
+      asked.push(rejected);
+      const slice = new Secret("SLICE", `slice-token-${asked.length}`);
+      return {
+        url: `${storage.origin}/slice`,
+        headers: { Authorization: slice, "x-part": `${asked.length}` },
+      };
+    };
+    const headers = { authorization: new Secret("OLD", "old-token"), "X-Part": "0", "x-kind": "csv" };
+    const [found] = await contents(http, [{ url, headers }]);
+    expect(found!.equals(CONTENT)).toBe(true);
+    expect(asked).toEqual([false, true]);
+    expect(authorization(storage)).toEqual(["slice-token-1", "slice-token-1", "slice-token-2"]);
+    expect(storage.seen.map(({ headers: sent }) => sent["x-part"])).toEqual(["1", "1", "2"]);
+    expect(storage.seen[2]!.headers["range"]).toBe("bytes=100000-");
+    expect(authorization(other)).toEqual([undefined]);
+    expect(other.seen[0]!.headers["x-kind"]).toBe("csv");
+  });
+
+  test("download() redacts the secrets of a renewed address", async () => {
+    await using storage = await LocalServer.start(respondWith({ error: "no slice-token-9" }, 404));
+    const { http } = testHttp();
+    const slice = new Secret("SLICE", "slice-token-9");
+    const url = async () => ({ url: `${storage.origin}/slice-token-9`, headers: { "x-part": slice } });
+    const error = await failureOf(contents(http, [{ url }], { retries: 0 }));
+    expect(String((error as Error).message)).not.toContain("slice-token-9");
   });
 });

@@ -3,21 +3,25 @@ import { expect, test } from "bun:test";
 import { AgnesError, defineErrors, errorSpec } from "../../lib/base/mod.ts";
 import { withTableCommand } from "../../lib/sync/table-command.ts";
 
-const registered = { id: "s.t", quarantine: false };
+const registered = { id: "s.t", quarantine: false, invalidValues: "fail" } as const;
 const unregistered = { source: "s", table: "it's" };
 const value = { table: "t", row: 1, column: "c", value: "x", reason: "it is no number" };
 const row = { file: "f", line: 1, reason: "it is no object", text: "1" };
 
 test("withTableCommand() completes the hints that advise a change of the table", () => {
   const hints = (error: AgnesError) =>
-    [registered, { ...registered, quarantine: true }, unregistered].map(
-      (table) => withTableCommand(error, table).hint,
-    );
+    [
+      registered,
+      { ...registered, quarantine: true },
+      unregistered,
+      { ...registered, invalidValues: "set_null" as const },
+    ].map((table) => withTableCommand(error, table).hint);
   const declared = "Correct the type that the plugin declares";
   expect(hints(new AgnesError("value_invalid", value))).toEqual([
     `${declared}, or let the table quarantine such rows with \`agnes table update s.t --quarantine true\`.`,
     `${declared}.`,
     `${declared}, or let the table quarantine such rows with \`agnes table register s 'it'\\''s' --quarantine true\`.`,
+    `${declared}.`,
   ]);
   expect(hints(new AgnesError("file_row_invalid", { ...row, format: "json" }))[0]).toBe(
     "Correct the file, or let the table quarantine rows with `agnes table update s.t --quarantine true`.",

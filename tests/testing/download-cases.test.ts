@@ -56,7 +56,8 @@ const truncating = (http: Http): Http =>
 async function* truncated(http: Http, files: readonly DownloadFile[]): AsyncGenerator<FileChunk, void> {
   const { signal } = new AbortController();
   for (const { url } of files) {
-    const address = typeof url === "string" ? url : await url({ rejected: false, signal });
+    const found = typeof url === "string" ? url : await url({ rejected: false, signal });
+    const address = typeof found === "string" ? found : found.url;
     const { body } = await http.request(address, { headers: { "accept-encoding": "identity" } });
     const data = async function* () {
       try {

@@ -2,7 +2,7 @@
 export interface TableCommand {
   /** The command that changes or registers it: `agnes table update ID` or `agnes table register SOURCE TABLE`. */
   readonly update: string;
-  /** Whether the table does not quarantine rows yet. */
+  /** Whether rejecting rows would help: the table neither quarantines rows nor sets their values to null. */
   readonly canQuarantine: boolean;
 }
 

@@ -4,7 +4,7 @@ import type { Connection } from "../connection.ts";
 import { quoteLiteral } from "../sql.ts";
 import { originOf } from "./columns.ts";
 import { decideTextTypes } from "./text-decide.ts";
-import { castText, checkText, PLAIN_NUMBERS } from "./text-types.ts";
+import { castText, checkText, PLAIN_NUMBERS, textOrNull } from "./text-types.ts";
 
 /**
  * Returns the columns that occur only in the paths of files.
@@ -49,8 +49,9 @@ export async function constantColumns(
 /** The SQL of a column's value from a path; the value is null if the conversion would lose part of the text. */
 export function constantValue(column: FileColumn, text: string | null): string {
   if (text === null) return `CAST(NULL AS ${column.type})`;
-  const value = castText(column, quoteLiteral(text), PLAIN_NUMBERS);
-  const check = checkText(column, quoteLiteral(text), value, PLAIN_NUMBERS);
+  const literal = textOrNull(column, quoteLiteral(text));
+  const value = castText(column, literal, PLAIN_NUMBERS);
+  const check = checkText(column, literal, value, PLAIN_NUMBERS);
   return check === null ? value : `CASE WHEN (${check}) IS NOT FALSE THEN ${value} END`;
 }
 

@@ -1,3 +1,4 @@
+import type { FileColumn } from "../../kit/mod.ts";
 import { quoteLiteral } from "../sql.ts";
 import { storedType } from "../stored-type.ts";
 import { parseType, type TypeTree } from "../type-text.ts";
@@ -19,6 +20,11 @@ export interface TextType {
   readonly format?: string;
   /** Whether the options set the type. Values must then be exact, but need not be written as DuckDB writes them. */
   readonly isConfigured?: boolean;
+}
+
+/** The SQL of the text of a column; null for an empty text that `nullIfEmpty` sets to null. */
+export function textOrNull({ type, nullIfEmpty }: FileColumn, text: string): string {
+  return nullIfEmpty === true && type !== "VARCHAR" ? `nullif(${text}, '')` : text;
 }
 
 /** The message of the error that a query throws for a value that does not fit. */

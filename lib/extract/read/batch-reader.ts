@@ -12,6 +12,7 @@ import {
   type FileChunk,
   type ReadResult,
   type RowBuilder,
+  type RowBuilderOptions,
   type RowReject,
 } from "../../kit/mod.ts";
 import { batchProblem, unknownKeyNote } from "../../sources/mod.ts";
@@ -51,6 +52,8 @@ export interface BatchLayout {
   readonly batchRows: number;
   /** Receives invalid rows; null: the first one fails the read. */
   readonly onReject: ((reject: RowReject) => void) | null;
+  /** See `RowBuilderOptions`. */
+  readonly invalidAsNull?: RowBuilderOptions["invalidAsNull"];
 }
 
 /** Rows of one layout for one part. */
@@ -288,14 +291,15 @@ export class BatchReader {
   }
 
   #newBuilder(): RowBuilder {
-    const { table, requested: columns, batchRows, onReject } = this.#layout!;
+    const { table, requested: columns, batchRows, onReject, invalidAsNull } = this.#layout!;
     // Each builder counts rows from zero, and a batch of another kind starts a new builder.
     const before = this.#yieldedRows;
     const rejecting =
       onReject === null
         ? {}
         : { onReject: (reject: RowReject) => onReject({ ...reject, row: before + reject.row }) };
-    return createRowBuilder(table, { columns, batchRows, ...rejecting });
+    const nulling = invalidAsNull === undefined ? {} : { invalidAsNull };
+    return createRowBuilder(table, { columns, batchRows, ...rejecting, ...nulling });
   }
 
   #checkColumns({ schema }: RecordBatch): void {

@@ -19,6 +19,7 @@ function readingText({ format, csv, columns }: FileReading): string {
           ...(csv.skipLines === 0 ? [] : [`${counted(csv.skipLines, "line")} skipped`]),
           ...(csv.comment === "" ? [] : [`comments begin with ${csv.comment}`]),
           ...(csv.nullValues.every((text) => text === "") ? [] : [`null is ${csv.nullValues.join(" or ")}`]),
+          ...(csv.quotedNulls === false ? ["quoted values are not null"] : []),
         ];
   const formats = columns.flatMap(({ name, format: written }) =>
     written === undefined ? [] : [`${name} as ${written}`],
@@ -37,7 +38,9 @@ const isJson = ({ type }: FileColumn) => type === "JSON";
 /** Whether two readings return the same rows for the same file. Notes are not compared. */
 export function sameReading(one: FileReading | undefined, other: FileReading | undefined): boolean {
   const decisive = (reading: FileReading | undefined) => {
-    return JSON.stringify([reading?.format, reading?.csv, reading?.columns]);
+    // Readings of earlier versions have no `quotedNulls`.
+    const { quotedNulls = true, ...csv } = reading?.csv ?? {};
+    return JSON.stringify([reading?.format, csv, quotedNulls, reading?.columns]);
   };
   return decisive(one) === decisive(other);
 }
@@ -45,8 +48,10 @@ export function sameReading(one: FileReading | undefined, other: FileReading | u
 /** Whether read options changed that are never detected, only set in the options of the source. */
 export function hasOtherOptions(before: FileReading | undefined, after: FileReading | undefined): boolean {
   const options = (reading: FileReading | undefined) => {
-    const { decimalSeparator, thousandsSeparator, nullValues, comment, skipLines } = reading?.csv ?? {};
-    return JSON.stringify([decimalSeparator, thousandsSeparator, nullValues, comment, skipLines]);
+    const { decimalSeparator, thousandsSeparator, nullValues, quotedNulls = true } = reading?.csv ?? {};
+    const { comment, skipLines } = reading?.csv ?? {};
+    const numbers = [decimalSeparator, thousandsSeparator];
+    return JSON.stringify([...numbers, nullValues, quotedNulls, comment, skipLines]);
   };
   return options(before) !== options(after);
 }

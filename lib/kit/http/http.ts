@@ -108,12 +108,19 @@ export interface HttpPollRequest<T> extends Omit<HttpJsonRequest<T>, "timeoutMs"
   readonly onProgress?: ((progress: ReadProgress) => void) | undefined;
 }
 
-/** Returns the URL of a file, for signed links that expire. */
+/** Returns the URL of a file, for signed links and credentials that expire. */
 export type DownloadUrl = (options: {
-  /** Whether the source rejected the previous URL. */
+  /** Whether the source rejected the previous URL and its headers. */
   readonly rejected: boolean;
   readonly signal: AbortSignal;
-}) => Promise<string>;
+}) => Promise<string | DownloadAddress>;
+
+/** The URL of a file with headers that belong to it, such as a renewed token. */
+export interface DownloadAddress {
+  readonly url: string;
+  /** Headers in addition to those of the file, which they override. Credentials are sent to the origin of `url` only. */
+  readonly headers?: DownloadFile["headers"];
+}
 
 /** A file that `Http.download` fetches. */
 export interface DownloadFile {

@@ -3,6 +3,7 @@ export { createHttp } from "./client.ts";
 export type {
   BearerSource,
   DownloadFile,
+  DownloadAddress,
   DownloadUrl,
   Http,
   HttpResponse,

@@ -1,7 +1,7 @@
 import { AgnesError, counted, isAgnesError, throwIfAborted, type Host, type Log } from "../../base/mod.ts";
 import { checksumBytes, fileChecksum, type Checksum } from "./checksum.ts";
 import type { DiskSpace } from "./disk-space.ts";
-import type { DownloadFile, HttpResponse, HttpRequest } from "./http.ts";
+import type { DownloadAddress, DownloadFile, HttpResponse, HttpRequest } from "./http.ts";
 import { conditionalHeaders, continuationOf } from "./resume.ts";
 import { backoffMs } from "./retry.ts";
 import { SpoolFile } from "./spool-file.ts";
@@ -30,8 +30,8 @@ export class Transfer {
   readonly #services: TransferServices;
   readonly #file: TransferFile;
   readonly #request: Pick<HttpRequest, "attemptTimeoutMs" | "retries"> & { readonly signal: AbortSignal };
-  /** The last accepted URL; null: a new one is needed. */
-  #url: string | null = null;
+  /** The last accepted address; null: a new one is needed. */
+  #address: DownloadAddress | null = null;
   #isRejected = false;
   #checksum: Checksum | undefined;
   /** The high-water mark of received bytes; only bytes beyond it are progress. */
@@ -73,21 +73,24 @@ export class Transfer {
   }
 
   async #spool(): Promise<SpoolFile> {
-    const { identity, url } = this.#file;
+    const { identity } = this.#file;
     const { host, directory } = this.#services;
-    const address = typeof url === "string" ? url : await this.#address();
-    const key = identity.isExact ? identity.key : `${identity.key}\n${address.split(/[?#]/)[0]!}`;
+    const { url } = await this.#located();
+    const key = identity.isExact ? identity.key : `${identity.key}\n${url.split(/[?#]/)[0]!}`;
     // Files may change within the same second, so a date identifies the content only together with a key.
     const accepts = (validator: SpoolFile["validator"]) =>
       this.#checksum !== undefined || (identity.isExact ? validator !== null : validator?.kind === "etag");
     return SpoolFile.open(host, directory, key, accepts);
   }
 
-  async #address(): Promise<string> {
+  async #located(): Promise<DownloadAddress> {
     const { url } = this.#file;
-    if (typeof url === "string") return url;
-    this.#url ??= await url({ rejected: this.#isRejected, signal: this.#request.signal });
-    return this.#url;
+    if (typeof url === "string") return { url };
+    if (this.#address === null) {
+      const found = await url({ rejected: this.#isRejected, signal: this.#request.signal });
+      this.#address = typeof found === "string" ? { url: found } : found;
+    }
+    return this.#address;
   }
 
   /** Sends one request; returns whether the file is then complete. */
@@ -98,9 +101,10 @@ export class Transfer {
     const isUseless = spool.validator === null || spool.sizeBytes !== sizeBytes;
     if (spool.isComplete && isUseless) spool.restart({ totalBytes: null, validator: null });
     const asked = conditionalHeaders(spool, isVerified);
-    const answer = await this.#services.open(await this.#address(), {
+    const { url: located, headers: own } = await this.#located();
+    const answer = await this.#services.open(located, {
       ...this.#request,
-      headers: { ...this.#file.headers, ...asked, "accept-encoding": "identity" },
+      headers: mergedHeaders(this.#file.headers, own, asked, { "accept-encoding": "identity" }),
       accept: [304, 416],
       retries: 0,
     });
@@ -186,9 +190,9 @@ export class Transfer {
       this.#isRejected = false;
     }
     const isRefused = isAgnesError(error, "source_unauthorized") || isAgnesError(error, "source_refused");
-    if (isRefused && typeof this.#file.url === "function" && !this.#isRejected && this.#url !== null) {
+    if (isRefused && typeof this.#file.url === "function" && !this.#isRejected && this.#address !== null) {
       this.#isRejected = true;
-      this.#url = null;
+      this.#address = null;
       return;
     }
     if (!isAgnesError(error, "source_unavailable")) throw error;
@@ -202,6 +206,12 @@ export class Transfer {
     log.info(`${error.message}; resuming`, { sizeBytes, waitMs: Math.round(waitMs) });
     await host.sleep(waitMs, signal);
   }
+}
+
+/** Merges headers regardless of the case of their names; later ones override. */
+function mergedHeaders(...all: readonly HttpRequest["headers"][]): NonNullable<HttpRequest["headers"]> {
+  const entries = all.flatMap((headers) => Object.entries(headers ?? {}));
+  return Object.fromEntries(entries.map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 function wrongSize({ url, status }: HttpResponse, sizeBytes: number, expectedBytes: number): AgnesError {

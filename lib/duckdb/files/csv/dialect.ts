@@ -34,6 +34,8 @@ export function detectDialect(
     escape,
     header: csv.header ?? csv.names === undefined,
     nullValues: csv.nullValues === undefined || csv.nullValues.length === 0 ? [""] : csv.nullValues,
+    // The default is left out, so that readings of earlier versions stay equal.
+    ...(csv.quotedNulls === false ? { quotedNulls: false } : {}),
     // Each file may have its own, by a byte order mark.
     encoding: heads[0]?.encoding ?? "utf-8",
     decimalSeparator: csv.decimalSeparator ?? ".",

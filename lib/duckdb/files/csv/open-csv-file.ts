@@ -6,6 +6,7 @@ import type { TextColumn } from "../checked-values.ts";
 import { columnsByName, originOf } from "../columns.ts";
 import { compressionOf, hostFile } from "../open-bytes.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk } from "../opened-file.ts";
+import { textOrNull } from "../text-types.ts";
 import { readCsvHead } from "./head.ts";
 import { keepingLoneEscapes } from "./lone-escapes.ts";
 import { knownNames } from "./names.ts";
@@ -69,7 +70,7 @@ export function textColumns(
         reason: `it has a new column ${JSON.stringify(name)}`,
       });
     }
-    return { column, text };
+    return { column, text: textOrNull(column, text) };
   });
 }
 
@@ -81,6 +82,7 @@ function emptyFile(): OpenFile {
     retry: async () => false,
     explain: async (error) => error,
     separateRejected: async () => ({ select: "SELECT 1 WHERE false", rejected: (async function* () {})() }),
+    setMisfitsToNull: async () => ({ select: "SELECT 1 WHERE false", misfits: [] }),
     [Symbol.asyncDispose]: async () => {},
   };
 }

@@ -2,7 +2,7 @@ import type { Connection } from "../../connection.ts";
 import { checkedSelect } from "../checked-values.ts";
 import type { OpenFile } from "../opened-file.ts";
 import type { PlainRows } from "./plain-rows.ts";
-import { csvRelation } from "./relation.ts";
+import { csvRelation, textColumn } from "./relation.ts";
 import { refuseReopenedQuotes } from "./reopened-quotes.ts";
 import { TextCsvFile, type CsvFileParts } from "./text-csv-file.ts";
 
@@ -24,7 +24,9 @@ export class PlainCsvFile implements OpenFile {
     this.#texts = new TextCsvFile(parts);
     this.#parts = parts;
     const read = columns.map((column, at) =>
-      (plain.types[at] ?? "VARCHAR") === "VARCHAR" ? column : { ...column, isValue: true },
+      (plain.types[at] ?? "VARCHAR") === "VARCHAR"
+        ? column
+        : { ...column, text: textColumn(at), isValue: true },
     );
     this.#select = checkedSelect(csvRelation([readable], dialect, plain.types), read, dialect);
   }
@@ -56,6 +58,10 @@ export class PlainCsvFile implements OpenFile {
 
   separateRejected(connection: Connection): ReturnType<OpenFile["separateRejected"]> {
     return this.#texts.separateRejected(connection);
+  }
+
+  setMisfitsToNull(connection: Connection): ReturnType<OpenFile["setMisfitsToNull"]> {
+    return this.#texts.setMisfitsToNull(connection);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

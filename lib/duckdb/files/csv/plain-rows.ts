@@ -66,17 +66,25 @@ interface RowSyntax {
   readonly isCrLf: boolean;
 }
 
+/** The plain texts of a column, by whether they are quoted. */
+interface FieldForm {
+  readonly bare: Form;
+  readonly quoted: Form;
+}
+
 /** The plain texts of each column; `null` for a column with any text. */
 async function formsOf(
-  { decimalSeparator, thousandsSeparator, nullValues }: CsvDialect,
+  { decimalSeparator, thousandsSeparator, nullValues, quotedNulls }: CsvDialect,
   columns: readonly TextColumn[],
-): Promise<(Form | null)[]> {
+): Promise<(FieldForm | null)[]> {
   const formOf = await loadForms();
   const isPlain = decimalSeparator === "." && thousandsSeparator === "";
   const nulls = nullValues.map(literalForm);
   return columns.map(({ column: { type, format } }) => {
     const form = format === undefined && isPlain ? plainForm(type) : null;
-    return form === null ? null : formOf([form, ...nulls].join("|"));
+    if (form === null) return null;
+    const bare = formOf([form, ...nulls].join("|"));
+    return { bare, quoted: quotedNulls === false ? formOf(form) : bare };
   });
 }
 
@@ -100,13 +108,13 @@ interface RowsAutomaton extends FileAutomaton {
 function rowsAutomaton(
   syntax: RowSyntax,
   header: boolean,
-  forms: readonly (Form | null)[],
+  forms: readonly (FieldForm | null)[],
 ): RowsAutomaton | null {
   const builder = new AutomatonBuilder();
   const columns = new Map<number, number | null>();
   const rowStart = builder.state();
   const start = header ? builder.state() : rowStart;
-  const addRow = (first: number, row: readonly (Form | null)[], isHeader: boolean): void => {
+  const addRow = (first: number, row: readonly (FieldForm | null)[], isHeader: boolean): void => {
     let from = first;
     for (const [at, form] of row.entries()) {
       if (builder.size > STATES_MAX) return;
@@ -145,7 +153,7 @@ function rowsAutomaton(
 function addField(
   builder: AutomatonBuilder,
   { delimiter, quote, isCrLf }: RowSyntax,
-  form: Form | null,
+  form: FieldForm | null,
   { from, next, isLast }: { readonly from: number; readonly next: number; readonly isLast: boolean },
 ): void {
   const lineEnd = isLast && isCrLf ? builder.state() : next;
@@ -153,13 +161,14 @@ function addField(
   const endByte = isLast ? (isCrLf ? CARRIAGE_RETURN : LINE_FEED) : delimiter;
   const end = (state: number) => builder.on(state, endByte, lineEnd);
   const special = [0, delimiter, LINE_FEED, CARRIAGE_RETURN, ...(quote === null ? [] : [quote])];
-  addText(builder, form, from, special).forEach(end);
+  addText(builder, form?.bare ?? null, from, special).forEach(end);
   if (quote === null) return;
   const quoted = builder.state();
   const behind = builder.state();
   builder.on(from, quote, quoted);
   end(behind);
-  for (const state of addText(builder, form, quoted, [0, quote])) builder.on(state, quote, behind);
+  for (const state of addText(builder, form?.quoted ?? null, quoted, [0, quote]))
+    builder.on(state, quote, behind);
   if (form === null) builder.on(behind, quote, quoted);
 }
 

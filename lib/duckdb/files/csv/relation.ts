@@ -59,6 +59,7 @@ export function csvRelation(
     skip: "0",
     comment: "''",
     nullstr: `[${dialect.nullValues.map(quoteLiteral).join(", ")}]`,
+    allow_quoted_nulls: String(dialect.quotedNulls !== false),
     strict_mode: "true",
     null_padding: "false",
     hive_partitioning: "false",

@@ -8,7 +8,7 @@ import { constantValue } from "../constants.ts";
 import { hostFile, type HostFile } from "../open-bytes.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk, RejectedRow } from "../opened-file.ts";
 import { nameKnownColumns } from "../generated-names.ts";
-import { both, castText, checkStored, checkText, MISFIT, PLAIN_NUMBERS } from "../text-types.ts";
+import { both, castText, checkStored, checkText, MISFIT, PLAIN_NUMBERS, textOrNull } from "../text-types.ts";
 import { formatType, parseType, type TypeTree } from "../type-tree.ts";
 import { convertTo, sameAs } from "./convert.ts";
 import { parquetColumns, type ParquetColumn } from "./file-columns.ts";
@@ -84,7 +84,8 @@ function readColumn(file: HostFile, own: ParquetColumn, column: FileColumn | und
     new AgnesError("file_reading_outdated", { file: originOf(file), reason });
   const name = JSON.stringify(own.name);
   if (column === undefined) throw outdated(`it has a new column ${name}`);
-  const raw = quoteIdentifier(own.name);
+  const written = quoteIdentifier(own.name);
+  const raw = isText(own.type) ? textOrNull(column, written) : written;
   const to = parseType(column.type);
   if (own.isNull) return { column, value: `CAST(NULL AS ${column.type})`, raw, check: null };
   const isConfigured = column.isConfigured === true;
@@ -211,6 +212,32 @@ class OpenParquetFile implements OpenFile {
     const bad = this.#bad.map(({ sql: one }) => one).join(" OR ") || "false";
     const select = `SELECT ${this.#values} FROM ${this.#readable.relation} WHERE NOT (${bad})`;
     return { select, rejected: rejected() };
+  }
+
+  async setMisfitsToNull(connection: Connection): ReturnType<OpenFile["setMisfitsToNull"]> {
+    const bad = this.#bad;
+    const { relation } = this.#readable;
+    const conditions = new Map(bad.map(({ at, sql }) => [at, sql]));
+    const values = this.#columns.map(({ column, value }, at) => {
+      const condition = conditions.get(at);
+      const kept = condition === undefined ? value : `CASE WHEN NOT ${condition} THEN TRY(${value}) END`;
+      return `${kept} AS ${quoteIdentifier(column.name)}`;
+    });
+    const select = `SELECT ${values.join(", ")} FROM ${relation}`;
+    const facts = bad.map(({ at, text, sql }) => {
+      const example = `first(${text}) FILTER (WHERE ${sql})`;
+      return `{place: ${at}, number: count(*) FILTER (WHERE ${sql}), example: ${example}}`;
+    });
+    if (facts.length === 0) return { select, misfits: [] };
+    const found = await connection.rows<{ place: number; number: bigint; example: string }>(
+      `SELECT unnest(fact) FROM (SELECT unnest([${facts.join(", ")}]) AS fact FROM ${relation}) WHERE fact.number > 0`,
+      this.#statement,
+    );
+    const misfits = found.map(({ place, number, example }) => {
+      const { name, type } = this.#columns[place]!.column;
+      return { column: name, type, values: Number(number), example };
+    });
+    return { select, misfits };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
