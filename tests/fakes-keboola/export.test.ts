@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { gunzipSync } from "node:zlib";
 
 import { fakeKeboola } from "../fakes/keboola/mod.ts";
-import { call, downloadPlain, exportedLines, exportTable, fileOf, pick, pollJob } from "./support.ts";
+import { call, downloadFile, exportedLines, exportTable, fileOf, pick, pollJob } from "./support.ts";
 
 const people = Array.from({ length: 100 }, (_, at) => ({ id: String(at + 1), name: `person "${at + 1}"` }));
 
@@ -36,7 +36,7 @@ describe("fakeKeboola() exports", () => {
     expect(pick<string>(first.body, "status")).toBe("processing");
     const job = await pollJob(keboola, started.body);
     expect(job["results"]).toEqual({ cacheHit: false, file: { id: keboola.files[0]!.id } });
-    const slices = await downloadPlain(keboola, keboola.files[0]!.id);
+    const slices = await downloadFile(keboola, keboola.files[0]!.id);
     expect(slices.length).toBe(3);
     const lines = slices.flatMap((slice) => Buffer.from(slice).toString().trimEnd().split("\n"));
     expect(lines.toSorted()).toEqual(
@@ -56,7 +56,7 @@ describe("fakeKeboola() exports", () => {
     const third = await exportTable(keboola, table.id);
     expect(pick<boolean>(third, "results", "cacheHit")).toBe(false);
     const texts = await Promise.all(
-      [first, third].map(async (job) => Buffer.concat(await downloadPlain(keboola, fileOf(job))).toString()),
+      [first, third].map(async (job) => Buffer.concat(await downloadFile(keboola, fileOf(job))).toString()),
     );
     expect(texts[0]).not.toBe(texts[1]!);
     expect(texts[0]!.split("\n").toSorted()).toEqual(texts[1]!.split("\n").toSorted());
@@ -66,7 +66,7 @@ describe("fakeKeboola() exports", () => {
     const { keboola, table } = project();
     table.truncate();
     const job = await exportTable(keboola, table.id);
-    expect(await downloadPlain(keboola, fileOf(job))).toEqual([]);
+    expect(await downloadFile(keboola, fileOf(job))).toEqual([]);
     const whole = project({ isSliced: false });
     expect((await exportedLines(whole.keboola, whole.table.id)).length).toBe(101);
     expect(await exportedLines(whole.keboola, whole.table.id)).toContain('"id","name"');
@@ -77,14 +77,14 @@ describe("fakeKeboola() exports", () => {
     const job = await exportTable(keboola, table.id, { gzip: true });
     const names = keboola.files[0]!.slices.map((key) => /_(\d+)\.csv$/.exec(key)![1]);
     expect(names.slice(0, 4)).toEqual(["0", "1", "10", "11"]);
-    const slices = await downloadPlain(keboola, fileOf(job));
+    const slices = await downloadFile(keboola, fileOf(job));
     expect(slices.map((slice) => gunzipSync(slice).toString().trimEnd().split("\n").length)).toEqual(
       Array.from({ length: 20 }, () => 5),
     );
     const plain = project({ gzip: false, gzipNames: true });
     const other = await exportTable(plain.keboola, plain.table.id, { gzip: true });
     expect(plain.keboola.files[0]!.slices[0]).toEndWith(".csv.gz");
-    const [slice] = await downloadPlain(plain.keboola, fileOf(other));
+    const [slice] = await downloadFile(plain.keboola, fileOf(other));
     expect(Buffer.from(slice!).toString()).toStartWith('"');
   });
 
@@ -98,7 +98,7 @@ describe("fakeKeboola() exports", () => {
       rows: [{ id: "1", note: "" }, { id: "2" }],
     });
     const job = await exportTable(keboola, typed.id, { fileType: "parquet" });
-    const [slice] = await downloadPlain(keboola, fileOf(job));
+    const [slice] = await downloadFile(keboola, fileOf(job));
     expect(Buffer.from(slice!.subarray(0, 4)).toString()).toBe("PAR1");
     const { parquetReadObjects, parquetMetadata } = await import("hyparquet");
     const file = Uint8Array.from(slice!).buffer;

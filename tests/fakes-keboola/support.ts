@@ -67,11 +67,16 @@ export async function pollJob(
   throw new Error("the job does not end");
 }
 
-/** Downloads a file of plain links: all slices, in the order of the manifest. */
-export async function downloadPlain(keboola: FakeKeboola, fileId: number): Promise<readonly Uint8Array[]> {
+/** Downloads a file of plain links or of Google Cloud Storage: all slices, in the order of the manifest. */
+export async function downloadFile(keboola: FakeKeboola, fileId: number): Promise<readonly Uint8Array[]> {
   const { body: file } = await call(keboola, `/files/${fileId}?federationToken=1`);
-  const read = async (url: string) => {
-    const response = await keboola.fetch(url);
+  const read = async (link: string) => {
+    const [, bucket, key] = /^gs:\/\/([^/]+)\/(.+)$/.exec(link) ?? [];
+    const isGoogle = bucket !== undefined;
+    const address = `https://storage.googleapis.com/storage/v1/b/${bucket}/o/${encodeURIComponent(key ?? "")}?alt=media`;
+    const bearer = isGoogle ? `Bearer ${pick<string>(file, "gcsCredentials", "access_token")}` : undefined;
+    const headers = bearer === undefined ? {} : { authorization: bearer };
+    const response = await keboola.fetch(isGoogle ? address : link, { headers });
     if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
     return new Uint8Array(await response.arrayBuffer());
   };
@@ -91,7 +96,7 @@ export async function exportedLines(
 ): Promise<readonly string[]> {
   const job = await exportTable(keboola, tableId, parameters);
   if (job["status"] !== "success") throw new Error(JSON.stringify(job["error"]));
-  const slices = await downloadPlain(keboola, fileOf(job));
+  const slices = await downloadFile(keboola, fileOf(job));
   const text = slices.map((slice) => Buffer.from(slice).toString()).join("");
   return text
     .split("\n")
