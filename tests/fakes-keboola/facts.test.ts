@@ -176,6 +176,7 @@ describe("fakeKeboola() answers as recorded and documented:", () => {
         column("price", "NUMBER", "38,9", true, "NUMERIC"),
         column("note", "VARCHAR", 16_777_216, true, "STRING"),
       ],
+      requirePartitionFilter: false,
     });
     expect(body).toMatchObject({ isTyped: true, columns: ["id", "price", "note"], columnMetadata: [] });
     const untyped = await call(keboola, "/tables/in.c-main.orders");

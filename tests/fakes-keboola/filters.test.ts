@@ -104,6 +104,8 @@ describe("fakeKeboola() filters", () => {
       { whereFilters: [{ column: "nothing", values: ["1"] }] },
       { whereFilters: [{ column: "id", operator: "like", values: ["1"] }] },
       { whereFilters: [{ column: "id", values: [] }] },
+      { whereFilters: [{ column: "id", values: ["1"], dataType: "BIGINT" }] },
+      { whereFilters: [{ column: "id", values: ["1"], type: "TEXT" }] },
       { where_filters: [] },
       { changedSince: "some day" },
       { fileType: "avro" },

@@ -8,6 +8,14 @@ export function pick<T>(value: unknown, ...path: readonly (string | number)[]): 
   return path.reduce<unknown>((one, key) => (one as Json)[key], value) as T;
 }
 
+/** Returns the message of a failure. */
+export async function failureOf(work: Promise<unknown>): Promise<string> {
+  return work.then(
+    () => "it succeeded",
+    (error: unknown) => (error as Error).message,
+  );
+}
+
 /** The id of the file that a job made. */
 export function fileOf(job: Json): number {
   return pick<number>(job, "results", "file", "id");

@@ -128,6 +128,23 @@ describe("fakeKeboola() imports", () => {
     expect((await call(keboola, `/tables/${table.id}/import-async`, { json, token })).status).toBe(403);
   });
 
+  test("a file of Google's cloud with credentials that are refreshed", async () => {
+    const { keboola } = project();
+    const { body } = await call(keboola, "/files/prepare", {
+      json: { name: "rows.csv", federationToken: true },
+    });
+    keboola.expireCredentials();
+    const path = `/files/${pick<number>(body, "id")}/refresh`;
+    const again = await call(keboola, path, { method: "PUT" });
+    const tokens = [body, again.body].map((one) => pick<string>(one, "gcsUploadParams", "access_token"));
+    expect(new Set(tokens).size).toBe(2);
+    const other = project({ provider: "aws" }).keboola;
+    const file = await call(other, "/files/prepare", { json: { name: "rows.csv", federationToken: true } });
+    expect(
+      (await call(other, `/files/${pick<number>(file.body, "id")}/refresh`, { method: "PUT" })).status,
+    ).toBe(400);
+  });
+
   test("files of Azure, which need the type of the blob", async () => {
     const { keboola, table } = project({ provider: "azure" });
     const { body } = await call(keboola, "/files/prepare", {
