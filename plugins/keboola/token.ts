@@ -1,0 +1,60 @@
+import type { StorageApi } from "./api.ts";
+import { dateOf } from "./dates.ts";
+import { errors } from "./errors.ts";
+import type { Settings } from "./options.ts";
+import { tokenSchema, type Token } from "./schemas.ts";
+
+const JOBS_DEFAULT = 2;
+
+/** The token of a source, verified once, before its first use. */
+export class TokenCheck {
+  readonly #api: StorageApi;
+  readonly #settings: Settings;
+  #verified: Promise<Token> | undefined;
+
+  constructor(api: StorageApi, settings: Settings) {
+    this.#api = api;
+    this.#settings = settings;
+  }
+
+  /**
+   * Returns what the stack knows of the token.
+   * @throws `keboola/token_rejected`, `keboola/project_mismatch`
+   */
+  async get(signal: AbortSignal): Promise<Token> {
+    if (this.#verified === undefined) {
+      const verifying = this.verify(signal);
+      this.#verified = verifying;
+      // The next call verifies it again.
+      verifying.catch(() => {
+        if (this.#verified === verifying) this.#verified = undefined;
+      });
+    }
+    return this.#verified;
+  }
+
+  /** Asks the stack again; see `get`. */
+  async verify(signal: AbortSignal): Promise<Token> {
+    const token = await this.#api.call("/tokens/verify", { schema: tokenSchema, what: "the token", signal });
+    const { projectId } = this.#settings;
+    const { owner } = token;
+    if (projectId !== undefined && projectId !== owner.id)
+      throw errors.project_mismatch({ expected: projectId, found: owner.id, name: owner.name });
+    if (token.isDisabled === true) throw errors.token_rejected({ reason: "it is disabled" });
+    if (token.isExpired === true) throw errors.token_rejected({ reason: expiredOn(token) });
+    if (owner.isDisabled === true)
+      throw errors.token_rejected({ reason: `its project ${owner.id} is disabled` });
+    return token;
+  }
+}
+
+/** The number of storage jobs that the project runs at once. */
+export function jobsAtOnce({ owner }: Token): number {
+  const limit = Number(owner.limits?.get("storage.jobsParallelism")?.value);
+  return Number.isInteger(limit) && limit > 0 ? limit : JOBS_DEFAULT;
+}
+
+function expiredOn({ expires }: Token): string {
+  const date = dateOf(expires);
+  return date === null ? "it has expired" : `it expired on ${date.toISOString().slice(0, 10)}`;
+}
