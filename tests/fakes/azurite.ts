@@ -14,24 +14,39 @@ export interface Azurite extends AsyncDisposable {
 const ACCOUNT = "devstoreaccount1";
 const KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
+const SERVICES = {
+  table: new URL("../../node_modules/azurite/dist/src/table/main.js", import.meta.url),
+  blob: new URL("../../node_modules/azurite/dist/src/blob/main.js", import.meta.url),
+};
+
 /** Starts Azurite's table service on a free port, with a folder of its own; disposing ends both. */
 export async function startAzurite(): Promise<Azurite> {
+  const service = await startAzuriteService("table");
+  const endpoint = `http://127.0.0.1:${service.port}/${ACCOUNT}`;
+  const connectionString = `DefaultEndpointsProtocol=http;AccountName=${ACCOUNT};AccountKey=${KEY};TableEndpoint=${endpoint};`;
+  return { ...service, connectionString };
+}
+
+/** Starts one service of Azurite. */
+export async function startAzuriteService(
+  kind: "table" | "blob",
+): Promise<Pick<Azurite, "port" | typeof Symbol.asyncDispose>> {
   const directory = await mkdtemp(join(tmpdir(), "agnes-azurite-"));
   const port = await freePort();
-  const main = new URL("../../node_modules/azurite/dist/src/table/main.js", import.meta.url).pathname;
   const child = spawn(
     process.execPath,
-    ["--bun", main, "--tableHost", "127.0.0.1", "--tablePort", String(port), "--location", directory].concat([
+    ["--bun", SERVICES[kind].pathname, `--${kind}Host`, "127.0.0.1", `--${kind}Port`, String(port)].concat([
+      "--location",
+      directory,
       "--silent",
       "--disableTelemetry",
+      "--skipApiVersionCheck",
     ]),
     { stdio: ["ignore", "pipe", "pipe"], cwd: directory },
   );
   await listening(child);
-  const endpoint = `http://127.0.0.1:${port}/${ACCOUNT}`;
   return {
     port,
-    connectionString: `DefaultEndpointsProtocol=http;AccountName=${ACCOUNT};AccountKey=${KEY};TableEndpoint=${endpoint};`,
     async [Symbol.asyncDispose]() {
       const ended = new Promise((resolve) => child.once("exit", resolve));
       child.kill("SIGKILL");
