@@ -106,22 +106,21 @@ export class Exports {
 
   /** Starts an export, of CSV if the stack refuses Parquet. */
   async #start(request: ExportRequest, run: ExportRun): Promise<FinishedExport | null> {
-    if (this.#isCsv) return this.#startAs("csv", request, run);
+    if (this.#isCsv) return this.#finish(request, await this.#post("csv", request, run), run);
     try {
-      return await this.#startAs("parquet", request, run);
+      const pending = await this.#post("parquet", request, run).catch(refused);
+      if (pending !== null) return await this.#finish(request, pending, run);
     } catch (error) {
-      if (!isAboutFormat(error)) throw error;
-      const finished = await this.#startAs("csv", request, run);
-      this.#isCsv = true;
-      return finished;
+      if (!isExportFailed(error) || !/parquet|file ?type/i.test(error.message)) throw error;
     }
+    const pending = await this.#post("csv", request, run);
+    // Any other mistake in the request would have failed again.
+    this.#isCsv = true;
+    return this.#finish(request, pending, run);
   }
 
-  async #startAs(
-    fileType: "parquet" | "csv",
-    request: ExportRequest,
-    run: ExportRun,
-  ): Promise<FinishedExport | null> {
+  /** Creates the job of an export. */
+  async #post(fileType: "parquet" | "csv", request: ExportRequest, run: ExportRun): Promise<PendingExport> {
     const { table, branch, fingerprint } = request;
     const path = `${pathOf(branch)}/tables/${encodeURIComponent(table)}/export-async`;
     const job = await keepAlive("starting the export", run.onProgress, () =>
@@ -140,7 +139,7 @@ export class Exports {
       startedAt: started.toISOString(),
     };
     await run.pending.write(pending);
-    return this.#finish(request, pending, run);
+    return pending;
   }
 
   /** Waits for the job of an export and returns its file; null if one of them does not exist any more. */
@@ -222,9 +221,9 @@ function failed(error: unknown): null {
 const isExportFailed = (error: unknown): error is AgnesError =>
   error instanceof AgnesError && error.code === errors.export_failed.code;
 
-/** Whether an export may have failed because of its format. Other mistakes in the request fail again as CSV. */
-function isAboutFormat(error: unknown): boolean {
+/** The stack may have refused the format of an export. */
+function refused(error: unknown): null {
   const status = statusOf(error);
-  if (status === 400 || status === 415 || status === 422 || status === 501) return true;
-  return isExportFailed(error) && /parquet|file ?type/i.test(error.message);
+  if (status === 400 || status === 415 || status === 422 || status === 501) return null;
+  throw error;
 }

@@ -4,6 +4,7 @@ import { planRead, rowsOf, shapeOf, stateAfter, type ReadPlan, type ReadSubject 
 import { columnsOf, isTyped, type TableColumn } from "./columns.ts";
 import { digest } from "./digest.ts";
 import type { ExportRequest, FinishedExport } from "./export.ts";
+import { keepAlive } from "./keep-alive.ts";
 import { kindOf } from "./kinds.ts";
 import { PendingFile } from "./pending.ts";
 import { chunkOf, readingsOf } from "./reading.ts";
@@ -132,7 +133,11 @@ async function* chunks(
     table,
     file,
   );
-  const files = await slices.list(signal);
+  const files = await keepAlive("listing the files", onProgress, () => slices.list(signal)).catch(
+    (error: unknown) => {
+      throw sliceError(error, table);
+    },
+  );
   const readings = readingsOf(columns, isTyped(found.table));
   const places = await source.downloads.take(DOWNLOADS, signal);
   try {

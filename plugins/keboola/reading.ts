@@ -7,6 +7,8 @@ import type { TableColumn } from "./columns.ts";
 
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
 const HEAD_BYTES = 256 * 1024;
+/** DuckDB requires a text for null; this one is in no export. */
+const NO_NULL = "\u001Aagnes: no null\u001A";
 
 /** How the files of one export are read. */
 export interface ExportReadings {
@@ -34,7 +36,7 @@ export function readingsOf(
     delimiter: ",",
     quote: '"',
     escape: '"',
-    nullValues: isTyped ? [""] : [],
+    nullValues: isTyped ? [""] : [NO_NULL],
     quotedNulls: false,
     encoding: "utf-8",
     decimalSeparator: ".",

@@ -7,6 +7,8 @@ import { manifestSchema, type StorageFile } from "./schemas.ts";
 
 /** Credentials are renewed this long before they expire. */
 const RENEWED_BEFORE_MS = 60_000;
+/** As long as the stack may be in maintenance. */
+const MANIFEST_TIMEOUT_MS = 30 * 60_000;
 
 /** What the files of an export are downloaded with. */
 export interface SliceServices {
@@ -22,6 +24,8 @@ export interface SliceServices {
 interface Access {
   readonly file: StorageFile;
   readonly cloud: CloudFiles;
+  /** The sorted entries of the list of slices, once it is read. */
+  entries?: Promise<readonly string[]>;
 }
 
 /** The files of one export. Their credentials are renewed when they expire or are rejected. */
@@ -50,43 +54,56 @@ export class ExportSlices {
         },
       ];
     }
-    const entries = sortedEntries(await this.#manifest(signal));
+    const entries = await this.#manifest(signal);
     return entries.map((entry, at) => ({
       key: `${file.id}/${at}`,
-      url: this.#urlOf(({ cloud }) => cloud.slice(entry)),
+      url: this.#urlOf(async (access, stop) => {
+        // A signed address expires with its list; others are signed anew.
+        if (!isSigned(entry)) return access.cloud.slice(entry);
+        const now = await this.#entriesOf(access, stop);
+        if (now.length !== entries.length || pathOf(now[at]!) !== pathOf(entry))
+          throw errors.export_lost({ table: this.#table, what: "the slices of its file" });
+        return access.cloud.slice(now[at]!);
+      }),
     }));
   }
 
   /** Reads the list of slices at once, because its address is valid for an hour only. */
   async #manifest(signal: AbortSignal): Promise<readonly string[]> {
-    const ask = async (access: Access) => {
-      const { url, headers } = await access.cloud.manifest();
-      await this.#services.address.check(url);
-      const { entries } = await this.#services.http.json(url, {
-        schema: manifestSchema,
-        signal,
-        ...(headers === undefined ? {} : { headers }),
-      });
-      return entries.map((entry) => entry.url);
-    };
     const first = this.#access;
     try {
-      return await ask(first);
+      return await this.#entriesOf(first, signal);
     } catch (error) {
       if (!isRefused(error)) throw error;
-      const renewed = await this.#renewed(first, signal);
-      return ask(renewed).catch((again: unknown) => {
-        throw sliceError(again, this.#table);
-      });
+      return this.#entriesOf(await this.#renewed(first, signal), signal);
     }
   }
 
-  #urlOf(addressOf: (access: Access) => Promise<CloudAddress>): Exclude<DownloadFile["url"], string> {
+  #entriesOf(access: Access, signal: AbortSignal): Promise<readonly string[]> {
+    access.entries ??= this.#readEntries(access, signal);
+    return access.entries;
+  }
+
+  async #readEntries({ cloud }: Access, signal: AbortSignal): Promise<readonly string[]> {
+    const { url, headers } = await cloud.manifest();
+    await this.#services.address.check(url);
+    const { entries } = await this.#services.http.json(url, {
+      schema: manifestSchema,
+      timeoutMs: MANIFEST_TIMEOUT_MS,
+      signal,
+      ...(headers === undefined ? {} : { headers }),
+    });
+    return sortedEntries(entries.map((entry) => entry.url));
+  }
+
+  #urlOf(
+    addressOf: (access: Access, signal: AbortSignal) => Promise<CloudAddress>,
+  ): Exclude<DownloadFile["url"], string> {
     let used: Access | undefined;
     return async ({ rejected, signal }) => {
       const isOver = rejected && used === this.#access;
       used = isOver || this.#expires() ? await this.#renewed(this.#access, signal) : this.#access;
-      const address = await addressOf(used);
+      const address = await addressOf(used, signal);
       await this.#services.address.check(address.url);
       return address;
     };
@@ -136,6 +153,11 @@ export function sortedEntries(entries: readonly string[]): readonly string[] {
   const { compare } = new Intl.Collator("en", { numeric: true });
   const keyed = entries.map((entry) => ({ entry, path: pathOf(entry) }));
   return keyed.toSorted((one, other) => compare(one.path, other.path)).map(({ entry }) => entry);
+}
+
+/** Whether an address carries its own signature. */
+function isSigned(entry: string): boolean {
+  return /^https?:/.test(entry) && entry.includes("?");
 }
 
 function pathOf(entry: string): string {

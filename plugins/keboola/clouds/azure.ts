@@ -22,13 +22,21 @@ export function azureFiles(
       return signed(`${endpoint.pathname.replace(/\/+$/, "")}/${blob.join("/")}`);
     },
     async slice(entry) {
-      const address = entry.replace(/^azure:\/\//, "https://");
-      if (!URL.canParse(address)) throw untrusted("its address is not a URL");
-      const { host, pathname } = new URL(address);
-      if (host !== endpoint.host) throw untrusted(`it is at ${host}, not at ${endpoint.host}`);
-      return signed(pathname);
+      const [, scheme, host, path] = /^(azure|https?):\/\/([^/]+)(\/.*)$/s.exec(entry) ?? [];
+      if (host === undefined || path === undefined) throw untrusted("its address has no host or no path");
+      // Only complete addresses are encoded.
+      const encoded = scheme === "azure" ? path.split("/").map(encodeURIComponent).join("/") : path;
+      if (host === endpoint.host) return signed(encoded);
+      if (accountOf(new URL(`https://${host}`)) !== accountOf(endpoint))
+        throw untrusted(`it is at ${host}, not at ${endpoint.host}`);
+      return signed(`${endpoint.pathname.replace(/\/+$/, "")}${encoded}`);
     },
   };
+}
+
+/** The storage account: the first part of the host, or of the path of an emulator. */
+function accountOf({ hostname, pathname }: URL): string {
+  return pathname.split("/")[1] || hostname.split(".")[0]!;
 }
 
 function connectionOf(text: string): { readonly endpoint: URL; readonly signature: string } | null {
