@@ -5,12 +5,12 @@ import { decideRead, type ReadDecision } from "./read/decide.ts";
 import type { ReadResult, RowReject } from "../kit/mod.ts";
 import { definitionOf } from "./job/definition.ts";
 import { rowHash } from "./merge/fingerprint.ts";
-import { mergeRead, type MergedRead } from "./merge/merge-read.ts";
+import type { MergedRead } from "./merge/merge-read.ts";
 import { assemble, layoutOf, stateOf, type Layout } from "./table-layout.ts";
 import { inOrderOfOrigins } from "./merge/origins.ts";
 import { sameTombstones } from "./merge/tombstones.ts";
 import { compareRows, DIFFERENT, fingerprintOfWritten, type Comparison } from "./merge/compare-rows.ts";
-import { rejectingAfter } from "./job/rejecting.ts";
+import { mergeCounted } from "./merge-counted.ts";
 import { finishParts } from "./write/finish-parts.ts";
 import { upgradeParts } from "./publish/upgrade-parts.ts";
 import type { ReadRange } from "./read/lookback.ts";
@@ -22,7 +22,7 @@ import type { PublishedColumn, SchemaChange, PublishedTable } from "./format/ext
 import { filterCondition } from "./schema/select.ts";
 import type { TableJob } from "./job/job.ts";
 import { redescribed, withKindsKept } from "./redescribe.ts";
-import { checkQuarantine, quarantineNotes, quarantineOf, type Quarantine } from "./write/quarantine.ts";
+import { quarantineNotes, quarantineOf, type Quarantine } from "./write/quarantine.ts";
 import { partsDirectory } from "./format/paths.ts";
 import { discard } from "./write/staged.ts";
 import { writeParts, type WrittenParts } from "./write/write-parts.ts";
@@ -145,6 +145,7 @@ async function readAndMerge(
   const working: TableJob = { ...job, plan: read.plan };
   const { plan, previous } = working;
   const layout = layoutOf(working, decision);
+  let merging = decision;
   try {
     const target = targetOf(working, decision, read.range, layout.columns, quarantine);
     const staged = await writeParts(working, read.reader, target);
@@ -165,11 +166,12 @@ async function readAndMerge(
       return unchanged(table, figures());
     }
     job.progress.phase("merging");
-    const merged = await mergeRead(working, decision, staged.parts, end, layout.columns, quarantine);
+    const { columns } = layout;
+    const merged = await mergeCounted(working, decision, { staged, rowsRead, end, columns, quarantine });
     if (merged.kind === "again") return merged;
-    checkQuarantine(quarantine, plan, { read: rowsRead, replaces: merged.replaces });
+    ({ merging } = merged);
     const cursor = merged.cursor === undefined ? {} : { cursor: merged.cursor };
-    const rejecting = rejectingOf(job, decision, end, quarantine);
+    const rejecting = merged.rejecting === undefined ? {} : { rejecting: merged.rejecting };
     const compared =
       decision.publishes === true || isLoading ? DIFFERENT : await comparePublished(working, layout, merged);
     const canStay = layout.changes.length === 0 && !isLoading;
@@ -193,14 +195,14 @@ async function readAndMerge(
 
     function figures(rowsDeleted = 0, mergeNotes: readonly string[] = []) {
       return {
-        full: decision.kind === "whole" || window !== undefined,
+        full: merging.kind === "whole" || window !== undefined,
         rowsRead,
         rowsDeleted,
         ...quarantineFigures(quarantine),
         notes: [
           // Notes of an incremental decision do not depend on the rows read; readNotes replaces them.
-          ...(decision.kind === "delta" ? [] : decision.notes),
-          ...(window === undefined ? readNotes(plan, decision, staged.parts, end) : []),
+          ...(merging.kind === "delta" ? [] : merging.notes),
+          ...(window === undefined ? readNotes(plan, merging, staged.parts, end) : []),
           ...read.range.notes,
           ...mergeNotes,
           ...read.reader.unknownKeyNotes(),
@@ -310,17 +312,6 @@ async function finishTable(
     table: { ...assemble(job, layout, parts, merged, state), ...fingerprint },
     partsWritten: written.length,
   };
-}
-
-function rejectingOf(
-  { plan, previous }: TableJob,
-  { kind }: ReadDecision,
-  { kept = [] }: ReadResult,
-  quarantine: Quarantine | null,
-): Pick<PublishedTable, "rejecting"> {
-  const before = kind === "whole" && kept.length === 0 ? undefined : previous?.rejecting;
-  const rejecting = rejectingAfter(before, plan, quarantine?.rows ?? 0);
-  return rejecting === undefined ? {} : { rejecting };
 }
 
 function targetOf(

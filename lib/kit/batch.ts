@@ -180,6 +180,13 @@ export interface ReadResult {
    * that were neither yielded nor kept are removed, also in a read with a cursor.
    */
   readonly kept?: readonly string[];
+  /**
+   * The exact number of rows that the table has in the source; omit an estimate. If a read with `isDelta` yields as many
+   * rows, they replace the published ones. If the table has another number of rows after such a read, for example because
+   * rows were deleted in the source, it is read again in full, once; after a full read, a note reports the difference.
+   * Ignored with `unchanged`, and for tables with filters or a limited history. Default: not compared.
+   */
+  readonly tableRows?: number;
 }
 
 /** A value to compare a column with; a `Date` is a timestamp in UTC. */
@@ -269,10 +276,16 @@ export interface ReadOptions {
   readonly bucket?: string;
   /**
    * The `ReadResult.state` of the last published read. Not set on the first read of a table, with `agnes sync --full`, and
-   * after a change of its configuration. A full refresh has a `state` but no `cursor`: then yield all rows, or return
+   * after a change of its configuration. A full refresh has a `state` but no `isDelta`: then yield all rows, or return
    * `unchanged` or `kept`.
    */
   readonly state?: JsonValue;
+  /**
+   * Whether the rows read are merged into the published rows: the table is `incremental` or `partitioned`, and a state of
+   * it is published. A read by `state` then yields only what changed since. Default: `false`, the rows read replace the
+   * published ones, so yield all rows. Not set outside a sync.
+   */
+  readonly isDelta?: boolean;
   /** The number of rows a batch should have. Default: 8192. */
   readonly batchRows: number;
   /** Aborts when the read must stop. */

@@ -57,7 +57,7 @@ describe("a connector's results", () => {
 
   test.each([
     [{ stat: 1 }, 'the read result has the unknown field "stat"; did you mean "state"?'],
-    [{ state: 1, cursor: 2 }, 'the unknown field "cursor"; its fields are unchanged, state, kept'],
+    [{ state: 1, cursor: 2 }, 'the unknown field "cursor"; its fields are unchanged, state, kept, tableRows'],
     [{ "s3cret-value": 1 }, 'the unknown field "[redacted]"'],
     ["done", '"done" as the read result, which is not an object'],
     [null, "null as the read result"],

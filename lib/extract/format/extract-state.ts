@@ -100,6 +100,8 @@ export interface PublishedTable {
 
 /** Quarantine rules. */
 export interface RejectRules {
+  /** The number of rejected rows, some perhaps several times; absent if an earlier version did not count them. */
+  readonly rows?: number;
   /** The maximum percentage of rejected rows. */
   readonly maxPercent: number;
   /** `freeze` also rejects rows with values for which `evolve` would widen a column. */

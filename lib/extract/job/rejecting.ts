@@ -22,8 +22,9 @@ export function rejectingAfter(
   if (rejectedRows === 0) return before;
   const maxPercent = quarantineMaxPercentOf(plan);
   const { schemaPolicy } = plan;
-  if (before === undefined) return { maxPercent, schemaPolicy };
+  if (before === undefined) return { maxPercent, schemaPolicy, rows: rejectedRows };
   return {
+    ...(before.rows === undefined ? {} : { rows: before.rows + rejectedRows }),
     maxPercent: Math.max(before.maxPercent, maxPercent),
     schemaPolicy: before.schemaPolicy === "freeze" ? "freeze" : schemaPolicy,
   };

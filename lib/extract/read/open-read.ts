@@ -95,6 +95,7 @@ async function start(
     ...(window === undefined ? {} : { window }),
     ...(plan.bucket === undefined ? {} : { bucket: plan.bucket }),
     ...(decision.state === undefined ? {} : { state: decision.state }),
+    ...(decision.kind === "delta" ? { isDelta: true } : {}),
   });
   return { plan, batches };
 }

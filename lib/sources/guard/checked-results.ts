@@ -3,7 +3,7 @@ import type { QueryEstimate } from "../../kit/mod.ts";
 
 const ESTIMATE_FIELDS = ["rows", "scannedBytes", "price"];
 const PRICE_FIELDS = ["amount", "currency"];
-const RESULT_FIELDS = ["unchanged", "state", "kept"];
+const RESULT_FIELDS = ["unchanged", "state", "kept", "tableRows"];
 
 /**
  * Checks the estimate of a query.
@@ -29,7 +29,9 @@ export function checkedEstimate(estimate: QueryEstimate, secrets: Iterable<strin
  * @throws TypeError naming the field, without secrets
  */
 export function checkedReadResult<R>(result: R, secrets: Iterable<string>): R {
-  if (result !== undefined) fieldReader("the read result", secrets).fields(result, "", RESULT_FIELDS);
+  if (result === undefined) return result;
+  const read = fieldReader("the read result", secrets);
+  read.figure(read.fields(result, "", RESULT_FIELDS)["tableRows"], "tableRows", true);
   return result;
 }
 

@@ -196,18 +196,19 @@ async function checkKeys(session: Session, table: TableInfo): Promise<void> {
 /** Reads from some values of the cursor, and returns their number. */
 async function checkCursor(bench: Workbench, table: TableInfo, all: string): Promise<number> {
   if (table.cursor === undefined) return 0;
-  const cursor = quoteIdentifier(table.cursor);
+  const column = quoteIdentifier(table.cursor);
   const points = await bench.connection.rows<{ value: string }>(
-    `SELECT DISTINCT CAST(unnest([min(${cursor}), quantile_disc(${cursor}, 0.5), max(${cursor})]) AS VARCHAR) AS value ` +
-      `FROM ${all} WHERE ${cursor} IS NOT NULL HAVING count(*) > 0`,
+    `SELECT DISTINCT CAST(unnest([min(${column}), quantile_disc(${column}, 0.5), max(${column})]) AS VARCHAR) AS value ` +
+      `FROM ${all} WHERE ${column} IS NOT NULL HAVING count(*) > 0`,
   );
   // The registry may define a key for a table without one, so both rules are possible.
   const rules = table.primaryKey.length > 0 ? [true] : [false, true];
   for (const { value } of points) {
     for (const inclusive of rules) {
-      const found = await bench.read(table, { cursor: { column: table.cursor, value, inclusive } });
+      const cursor = { column: table.cursor, value, inclusive };
+      const found = await bench.read(table, { cursor, isDelta: true });
       const literal = quoteLiteral(value);
-      const condition = inclusive ? `${cursor} >= ${literal} OR ${cursor} IS NULL` : `${cursor} > ${literal}`;
+      const condition = inclusive ? `${column} >= ${literal} OR ${column} IS NULL` : `${column} > ${literal}`;
       const expected = `(SELECT * FROM ${all} WHERE ${condition})`;
       const relation = inclusive ? "from" : "after";
       await bench.assertSameRows(

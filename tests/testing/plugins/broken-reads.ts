@@ -31,6 +31,19 @@ export function reading(choose: (rows: readonly Row[], options: ReadOptions) => 
 export const selected = (rows: readonly Row[], options: ReadOptions) =>
   rows.filter((row) => isWanted(row, options));
 
+/** A table without a key and a cursor, whose read returns a state. */
+function byState(choose: (rows: readonly Row[], options: ReadOptions) => readonly Row[]): Breaking {
+  const info = table("people", columnsOfPeople());
+  return (_good, { rows }) => ({
+    discover: async () => [info],
+    async *read({ name }, options) {
+      if (!/^people$/i.test(name)) throw new Error(`there is no table ${name}`);
+      yield* batches(choose(selected(rows, options), options), options, info);
+      return { state: 1 };
+    },
+  });
+}
+
 /** Reads that violate the contract. */
 export const brokenReads: readonly Broken[] = [
   {
@@ -104,6 +117,16 @@ export const brokenReads: readonly Broken[] = [
     title: "a cursor that repeats earlier rows",
     breaking: reading((rows, { filter = [] }) => rows.filter((row) => isWanted(row, { filter }))),
     caught: [CURSOR],
+  },
+  {
+    title: "a delta by state that yields all rows again",
+    breaking: byState((rows) => rows),
+    caught: [SECOND],
+  },
+  {
+    title: "a full read with a state that yields only changes",
+    breaking: byState((rows, { state }) => (state === undefined ? rows : [])),
+    caught: [SECOND],
   },
   {
     title: "a deletion without a key",

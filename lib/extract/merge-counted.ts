@@ -1,0 +1,106 @@
+import { counted } from "../base/mod.ts";
+import type { ReadResult } from "../kit/mod.ts";
+import type { PublishedColumn, PublishedTable } from "./format/extract-state.ts";
+import type { TableJob } from "./job/job.ts";
+import { rejectingAfter } from "./job/rejecting.ts";
+import { mergeRead, type MergedRead } from "./merge/merge-read.ts";
+import type { ReadDecision } from "./read/decide.ts";
+import { checkQuarantine, type Quarantine } from "./write/quarantine.ts";
+import { discard } from "./write/staged.ts";
+import type { WrittenParts } from "./write/write-parts.ts";
+
+type Merged = Extract<MergedRead, { kind: "merged" }>;
+
+/** A merged read whose number of rows was compared with the source, or the reason to read the whole table again. */
+export type CountedMerge =
+  | (Merged & {
+      /** The decision by which the rows were merged: a delta that has all rows of the table replaces it. */
+      readonly merging: ReadDecision;
+      readonly rejecting: PublishedTable["rejecting"];
+    })
+  | Exclude<MergedRead, Merged>;
+
+/** The rows of a read and the result that it returned. */
+interface ReadRows {
+  readonly staged: WrittenParts;
+  /** The number of rows read, including rejected ones. */
+  readonly rowsRead: number;
+  readonly end: ReadResult;
+  readonly columns: readonly PublishedColumn[];
+  readonly quarantine: Quarantine | null;
+}
+
+/**
+ * Merges the rows of a read with the published rows, and compares their number with that of the source. A delta that leads
+ * to another number is discarded, because rows were deleted or replaced in the source.
+ *
+ * @throws `quarantine_exceeded`
+ */
+export async function mergeCounted(
+  job: TableJob,
+  decision: ReadDecision,
+  { staged, rowsRead, end, columns, quarantine }: ReadRows,
+): Promise<CountedMerge> {
+  const { parts } = staged;
+  const tableRows = comparableRows(job, decision, end);
+  const isWhole = hasAllRows(decision, parts, quarantine?.rows ?? 0, tableRows);
+  const merging: ReadDecision = isWhole ? { kind: "whole", accept: false, notes: [] } : decision;
+  const merged = await mergeRead(job, merging, parts, end, columns, quarantine);
+  if (merged.kind === "again") return merged;
+  checkQuarantine(quarantine, job.plan, { read: rowsRead, replaces: merged.replaces });
+  const rejecting = rejectingOf(job, merging, end, quarantine);
+  const problem = rowsProblem(merged, rejecting, tableRows);
+  if (problem !== null && decision.kind === "delta" && decision.window === undefined) {
+    await discard(job.run, [...parts, ...merged.written]);
+    return { kind: "again", reason: problem };
+  }
+  const notes = [...(merged.notes ?? []), ...(problem === null ? [] : [problem])];
+  return { ...merged, notes, merging, rejecting };
+}
+
+/** The number of rows in the source; undefined if it is not known or the published rows differ from it by design. */
+function comparableRows(
+  { plan: { mode, filter = [], historyDays } }: TableJob,
+  { window }: ReadDecision,
+  { tableRows }: ReadResult,
+): number | undefined {
+  const isPartial = mode !== "local" || filter.length > 0 || historyDays !== undefined;
+  return isPartial || window?.to !== undefined ? undefined : tableRows;
+}
+
+/** Whether a delta has as many rows as the table in its source. */
+function hasAllRows(
+  { kind, window }: ReadDecision,
+  parts: WrittenParts["parts"],
+  rejected: number,
+  tableRows: number | undefined,
+): boolean {
+  if (kind === "whole" || window !== undefined || tableRows === undefined) return false;
+  // Rows and deletions may contain the same keys.
+  if (parts.some((part) => part.kind === "deletions")) return false;
+  return parts.reduce((sum, part) => sum + part.rows, rejected) === tableRows;
+}
+
+function rejectingOf(
+  { plan, previous }: TableJob,
+  { kind }: ReadDecision,
+  { kept = [] }: ReadResult,
+  quarantine: Quarantine | null,
+): PublishedTable["rejecting"] {
+  const before = kind === "whole" && kept.length === 0 ? undefined : previous?.rejecting;
+  return rejectingAfter(before, plan, quarantine?.rows ?? 0);
+}
+
+/** How the published rows differ in number from those of the source; null if they do not. */
+function rowsProblem(
+  { kept, written }: Merged,
+  rejecting: PublishedTable["rejecting"],
+  tableRows: number | undefined,
+): string | null {
+  const missing = rejecting === undefined ? 0 : rejecting.rows;
+  if (tableRows === undefined || missing === undefined) return null;
+  const rows = [...kept, ...written].reduce((sum, part) => sum + part.rows, 0);
+  if (rows <= tableRows && rows + missing >= tableRows) return null;
+  const without = missing === 0 ? "" : ` and ${counted(missing, "rejected row")}`;
+  return `its source reports ${counted(tableRows, "row")}, but it has ${rows}${without} after the read`;
+}
