@@ -47,7 +47,7 @@ export type ReadPlan =
  */
 export function planRead(
   subject: ReadSubject,
-  options: Pick<ReadOptions, "state" | "filter"> & { readonly isDelta?: boolean },
+  options: Pick<ReadOptions, "state" | "isDelta" | "filter" | "cursor">,
 ): ReadPlan {
   const state = parsedState(options.state);
   const { found, info } = subject;
@@ -59,7 +59,8 @@ export function planRead(
   if (state !== null && state.shape === shape && hasKey && hasTimestamps(found.table) && subject.isKnown)
     return { kind: "changes", changedSince: state.changedSince };
   // Without a key, rows that are read again would be published twice, unless their number shows that they are all.
-  if (!hasKey && rowsOf(subject, options) === null)
+  // With a cursor, the runtime keeps only later rows.
+  if (!hasKey && options.cursor === undefined && rowsOf(subject, options) === null)
     throw errors.whole_read_needed({
       table: info.name,
       reason: "it has no primary key, and Keboola does not know its number of rows",

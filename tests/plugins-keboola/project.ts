@@ -16,7 +16,7 @@ export const native = (type: string, length?: string) => [
 
 /** A project with a table of strings, one with native types, an alias with a filter, and an empty table. */
 export function sampleProject(script: KeboolaScript = {}): FakeKeboola {
-  const keboola = fakeKeboola(script);
+  const keboola = fakeKeboola({ clock: { now: () => new Date("2026-05-01T00:00:00Z") }, ...script });
   keboola.storage.createTable("in.c-crm.orders", {
     columns: ["id", "customer", "amount", "placed_on"],
     primaryKey: ["id"],

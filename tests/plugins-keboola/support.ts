@@ -27,7 +27,7 @@ export interface Project extends AsyncDisposable {
   /** Discovers the tables and extracts some of them. */
   sync(
     plans: Readonly<Record<string, Partial<TablePlan>>>,
-    options?: { full?: boolean },
+    options?: { full?: boolean; signal?: AbortSignal },
   ): Promise<ExtractStats>;
   /** Rows of a query over the extract. */
   rows<T = Record<string, unknown>>(sql: string): Promise<readonly T[]>;
@@ -75,7 +75,7 @@ export async function openProject(
       await handle.close();
       handle = await connectSource(services, registry, "kbc", config);
     },
-    async sync(plans, { full = false } = {}) {
+    async sync(plans, { full = false, signal: stop } = {}) {
       const known = await tables();
       return extractSource(
         { host, log, limits: { ...LIMITS, temporaryDirectory: root } },
@@ -83,6 +83,7 @@ export async function openProject(
           directory,
           source: handle,
           full,
+          ...(stop === undefined ? {} : { signal: stop }),
           tables: Object.entries(plans).map(([name, plan]) => planOf(known.get(name)!, plan)),
         },
       );
