@@ -4,13 +4,13 @@ const TOKEN = "KEBOOLA_STORAGE_TOKEN";
 
 /** The error codes of the plugin. */
 export const errors = defineErrors("keboola", {
-  stack_missing: errorSpec<object>({
+  stack_missing: errorSpec<{ variable: string }>({
     isDataError: true,
     status: 400,
     exit: 2,
-    message: () => "the URL of the Keboola stack is not set",
+    message: (d) => `the URL of the Keboola stack is not set: neither \`url\` nor the variable ${d.variable}`,
     hint: () =>
-      "Set `url` in the options of the source, such as https://connection.keboola.com, or the variable KEBOOLA_STACK_URL.",
+      "Set `url` in the options of the source, such as https://connection.keboola.com, or the variable.",
   }),
   stack_invalid: errorSpec<{ reason: string }>({
     isDataError: true,

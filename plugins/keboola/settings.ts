@@ -1,6 +1,8 @@
 import { errors } from "./errors.ts";
 import type { KeboolaOptions, Settings } from "./options.ts";
 
+const STACK_VARIABLE = "KEBOOLA_STACK_URL";
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
@@ -8,8 +10,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * @throws `keboola/stack_missing`, `keboola/stack_invalid`
  */
 export function settingsOf(options: KeboolaOptions, environment: Environment = process.env): Settings {
-  const url = options.url ?? valueOf(environment, "KEBOOLA_STACK_URL");
-  if (url === undefined) throw errors.stack_missing({});
+  const url = options.url ?? valueOf(environment, STACK_VARIABLE);
+  if (url === undefined) throw errors.stack_missing({ variable: STACK_VARIABLE });
   const projectId = options.projectId ?? valueOf(environment, "KEBOOLA_PROJECT_ID");
   return {
     ...options,
