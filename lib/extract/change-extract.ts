@@ -16,6 +16,7 @@ import { sweepPublished, sweepTemporary } from "./publish/sweep.ts";
 import { PART_ROWS, type ExtractRun, type TableJob } from "./job/job.ts";
 import type { ExtractServices, ExtractSource } from "./job/services.ts";
 import { readExtract } from "./state/read-extract.ts";
+import { nulledOf } from "./job/nulled-values.ts";
 import { quarantineOf } from "./write/quarantine.ts";
 
 /** The extract to change. */
@@ -163,6 +164,7 @@ class NextGeneration {
       original: plan,
       previous: findTable(this.#previous, plan.name),
       full: false,
+      ...nulledOf(plan),
       progress: { read: () => {}, readBytes: () => {}, report: () => {}, phase: () => {}, window: () => {} },
       signal: this.#signal,
     };
@@ -171,7 +173,9 @@ class NextGeneration {
       const checked = checkedChanges(plan, changes, quarantine);
       const order = await rankChanges(job, checked);
       const within = withinParents(plan, checked, order, quarantine);
-      return await applyChanges(job, lastChanges(within, plan, order), quarantine);
+      const changed = await applyChanges(job, lastChanges(within, plan, order), quarantine);
+      for (const note of job.nulled?.notes ?? []) this.#run.services.log.warn(note, { table: plan.name });
+      return changed;
     } finally {
       await quarantine?.finish();
     }

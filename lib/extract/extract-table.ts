@@ -10,6 +10,7 @@ import { assemble, layoutOf, stateOf, type Layout } from "./table-layout.ts";
 import { inOrderOfOrigins } from "./merge/origins.ts";
 import { sameTombstones } from "./merge/tombstones.ts";
 import { compareRows, DIFFERENT, fingerprintOfWritten, type Comparison } from "./merge/compare-rows.ts";
+import { nulledOf } from "./job/nulled-values.ts";
 import { mergeCounted } from "./merge-counted.ts";
 import { finishParts } from "./write/finish-parts.ts";
 import { upgradeParts } from "./publish/upgrade-parts.ts";
@@ -49,9 +50,9 @@ const PARTS_CHECKED_AT_ONCE = 32;
 /** Reads one table and makes its parts durable, without publishing them. */
 export async function extractTable(requested: TableJob): Promise<TableOutcome> {
   const quarantine = quarantineOf(requested);
-  let job = requested;
+  let job: TableJob = { ...requested, ...nulledOf(requested.plan) };
   try {
-    job = await withKindsKept(requested);
+    job = await withKindsKept(job);
     try {
       return await extractOnce(job, quarantine);
     } catch (error) {
@@ -59,6 +60,7 @@ export async function extractTable(requested: TableJob): Promise<TableOutcome> {
       if (again === null) throw error;
       // The whole table is read again, so earlier rejects would be duplicates.
       await quarantine?.reset();
+      again.nulled?.reset();
       return await extractOnce(again, quarantine);
     }
   } catch (error) {
@@ -81,6 +83,7 @@ async function extractOnce(job: TableJob, quarantine: Quarantine | null): Promis
     const first = await readFirst(job, decision, quarantine);
     if (first.kind === "outcome") return await withUpgradedParts(job, first.outcome);
     await quarantine?.reset();
+    job.nulled?.reset();
     const whole: ReadDecision = {
       kind: "whole",
       accept: false,
@@ -207,6 +210,7 @@ async function readAndMerge(
           ...mergeNotes,
           ...read.reader.unknownKeyNotes(),
           ...quarantineNotes(quarantine),
+          ...(job.nulled?.notes ?? []),
         ],
       };
     }

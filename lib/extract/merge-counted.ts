@@ -82,13 +82,13 @@ function hasAllRows(
 }
 
 function rejectingOf(
-  { plan, previous }: TableJob,
+  { plan, previous, nulled }: TableJob,
   { kind }: ReadDecision,
   { kept = [] }: ReadResult,
   quarantine: Quarantine | null,
 ): PublishedTable["rejecting"] {
   const before = kind === "whole" && kept.length === 0 ? undefined : previous?.rejecting;
-  return rejectingAfter(before, plan, quarantine?.rows ?? 0);
+  return rejectingAfter(before, plan, quarantine?.rows ?? 0, nulled?.isEmpty === false);
 }
 
 /** How the published rows differ in number from those of the source; null if they do not. */

@@ -17,7 +17,7 @@ export async function redescribed(job: TableJob, error: unknown): Promise<TableJ
 
 /**
  * Keeps the published types if the new description turns a typed column into text. With a quarantine, the rows with
- * other values are rejected instead.
+ * other values are rejected instead; with `invalidValues: "null"`, these values become null.
  */
 export async function withKindsKept(job: TableJob): Promise<TableJob> {
   const { plan, previous, full } = job;
@@ -30,9 +30,9 @@ export async function withKindsKept(job: TableJob): Promise<TableJob> {
   return text === undefined ? job : describeAgain(job, `column ${text.name} would become text`);
 }
 
-/** Whether rows are rejected instead of turning their column into text. */
-function keepsKinds({ plan }: TableJob): boolean {
-  return plan.quarantine && plan.schemaPolicy === "evolve";
+/** Whether values are rejected instead of turning their column into text. */
+function keepsKinds({ plan, nulled }: TableJob): boolean {
+  return (plan.quarantine || nulled !== undefined) && plan.schemaPolicy === "evolve";
 }
 
 const isText = (type: string) => type === "VARCHAR" || type === "JSON";

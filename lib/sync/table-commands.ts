@@ -9,19 +9,21 @@ const COMMAND = "agnes table update ID ";
 /**
  * Completes the commands in an error's hint for a table: adds one that lets the table quarantine rows to that advice, and
  * fills in the table `ID`. A registered table is updated, another one registered. The advice is removed if the table
- * already quarantines rows.
+ * already quarantines rows, or sets their values to null.
  *
  * @param table its id, or the source and the source's own name of an unregistered table
  */
 export function withTableCommands(
   error: AgnesError,
-  table: Pick<TableRecord, "id" | "quarantine"> | { readonly source: string; readonly table: string },
+  table:
+    | Pick<TableRecord, "id" | "quarantine" | "invalidValues">
+    | { readonly source: string; readonly table: string },
 ): AgnesError {
   const command =
     "id" in table
       ? `agnes table update ${quoted(table.id)} `
       : `agnes table register ${quoted(table.source)} ${quoted(table.table)} `;
-  const isDone = "id" in table && table.quarantine;
+  const isDone = "id" in table && (table.quarantine || table.invalidValues === "null");
   const advice = error.hint
     .replace(ADVICE, (text) => (isDone ? "" : `${text} with \`${command}--quarantine true\``))
     .replaceAll(COMMAND, () => command);

@@ -4,6 +4,7 @@ import {
   defaultGranularity,
   sourceTableNames,
   type Granularity,
+  type InvalidValues,
   type QueryMode,
   type SchemaPolicy,
   type Strategy,
@@ -51,6 +52,8 @@ export interface ExtractionSettings {
   readonly partitionGranularity?: Granularity;
   /** How to handle changes of the source's schema: `evolve` applies them if that is safe, `freeze` fails the table. */
   readonly schemaPolicy: SchemaPolicy;
+  /** Whether a value that does not fit its column fails the table, or becomes null. */
+  readonly invalidValues: InvalidValues;
   /** Whether rows with invalid values are quarantined instead of failing the table. */
   readonly quarantine: boolean;
   /** With `quarantine`: the percentage of the rows read that may be rejected before the table fails. */
@@ -78,6 +81,7 @@ export function extractionSettings(
     strategy: record.syncStrategy,
     primaryKey: record.primaryKey.length > 0 ? record.primaryKey : info.primaryKey,
     schemaPolicy: record.schemaPolicy,
+    invalidValues: record.invalidValues,
     quarantine: record.quarantine,
     quarantineMaxPercent: record.quarantineMaxPercent,
     description: record.description || (info.description ?? ""),

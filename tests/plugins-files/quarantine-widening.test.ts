@@ -107,6 +107,31 @@ for (const format of formats) {
     expect((await typeAndSum())[0]).toBe("BIGINT");
   });
 
+  test(`a fraction in a ${format} table widens its column, and text becomes null if invalid values do`, async () => {
+    const nulling = { quarantine: false, invalidValues: "null" } as const;
+    await write(format, "a", hundred);
+    expect((await sync(nulling)).tables[0]!.notes).toEqual([]);
+    await write(format, "b", ['"x"', "7.25", ...hundred]);
+    const wider = await sync(nulling);
+    expect(wider.errors).toEqual([]);
+    expect(wider.tables[0]).toMatchObject({ rows: 202, rowsQuarantined: 0 });
+    expect(wider.tables[0]!.notes).toContain("v: 1 value is not DECIMAL(18,2) and was set to null");
+    expect(await typeAndSum()).toEqual(["DECIMAL(18,2)", "99.00"]);
+    // Under a frozen schema the fraction becomes null, too.
+    await using other = await makeFolder();
+    folder = other;
+    const frozen = { ...nulling, schemaPolicy: "freeze" } as const;
+    await write(format, "a", hundred);
+    await sync(frozen);
+    await write(format, "b", withOne(hundred, "100.5"));
+    const stats = await sync(frozen);
+    expect(stats.errors).toEqual([]);
+    expect(stats.tables[0]!.notes).toEqual(["v: 1 value is not BIGINT and was set to null"]);
+    const evolved = await sync({ ...frozen, schemaPolicy: "evolve" });
+    expect(evolved.tables[0]!.notes[0]).toContain("values that do not fit were set to null, so the table");
+    expect((await typeAndSum())[0]).toBe("DECIMAL(18,1)");
+  });
+
   test(`a fraction in a ${format} file is quarantined if the schema is frozen`, async () => {
     await write(format, "a", hundred);
     await sync({ schemaPolicy: "freeze" });

@@ -316,6 +316,29 @@ test("runStream() quarantines invalid changes and changes without a key when the
   ]);
 });
 
+test("runStream() sets invalid values of pushed rows to null when the table enables it, but not keys and versions", async () => {
+  await using bench = await openBench();
+  const nulling = { ...plan, invalidValues: "null" } as const;
+  const change = (id: string, row: object): Change => ({
+    kind: "upsert",
+    table: "issues",
+    row: { id, ...row },
+  });
+  await push(bench, change("a", { title: "one", created: "soon", updated: 5 }));
+  expect((await merge(bench, [nulling])).errors).toEqual([]);
+  expect(await bench.rows("SELECT id, title, created FROM issues")).toEqual([
+    { id: "a", title: "one", created: null },
+  ]);
+  expect(bench.log.filter(({ level }) => level === "warn").map(({ message }) => message)).toEqual([
+    "created: 1 value is not TIMESTAMP and was set to null",
+  ]);
+  // The published null is read again once values may no longer be null.
+  const { tables } = (await readExtract(bench.services.host.files, bench.directory))!;
+  expect(tables[0]!.rejecting).toEqual({ rows: 0, nulled: true, schemaPolicy: "evolve" });
+  await push(bench, change("b", { title: "two", updated: "x" }));
+  expect((await merge(bench, [nulling])).errors[0]?.error.code).toBe("value_invalid");
+});
+
 test("runStream() removes temporary files of crashed writers, and none that may still be written", async () => {
   await using bench = await openBench();
   await push(bench, upsert("a", "one", 5));

@@ -58,6 +58,7 @@ const orders = {
 const people = {
   source: "crm",
   sourceTable: "people",
+  invalidValues: "null",
   whereFilters: [{ column: "kind", operator: "ne", values: ["x", 1.5, true, "{{today}}"] }],
 } as const;
 

@@ -47,6 +47,16 @@ describe("TableRegistry.register()", () => {
       /columns and incremental_column/,
     ],
     [
+      "invalid values that are both rejected and null",
+      { quarantine: true, invalidValues: "null" },
+      /quarantine and invalid_values/,
+    ],
+    [
+      "another rule for invalid values",
+      { invalidValues: "skip" },
+      /invalid_values should be one of fail, null, but is "skip"/,
+    ],
+    [
       "2001 columns",
       { columns: Array.from({ length: 2001 }, (_, index) => `c${index}`) },
       /at most 2000 columns/,

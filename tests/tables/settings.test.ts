@@ -23,6 +23,7 @@ describe("extractionSettings()", () => {
       primaryKey: ["id"],
       cursor: "updated_at",
       schemaPolicy: "evolve",
+      invalidValues: "fail",
       quarantine: false,
       quarantineMaxPercent: 5,
       description: "theirs",
@@ -70,6 +71,8 @@ describe("extractionSettings()", () => {
     });
     const { table: filtered } = await registry.update("crm.orders", {
       syncStrategy: null,
+      quarantine: null,
+      invalidValues: "null",
       columns: null,
       queryMode: "materialized",
       sourceQuery: "select 1",
@@ -82,6 +85,7 @@ describe("extractionSettings()", () => {
     expect(settings).toMatchObject({
       mode: "materialized",
       query: "select 1",
+      invalidValues: "null",
       filter: [
         { column: "updated_at", operator: "ge", values: ["2026-03-24"] },
         { column: "id", operator: "eq", values: [1, 2] },

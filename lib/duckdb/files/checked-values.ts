@@ -1,5 +1,8 @@
 import type { FileColumn } from "../../kit/mod.ts";
+import type { Connection } from "../connection.ts";
 import { quoteIdentifier, quoteLiteral } from "../sql.ts";
+import { canWiden, isOfKind } from "./keep-kinds.ts";
+import type { ColumnMisfits } from "./opened-file.ts";
 import {
   both,
   castText,
@@ -98,6 +101,59 @@ export function fittingSelect(
   const values = columns.map(({ column }, at) => `${value(at)} AS ${quoteIdentifier(column.name)}`);
   const isBad = columns.map((_, at) => bad(at)).join(" OR ");
   return `SELECT ${values.join(", ")} FROM (${triedSelect(relation, columns, numbers)}) WHERE NOT (${isBad})`;
+}
+
+/** The SELECT of all rows, in which values that do not fit are null. */
+export function nulledSelect(
+  relation: string,
+  columns: readonly TextColumn[],
+  numbers: NumberSeparators = PLAIN_NUMBERS,
+): string {
+  const { value, bad } = helperNames(columns);
+  const values = columns.map(
+    ({ column }, at) => `CASE WHEN NOT ${bad(at)} THEN ${value(at)} END AS ${quoteIdentifier(column.name)}`,
+  );
+  return `SELECT ${values.join(", ")} FROM (${triedSelect(relation, columns, numbers)})`;
+}
+
+/** Finds the columns with values that do not fit. */
+export async function misfitsByColumn(
+  connection: Connection,
+  relation: string,
+  columns: readonly TextColumn[],
+  options: { readonly numbers?: NumberSeparators; readonly signal?: AbortSignal | undefined } = {},
+): Promise<readonly ColumnMisfits[]> {
+  const { numbers = PLAIN_NUMBERS, signal } = options;
+  const { text, bad } = helperNames(columns);
+  const facts = columns.flatMap(({ column, isValue }, at): readonly string[] => {
+    if (isValue === true) return [];
+    const first = (condition: string) =>
+      `arg_min(CAST(${text(at)} AS VARCHAR), agnes_row) FILTER (WHERE ${condition})`;
+    const wider = canWiden(column) ? first(`${bad(at)} AND ${isOfKind(column, text(at), numbers)}`) : "NULL";
+    const count = `count(*) FILTER (WHERE ${bad(at)})`;
+    return [`{place: ${at}, number: ${count}, example: ${first(bad(at))}, widens: ${wider}::VARCHAR}`];
+  });
+  if (facts.length === 0) return [];
+  const found = await connection.rows<{
+    place: number;
+    number: bigint;
+    example: string;
+    widens: string | null;
+  }>(
+    `SELECT unnest(fact) FROM (SELECT unnest([${facts.join(", ")}]) AS fact FROM (${triedSelect(relation, columns, numbers)}))
+     WHERE fact.number > 0`,
+    signal === undefined ? {} : { signal },
+  );
+  return found.map(({ place, number, example, widens }) => {
+    const { name, type, format } = columns[place]!.column;
+    return {
+      column: name,
+      type: format === undefined ? type : `${type} (${format})`,
+      values: Number(number),
+      example,
+      ...(widens === null ? {} : { widens }),
+    };
+  });
 }
 
 /** The SELECT of texts, values and whether they fit, all under helper names. */

@@ -19,6 +19,18 @@ export interface RejectedRow {
   readonly widerThan?: string;
 }
 
+/** The values of one column that do not fit. */
+export interface ColumnMisfits {
+  readonly column: string;
+  /** The type, with its format if there is one. */
+  readonly type: string;
+  readonly values: number;
+  /** One of the values, as written. */
+  readonly example: string;
+  /** One of the values that a wider type of its kind may hold. */
+  readonly widens?: string;
+}
+
 /** A file that SQL can read; dispose of it at the end. */
 export interface OpenFile extends AsyncDisposable {
   /** The columns of the file, in file order, with their types. */
@@ -42,6 +54,10 @@ export interface OpenFile extends AsyncDisposable {
   sortOut(
     connection: Connection,
   ): Promise<{ readonly select: string; readonly rejected: AsyncIterable<RejectedRow> }>;
+  /** Sets values that do not fit to null: the SELECT of all rows, and these values. Records that are not rows still fail. */
+  setMisfitsToNull(
+    connection: Connection,
+  ): Promise<{ readonly select: string; readonly misfits: readonly ColumnMisfits[] }>;
 }
 
 /** Options of `openFile`. */

@@ -69,6 +69,10 @@ export function checkedByPath(file: OpenFile, chunk: ReadableChunk, options: Ope
       const { select, rejected } = await file.sortOut(connection);
       return { select: selectByPath(select, chunk, file.present), rejected };
     },
+    async setMisfitsToNull(connection: Connection) {
+      const { select, misfits } = await file.setMisfitsToNull(connection);
+      return { select: selectByPath(select, chunk, file.present), misfits };
+    },
     [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
   };
   return checked;

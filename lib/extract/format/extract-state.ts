@@ -88,7 +88,7 @@ export interface PublishedTable {
    * the first one is removed. Absent if unknown.
    */
   readonly shadowed?: boolean;
-  /** The loosest quarantine rules under which rows of the table were rejected; absent if no rows are missing. */
+  /** The loosest rules under which rows were rejected or values set to null; absent if none are missing. */
   readonly rejecting?: RejectRules;
   /** Content fingerprint of all rows, independent of their order; absent until it is needed. */
   readonly fingerprint?: string;
@@ -98,13 +98,15 @@ export interface PublishedTable {
   readonly remote?: { readonly alias: string; readonly path: readonly string[]; readonly reason?: string };
 }
 
-/** Quarantine rules. */
+/** Rules for values that do not fit. */
 export interface RejectRules {
   /** The number of rejected rows, some perhaps several times; absent if an earlier version did not count them. */
   readonly rows?: number;
-  /** The maximum percentage of rejected rows. */
-  readonly maxPercent: number;
-  /** `freeze` also rejects rows with values for which `evolve` would widen a column. */
+  /** The maximum percentage of rejected rows; absent if none were rejected. */
+  readonly maxPercent?: number;
+  /** Whether values that do not fit were set to null. */
+  readonly nulled?: true;
+  /** `freeze` also rejects values for which `evolve` would widen a column. */
   readonly schemaPolicy: SchemaPolicy;
 }
 

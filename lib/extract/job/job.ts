@@ -1,6 +1,7 @@
 import type { Database } from "../../duckdb/mod.ts";
 import type { ReadProgress } from "../../kit/mod.ts";
 import type { PublishedTable } from "../format/extract-state.ts";
+import type { NulledValues } from "./nulled-values.ts";
 import type { TablePlan } from "./plan.ts";
 import type { ExtractServices, ExtractSource } from "./services.ts";
 
@@ -34,6 +35,8 @@ export interface TableJob {
   readonly full: boolean;
   /** Whether the table was described again from all of its values, so that columns are not widened further. */
   readonly isRedescribed?: true;
+  /** Counts the values that become null because they do not fit; absent if such values are errors. */
+  readonly nulled?: NulledValues;
   readonly progress: JobProgress;
   readonly signal: AbortSignal;
 }

@@ -6,7 +6,7 @@ import type { ExtractionSettings } from "../../tables/mod.ts";
 import { reservedNames } from "../format/layout.ts";
 
 /** The settings of a table with its description by the connector. */
-export interface TablePlan extends Omit<ExtractionSettings, "quarantineMaxPercent"> {
+export interface TablePlan extends Omit<ExtractionSettings, "quarantineMaxPercent" | "invalidValues"> {
   /** The table as the connector describes it. */
   readonly info: TableInfo;
   /**
@@ -16,6 +16,8 @@ export interface TablePlan extends Omit<ExtractionSettings, "quarantineMaxPercen
   readonly columnsFrom?: "discover" | "read";
   /** See `ExtractionSettings`. Default: 5. */
   readonly quarantineMaxPercent?: number;
+  /** See `ExtractionSettings`. Default: `fail`. */
+  readonly invalidValues?: ExtractionSettings["invalidValues"];
 }
 
 /**

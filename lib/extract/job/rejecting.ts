@@ -1,7 +1,7 @@
 import type { RejectRules } from "../format/extract-state.ts";
 import type { TablePlan } from "./plan.ts";
 
-type Rules = Pick<TablePlan, "quarantine" | "quarantineMaxPercent" | "schemaPolicy">;
+type Rules = Pick<TablePlan, "quarantine" | "quarantineMaxPercent" | "invalidValues" | "schemaPolicy">;
 
 /** The default maximum percentage of rejected rows. */
 const MAX_PERCENT = 5;
@@ -13,28 +13,36 @@ export function quarantineMaxPercentOf({
   return quarantineMaxPercent ?? MAX_PERCENT;
 }
 
-/** The loosest quarantine rules under which rows are missing, after a read that rejected `rejectedRows`. */
+/**
+ * The loosest rules under which rows or values are missing, after a read that rejected `rejectedRows`, and set values to
+ * null if `isNulled`.
+ */
 export function rejectingAfter(
   before: RejectRules | undefined,
   plan: Rules,
   rejectedRows: number,
+  isNulled = false,
 ): RejectRules | undefined {
-  if (rejectedRows === 0) return before;
-  const maxPercent = quarantineMaxPercentOf(plan);
+  if (rejectedRows === 0 && !isNulled) return before;
   const { schemaPolicy } = plan;
-  if (before === undefined) return { maxPercent, schemaPolicy, rows: rejectedRows };
+  const { rows, maxPercent = 0, ...rules } = before ?? { rows: 0, schemaPolicy };
+  const hasRejected = rejectedRows > 0 || before?.maxPercent !== undefined;
+  const percent = rejectedRows === 0 ? maxPercent : Math.max(maxPercent, quarantineMaxPercentOf(plan));
   return {
-    ...(before.rows === undefined ? {} : { rows: before.rows + rejectedRows }),
-    maxPercent: Math.max(before.maxPercent, maxPercent),
-    schemaPolicy: before.schemaPolicy === "freeze" ? "freeze" : schemaPolicy,
+    ...(rows === undefined ? {} : { rows: rows + rejectedRows }),
+    ...(hasRejected ? { maxPercent: percent } : {}),
+    ...(isNulled || rules.nulled === true ? { nulled: true } : {}),
+    schemaPolicy: rules.schemaPolicy === "freeze" ? "freeze" : schemaPolicy,
   };
 }
 
-/** Whether the plan could publish rows that were rejected under `before`, or fail because of them. */
-export function isStricter(plan: Rules, before: RejectRules): boolean {
+/** Whether the plan could publish rows or values that are missing because of `before`, or fail because of them. */
+export function isStricter(plan: Rules, { maxPercent, nulled, schemaPolicy }: RejectRules): boolean {
+  const rejectsLess =
+    maxPercent !== undefined && (!plan.quarantine || quarantineMaxPercentOf(plan) < maxPercent);
   return (
-    !plan.quarantine ||
-    quarantineMaxPercentOf(plan) < before.maxPercent ||
-    (before.schemaPolicy === "freeze" && plan.schemaPolicy === "evolve")
+    rejectsLess ||
+    (nulled === true && plan.invalidValues !== "null") ||
+    (schemaPolicy === "freeze" && plan.schemaPolicy === "evolve")
   );
 }

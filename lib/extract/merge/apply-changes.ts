@@ -73,7 +73,12 @@ export async function applyChanges(
     });
     const parts = [...merged.kept, ...finished];
     const rowsQuarantined = quarantine?.rows ?? 0;
-    const rejecting = rejectingAfter(previous.rejecting, plan, rowsQuarantined);
+    const rejecting = rejectingAfter(
+      previous.rejecting,
+      plan,
+      rowsQuarantined,
+      job.nulled?.isEmpty === false,
+    );
     return {
       table: {
         ...previous,

@@ -1,6 +1,7 @@
 import { arrow, createRowBuilder, type Row } from "../../kit/mod.ts";
 import type { PublishedColumn } from "../format/extract-state.ts";
 import type { TableJob } from "../job/job.ts";
+import { invalidAsNull } from "../schema/invalid-as-null.ts";
 import type { TablePlan } from "../job/plan.ts";
 import type { Quarantine } from "../write/quarantine.ts";
 import { WHOLE_READ, type StagedPart } from "../write/staged.ts";
@@ -13,10 +14,13 @@ export async function stageRows(
   columns: readonly PublishedColumn[],
   quarantine: Pick<Quarantine, "add"> | null,
 ): Promise<StagedPart> {
-  const { plan } = job;
+  const { plan, nulled } = job;
   const builder = createRowBuilder(
     { name: plan.name, schema: plan.info.schema },
-    quarantine === null ? {} : { onReject: (reject) => quarantine.add(reject) },
+    {
+      ...(quarantine === null ? {} : { onReject: (reject) => quarantine.add(reject) }),
+      ...invalidAsNull({ ...plan, nulled }),
+    },
   );
   const batches = [...builder.append(rows), ...builder.finish()];
   return writeBatches(job, builder.schema, batches, columns, { ordered: true, counted: WHOLE_READ });
@@ -28,9 +32,10 @@ export function withColumns(
   columns: readonly string[],
   nullable: readonly string[] = [],
 ): TableJob {
+  const { nulled: _, ...rest } = job;
   const { info } = job.plan;
   return {
-    ...job,
+    ...rest,
     plan: { ...job.plan, info: { ...info, schema: fieldsOf(info.schema, columns, nullable) } },
   };
 }

@@ -16,7 +16,9 @@ import {
 } from "../../kit/mod.ts";
 import { batchProblem, unknownKeyNote } from "../../sources/mod.ts";
 import type { PublishedColumn } from "../format/extract-state.ts";
+import type { NulledValues } from "../job/nulled-values.ts";
 import { columnsOf } from "../schema/column.ts";
+import { invalidAsNull } from "../schema/invalid-as-null.ts";
 import { differences, samePhysical } from "./schema-match.ts";
 import { PendingDeletions, type ReadTable } from "./pending-deletions.ts";
 
@@ -51,6 +53,8 @@ export interface BatchLayout {
   readonly batchRows: number;
   /** Receives invalid rows; null: the first one fails the read. */
   readonly onReject: ((reject: RowReject) => void) | null;
+  /** Counts values that become null because they do not fit; absent if they are errors. */
+  readonly nulled?: NulledValues | undefined;
 }
 
 /** Rows of one layout for one part. */
@@ -288,14 +292,15 @@ export class BatchReader {
   }
 
   #newBuilder(): RowBuilder {
-    const { table, requested: columns, batchRows, onReject } = this.#layout!;
+    const { table, primaryKey, requested: columns, batchRows, onReject, nulled } = this.#layout!;
     // Each builder counts rows from zero, and a batch of another kind starts a new builder.
     const before = this.#yieldedRows;
     const rejecting =
       onReject === null
         ? {}
         : { onReject: (reject: RowReject) => onReject({ ...reject, row: before + reject.row }) };
-    return createRowBuilder(table, { columns, batchRows, ...rejecting });
+    const nulling = invalidAsNull({ info: table, primaryKey, nulled });
+    return createRowBuilder(table, { columns, batchRows, ...rejecting, ...nulling });
   }
 
   #checkColumns({ schema }: RecordBatch): void {

@@ -61,7 +61,11 @@ export function decideRead(
     );
   }
   if (previous.rejecting !== undefined && isStricter(plan, previous.rejecting)) {
-    const notes = ["rows were rejected under looser quarantine rules, so the table was read in full"];
+    const rules =
+      previous.rejecting.maxPercent === undefined
+        ? "values that do not fit were set to null"
+        : "rows were rejected under looser quarantine rules";
+    const notes = [`${rules}, so the table was read in full`];
     return { ...fullRead(notes, false), publishes: true };
   }
   if (!sameReading(previous.reading, plan.info.reading)) {

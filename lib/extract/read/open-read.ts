@@ -52,6 +52,7 @@ export async function openRead(
       requested: requestedColumns(plan),
       batchRows: BATCH_ROWS,
       onReject,
+      nulled: job.nulled,
     });
     return { plan, range, reader };
   } catch (error) {

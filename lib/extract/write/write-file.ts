@@ -11,8 +11,10 @@ import {
 import type { FileChunk } from "../../kit/mod.ts";
 import { differences } from "../read/schema-match.ts";
 import { partsDirectory } from "../format/paths.ts";
+import { nullableColumns } from "../job/nulled-values.ts";
 import { requestedColumns } from "../job/plan.ts";
 import { columnsOf } from "../schema/column.ts";
+import { folded } from "../schema/folded.ts";
 import { selectList } from "../schema/select.ts";
 import type { TableJob } from "../job/job.ts";
 import { countBytes } from "./count-bytes.ts";
@@ -129,6 +131,8 @@ async function copyFitting(
   error: unknown,
 ): Promise<FilePart> {
   if (!isRowError(error)) throw error;
+  if (job.nulled !== undefined && error.code !== "file_row_invalid")
+    return copyNulled(job, connection, file, target, error);
   if (target.quarantine === null) throw withTable(job, error);
   const { select, rejected } = await file.sortOut(connection);
   const { counted, origin } = target;
@@ -145,6 +149,32 @@ async function copyFitting(
   }
   const sorted = { present: file.present, select, explain: (cause: unknown) => file.explain(cause) };
   return { ...(await copySelect(job, connection, sorted, target)), rejected: count };
+}
+
+/** Copies a file after its copy failed, with the values that do not fit as nulls. */
+async function copyNulled(
+  job: TableJob,
+  connection: Connection,
+  file: OpenFile,
+  target: FileTarget,
+  error: AgnesError,
+): Promise<FilePart> {
+  const { select, misfits } = await file.setMisfitsToNull(connection);
+  if (misfits.length === 0) throw withTable(job, error);
+  const published = new Set(target.columns.map(({ name }) => folded(name)));
+  const nullable = new Set([...nullableColumns(job.plan)].map(folded));
+  const counted = misfits.filter(({ column }) => published.has(folded(column)));
+  for (const { column, type, example, widens } of counted) {
+    const isWider = widens !== undefined && mayWiden(job);
+    if (nullable.has(folded(column)) && !isWider) continue;
+    const value = isWider ? widens : example;
+    const details = { file: target.origin ?? "a file", line: null, column, value, type };
+    throw new AgnesError("file_value_invalid", details, { cause: error });
+  }
+  const nulled = { present: file.present, select, explain: (cause: unknown) => file.explain(cause) };
+  const part = await copySelect(job, connection, nulled, target);
+  for (const { column, type, values } of counted) job.nulled!.add(column, type, values);
+  return { ...part, rejected: 0 };
 }
 
 /** Whether the table can still be described again from all of its values, to widen a column. */

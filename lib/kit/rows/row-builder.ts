@@ -27,6 +27,12 @@ export interface RowBuilderOptions {
   readonly columns?: readonly string[];
   /** Called with each rejected row, which is omitted. Default: the first one throws `value_invalid`. */
   readonly onReject?: (reject: RowReject) => void;
+  /** The columns whose invalid values become null, also if only a nested value is invalid. Default: none. */
+  readonly invalidAsNull?: {
+    readonly columns: ReadonlySet<string>;
+    /** Called with the column of each such value. */
+    readonly onNull: (column: string) => void;
+  };
   /** The number of rows in a batch. Default: 8192. */
   readonly batchRows?: number;
 }
@@ -76,6 +82,7 @@ class TypedRowBuilder implements RowBuilder {
   rejected = 0;
   readonly #table: string;
   readonly #onReject: ((reject: RowReject) => void) | undefined;
+  readonly #invalidAsNull: RowBuilderOptions["invalidAsNull"];
   readonly #batchRows: number;
   readonly #known: ReadonlySet<string>;
   readonly #columns: readonly { readonly name: string; readonly build: ReturnType<typeof fieldBuilder> }[];
@@ -88,6 +95,7 @@ class TypedRowBuilder implements RowBuilder {
     this.schema = columns === undefined ? table.schema : ordered(table.schema, columns);
     this.#table = table.name;
     this.#onReject = options.onReject;
+    this.#invalidAsNull = options.invalidAsNull;
     this.#batchRows = options.batchRows ?? 8192;
     this.#known = new Set(table.schema.names as string[]);
     this.#names = this.schema.names as string[];
@@ -127,32 +135,47 @@ class TypedRowBuilder implements RowBuilder {
     const first = this.rows + 1;
     this.rows += rows.length;
     const rejects = new Map<number, RowReject>();
-    const refuse = (index: number, column: string, value: unknown, reason: string) => {
+    const nulls = new Map<number, Set<string>>();
+    const refuse = (index: number, name: string, value: unknown, reason: string, path = "") => {
+      if (this.#invalidAsNull?.columns.has(name) === true) {
+        const names = nulls.get(index);
+        if (names === undefined) nulls.set(index, new Set([name]));
+        else names.add(name);
+        return;
+      }
       if (rejects.has(index)) return;
+      const column = `${name}${path}`;
       const reject = { row: first + index, column, value: formatValue(value), reason, record: rows[index] };
       if (this.#onReject === undefined) throw invalid(this.#table, reject);
       rejects.set(index, reject);
     };
     const objects = this.#objects(rows, refuse);
     const batch = this.#build(objects, refuse);
-    if (rejects.size === 0) return [batch];
+    if (rejects.size === 0 && nulls.size === 0) return [batch];
     for (const [, reject] of [...rejects].sort(([a], [b]) => a - b)) this.#onReject?.(reject);
     this.rejected += rejects.size;
-    const kept = rows.filter((_, index) => !rejects.has(index));
+    const kept = objects.flatMap((row, index) => {
+      if (rejects.has(index)) return [];
+      const names = [...(nulls.get(index) ?? [])];
+      for (const name of names) this.#invalidAsNull!.onNull(name);
+      return [
+        names.length === 0 ? row : { ...row, ...Object.fromEntries(names.map((name) => [name, null])) },
+      ];
+    });
     // The remaining values have just been validated.
     return kept.length === 0 ? [] : [this.#build(kept, () => {})];
   }
 
   #build(
     rows: readonly Row[],
-    refuse: (index: number, column: string, value: unknown, reason: string) => void,
+    refuse: (index: number, column: string, value: unknown, reason: string, path: string) => void,
   ): arrow.RecordBatch {
     const { length } = rows;
     const values = this.#values;
     const children = this.#columns.map(({ name, build }) => {
       for (let i = 0; i < length; i += 1) values[i] = rows[i]![name];
       return build(values, length, (index, value, reason, path = "") =>
-        refuse(index, `${name}${path}`, value, reason),
+        refuse(index, name, value, reason, path),
       );
     });
     const type = new arrow.Struct(this.schema.fields);

@@ -43,3 +43,16 @@ export const schemaPolicy = v.pipe(
   v.picklist(schemaPolicies),
   v.description("evolve: adopt changed columns; freeze: fail the table if columns change"),
 );
+
+const invalidValueRules = ["fail", "null"] as const;
+
+/** What a sync does with a value that does not fit its column. */
+export type InvalidValues = (typeof invalidValueRules)[number];
+
+export const invalidValues = v.pipe(
+  v.picklist(invalidValueRules),
+  v.description(
+    "fail: a value that does not fit its column fails the table, or its row is quarantined; " +
+      'null, as text ("null" in files): it becomes null and is counted',
+  ),
+);

@@ -51,6 +51,12 @@ const rules: readonly Rule[] = [
     instead: "Use the strategy full_refresh, or remove the filters.",
   },
   {
+    fields: ["quarantine", "invalid_values"],
+    broken: (table) => table.quarantine && table.invalidValues === "null",
+    reason: "a row with an invalid value cannot both be rejected and be published with a null",
+    instead: "Set quarantine to false, or invalid_values to fail.",
+  },
+  {
     fields: ["columns", "primary_key"],
     broken: (table) => isMissing(table.columns, table.primaryKey),
     reason: "a column of the key is not among the columns that are read",

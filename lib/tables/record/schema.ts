@@ -4,7 +4,7 @@ import { isExposedName } from "../../base/mod.ts";
 import type { JsonRecord } from "../../catalog/mod.ts";
 import { filterProblem } from "../filters.ts";
 import { scheduleProblem } from "../schedule.ts";
-import { partitionGranularity, queryMode, schemaPolicy, syncStrategy } from "./choices.ts";
+import { invalidValues, partitionGranularity, queryMode, schemaPolicy, syncStrategy } from "./choices.ts";
 import { isJson, isPlainObject } from "./json.ts";
 import { isVendorName } from "./names.ts";
 
@@ -183,6 +183,7 @@ export const tableChange = v.strictObject({
   partition_by: optional(columnName, "Partition column"),
   partition_granularity: v.nullish(partitionGranularity),
   schema_policy: v.nullish(schemaPolicy),
+  invalid_values: v.nullish(invalidValues),
   quarantine: optional(
     v.boolean(),
     "Reject rows that do not fit their columns, instead of failing the table",

@@ -32,6 +32,7 @@ export const tableDefaults = {
   partitionBy: null,
   partitionGranularity: null,
   schemaPolicy: "evolve",
+  invalidValues: "fail",
   quarantine: false,
   quarantineMaxPercent: 5,
   folder: null,

@@ -89,6 +89,7 @@ function emptyFile(): OpenFile {
     retry: async () => false,
     explain: async (error) => error,
     sortOut: async () => ({ select: "SELECT 1 WHERE false", rejected: (async function* () {})() }),
+    setMisfitsToNull: async () => ({ select: "SELECT 1 WHERE false", misfits: [] }),
     [Symbol.asyncDispose]: async () => {},
   };
 }

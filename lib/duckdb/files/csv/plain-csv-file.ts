@@ -60,6 +60,10 @@ export class PlainCsvFile implements OpenFile {
     return this.#texts.sortOut(connection);
   }
 
+  setMisfitsToNull(connection: Connection): ReturnType<OpenFile["setMisfitsToNull"]> {
+    return this.#texts.setMisfitsToNull(connection);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#texts[Symbol.asyncDispose]();
   }

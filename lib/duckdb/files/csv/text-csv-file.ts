@@ -1,7 +1,14 @@
 import { AgnesError, isAgnesError, JsonText, reasonOf, rowOfKept } from "../../../base/mod.ts";
 import type { CsvDialect } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
-import { checkedSelect, fittingSelect, misfitsSelect, type TextColumn } from "../checked-values.ts";
+import {
+  checkedSelect,
+  fittingSelect,
+  misfitsByColumn,
+  misfitsSelect,
+  nulledSelect,
+  type TextColumn,
+} from "../checked-values.ts";
 import { originOf } from "../columns.ts";
 import { mayWiden } from "../keep-kinds.ts";
 import type { OpenFile, OpenFileOptions, RejectedRow } from "../opened-file.ts";
@@ -90,6 +97,14 @@ export class TextCsvFile implements OpenFile {
       }
     };
     return { select: fittingSelect(relation, columns, dialect), rejected: inOrder(bad, misfits()) };
+  }
+
+  async setMisfitsToNull(connection: Connection): ReturnType<OpenFile["setMisfitsToNull"]> {
+    const { columns, dialect, options } = this.#parts;
+    const relation = this.#relation();
+    const how = { numbers: dialect, signal: options.signal };
+    const misfits = await misfitsByColumn(connection, relation, columns, how);
+    return { select: nulledSelect(relation, columns, dialect), misfits };
   }
 
   /**

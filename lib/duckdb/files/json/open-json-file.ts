@@ -4,10 +4,11 @@ import { AgnesError, isAgnesError } from "../../../base/mod.ts";
 import type { FileColumn, FileInput } from "../../../kit/mod.ts";
 import { quoteIdentifier } from "../../sql.ts";
 import { PLAIN_FILE_BYTES_MIN } from "../automaton/mod.ts";
-import { fittingSelect } from "../checked-values.ts";
+import { fittingSelect, misfitsByColumn, nulledSelect } from "../checked-values.ts";
 import { originOf } from "../columns.ts";
 import { compressionOf } from "../open-bytes.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk, RejectedRow } from "../opened-file.ts";
+import { MisfitsByColumn } from "./misfits-by-column.ts";
 import { copyRows, misfitsOf } from "./rows.ts";
 import { COLUMNS_MAX } from "./inspect.ts";
 import { hasPlainRows } from "./plain-rows.ts";
@@ -60,6 +61,10 @@ export async function openJsonFile(chunk: ReadableChunk, options: OpenFileOption
       sorted ??= await openChecked(chunk, options);
       return sorted.sortOut(connection);
     },
+    async setMisfitsToNull(connection) {
+      sorted ??= await openChecked(chunk, options);
+      return sorted.setMisfitsToNull(connection);
+    },
     async [Symbol.asyncDispose]() {
       await sorted?.[Symbol.asyncDispose]();
     },
@@ -105,8 +110,11 @@ async function openChecked(chunk: ReadableChunk, options: OpenFileOptions): Prom
   const rowBytesMax = 2 * scanned.rowBytesMax;
   const how = { ...scanned, layout, mark: null, rowBytesMax, hasJsonTexts: true } as const;
   /** The relation of a UTF-8 copy of the selected rows. */
-  const copied = async (isWanted: (row: number) => boolean) => {
-    const copy = await copyRows(file, isLines, reading.columns, isWanted, options);
+  const copied = async (
+    isWanted: (row: number) => boolean,
+    more: Pick<Parameters<typeof copyRows>[4], "onMisfit"> = {},
+  ) => {
+    const copy = await copyRows(file, isLines, reading.columns, isWanted, { ...options, ...more });
     copies.push(copy);
     return jsonRelation({ path: copy, compression: "none" }, reading.columns, how, fixed);
   };
@@ -133,6 +141,13 @@ async function openChecked(chunk: ReadableChunk, options: OpenFileOptions): Prom
       const more = await textMisfits(connection, { relation: good, texts }, bad, signal);
       const all = await misfitsOf(file, isLines, reading.columns, { signal, more });
       return { select: fittingSelect(good, texts), rejected: each(all) };
+    },
+    async setMisfitsToNull(connection) {
+      const found = new MisfitsByColumn(reading.columns);
+      const all = await copied(() => true, { onMisfit: (...misfit) => found.add(...misfit) });
+      if (texts === null) return { select: `SELECT * FROM ${all}`, misfits: found.misfits };
+      const more = await misfitsByColumn(connection, all, texts, { signal });
+      return { select: nulledSelect(all, texts), misfits: [...found.misfits, ...more] };
     },
     async [Symbol.asyncDispose]() {
       for (const copy of copies) await rm(copy, { force: true });

@@ -62,10 +62,14 @@ export async function misfitsOf(
   return rejected;
 }
 
+/** Receives a value that does not fit, with the key of its column and whether a wider type of its kind may hold it. */
+type OnColumnMisfit = (key: string, misfit: Misfit, mayWiden: boolean) => void;
+
 /**
  * Copies the selected rows, by number from 1, to a new UTF-8 file. Numbers in text columns and values in JSON columns
  * become strings, because DuckDB would reformat their numbers.
  *
+ * @param options.onMisfit receives values that do not fit, which then become null; without it, no selected row has one
  * @returns the path of the copy
  */
 export async function copyRows(
@@ -73,7 +77,11 @@ export async function copyRows(
   isLines: boolean,
   columns: readonly FileColumn[],
   isSelected: (row: number) => boolean,
-  { directory = tmpdir(), signal }: Pick<OpenFileOptions, "directory" | "signal">,
+  {
+    directory = tmpdir(),
+    signal,
+    onMisfit,
+  }: Pick<OpenFileOptions, "directory" | "signal"> & { readonly onMisfit?: OnColumnMisfit },
 ): Promise<string> {
   const path = join(directory, `agnes-${randomUUID()}.ndjson.tmp`);
   const target = await open(path, "wx");
@@ -84,12 +92,27 @@ export async function copyRows(
     ready = [];
     if (bytes.length > 0) await target.writeFile(bytes);
   };
+  const known = new Set(columns.map(({ name, key = name }) => key));
+  let unknown = "agnes_misfit";
+  while (known.has(unknown)) unknown += "_";
   const walk: ShapeWalk = new ShapeWalk(rowShape(columns), {
     columnsMax: COLUMNS_MAX,
+    ...(onMisfit === undefined
+      ? {
+          // Such rows are never selected.
+          onNonObjectRow: () => {},
+        }
+      : {
+          isLocating: true,
+          newRoot: () => rowShape(columns),
+          onColumnMisfit: (misfit, isNumber, key) => {
+            onMisfit(key.name, misfit, mayWiden(misfit.type, misfit.value, isNumber));
+            // DuckDB ignores the value of an unknown key.
+            texts.replace(key.start, key.end, () => unknown);
+          },
+        }),
     onNumberText: (start, end) => texts.replace(start, end, (number) => `"${number}"`),
     onJsonText: (start, end) => texts.replace(start, end, (json) => JSON.stringify(compact(json))),
-    // Such rows are never selected.
-    onNonObjectRow: () => {},
     onRow: () => {
       if (isSelected(walk.scanner!.rows)) ready.push(texts.replacedRow(walk.scanner!), NEW_LINE);
     },
@@ -142,7 +165,9 @@ class RowTexts {
   }
 
   replacedRow(scanner: JsonScanner): Buffer {
-    const replaced = this.#replaced.filter(({ start }) => start >= scanner.rowOffset);
+    const replaced = this.#replaced
+      .filter(({ start }) => start >= scanner.rowOffset)
+      .sort((one, other) => one.start - other.start);
     this.#replaced = [];
     if (replaced.length === 0) return this.row(scanner);
     const parts: Buffer[] = [];

@@ -7,7 +7,7 @@ export interface Field {
   readonly name: string;
   /** The key as written, without quotes. */
   readonly bytes: Uint8Array;
-  readonly shape: Shape;
+  shape: Shape;
   /** The last object with this key, to detect duplicate keys. */
   object: number;
 }

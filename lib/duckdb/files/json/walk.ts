@@ -29,6 +29,13 @@ interface Level {
   textOffset: number;
 }
 
+/** A key of a row, with its offsets in the file. */
+interface ColumnKey {
+  readonly name: string;
+  readonly start: number;
+  readonly end: number;
+}
+
 export interface WalkOptions {
   /** The maximum number of columns. */
   readonly columnsMax: number;
@@ -39,6 +46,8 @@ export interface WalkOptions {
   /** Receives misfits; without it, the first one ends the scan. Requires `isLocating` and `newRoot`. */
   readonly onMisfit?: (misfit: Misfit, isNumber: boolean) => void;
   readonly newRoot?: () => Shape;
+  /** As `onMisfit`, with the place of the key of the column; only the rest of the column is skipped. */
+  readonly onColumnMisfit?: (misfit: Misfit, isNumber: boolean, key: ColumnKey) => void;
   /** Selects numbers that count as text, so that they do not affect the number type. Also enables `isComplete` for strings. */
   readonly isTextNumeral?: (numeral: Numeral, bytes: Uint8Array, start: number) => boolean;
   /** Receives the shape of each string. */
@@ -63,6 +72,8 @@ export class ShapeWalk implements JsonSink {
   #level: Level = newLevel();
   readonly #isLocating: boolean;
   #rows = 0;
+  #keyStart = 0;
+  #keyEnd = 0;
   readonly #numeral = newNumeral();
   readonly knownRow: KnownRow | null;
   /** The scanner, for the current line. */
@@ -142,6 +153,10 @@ export class ShapeWalk implements JsonSink {
       throw this.#problem(`the key ${formatValue(this.#path())} occurs twice in one object`);
     }
     field.object = level.object;
+    if (this.#depth === 1) {
+      this.#keyStart = start + this.#offset;
+      this.#keyEnd = end + this.#offset;
+    }
     level.next = field === expected ? level.next + 1 : shape.order.indexOf(field) + 1;
     level.value = field.shape;
   }
@@ -184,11 +199,13 @@ export class ShapeWalk implements JsonSink {
   }
 
   #open(isObject: boolean): void {
-    const shape = this.#level.value;
+    let shape = this.#level.value;
     if (shape !== null) {
       if (isObject) shape.objects += 1;
       else shape.lists += 1;
       if (this.#isLocating && this.#depth > 0) this.#compare(shape, () => (isObject ? "{…}" : "[…]"));
+      // A misfit ends the column or the row.
+      shape = this.#level.value;
     }
     this.#depth += 1;
     const isLooked = shape !== null && !this.#isBad && !shape.takesAnything;
@@ -203,7 +220,7 @@ export class ShapeWalk implements JsonSink {
     level.next = 0;
     level.field = null;
     level.value = null;
-    if (isObject || !isLooked) return;
+    if (isObject || !isLooked || shape === null) return;
     if (shape.element === null && shape.expected === null) shape.element = new Shape();
     level.value = shape.element;
   }
@@ -269,7 +286,17 @@ export class ShapeWalk implements JsonSink {
 
   /** Throws a misfit, or reports it to `onMisfit` and skips the rest of the row. */
   #misfit(misfit: Misfit, isNumber: boolean): void {
-    const { onMisfit } = this.#options;
+    const { onMisfit, onColumnMisfit } = this.#options;
+    if (onColumnMisfit !== undefined) {
+      const { field } = this.#levels[1]!;
+      const key = { name: field!.name, start: this.#keyStart, end: this.#keyEnd };
+      onColumnMisfit(misfit, isNumber, key);
+      // The misfit must not affect the next rows.
+      field!.shape = this.#options.newRoot!().fields!.get(key.name)!.shape;
+      for (const level of this.#levels.slice(2)) level.shape = null;
+      for (const level of this.#levels.slice(1)) level.value = null;
+      return;
+    }
     if (onMisfit === undefined) throw new JsonProblem(this.#line, "", { misfit });
     onMisfit(misfit, isNumber);
     this.#isBad = true;

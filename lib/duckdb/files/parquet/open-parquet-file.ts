@@ -213,6 +213,32 @@ class OpenParquetFile implements OpenFile {
     return { select, rejected: rejected() };
   }
 
+  async setMisfitsToNull(connection: Connection): ReturnType<OpenFile["setMisfitsToNull"]> {
+    const bad = this.#bad;
+    const { relation } = this.#readable;
+    const conditions = new Map(bad.map(({ at, sql }) => [at, sql]));
+    const values = this.#columns.map(({ column, value }, at) => {
+      const condition = conditions.get(at);
+      const kept = condition === undefined ? value : `CASE WHEN NOT ${condition} THEN TRY(${value}) END`;
+      return `${kept} AS ${quoteIdentifier(column.name)}`;
+    });
+    const select = `SELECT ${values.join(", ")} FROM ${relation}`;
+    const facts = bad.map(({ at, text, sql }) => {
+      const example = `first(${text}) FILTER (WHERE ${sql})`;
+      return `{place: ${at}, number: count(*) FILTER (WHERE ${sql}), example: ${example}}`;
+    });
+    if (facts.length === 0) return { select, misfits: [] };
+    const found = await connection.rows<{ place: number; number: bigint; example: string }>(
+      `SELECT unnest(fact) FROM (SELECT unnest([${facts.join(", ")}]) AS fact FROM ${relation}) WHERE fact.number > 0`,
+      this.#statement,
+    );
+    const misfits = found.map(({ place, number, example }) => {
+      const { name, type } = this.#columns[place]!.column;
+      return { column: name, type, values: Number(number), example };
+    });
+    return { select, misfits };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#readable.close();
   }

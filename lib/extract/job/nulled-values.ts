@@ -1,0 +1,51 @@
+import { counted } from "../../base/mod.ts";
+import type { TableInfo } from "../../kit/mod.ts";
+import type { TablePlan } from "./plan.ts";
+
+/** The values of one read that did not fit their columns and were set to null, counted by column. */
+export class NulledValues {
+  readonly #columns = new Map<string, { readonly type: string; count: number }>();
+
+  get isEmpty(): boolean {
+    return this.#columns.size === 0;
+  }
+
+  /** @param type the type that the values do not fit */
+  add(column: string, type: string, count = 1): void {
+    const known = this.#columns.get(column);
+    if (known === undefined) this.#columns.set(column, { type, count });
+    else known.count += count;
+  }
+
+  /** Forgets all values, for a read that starts again. */
+  reset(): void {
+    this.#columns.clear();
+  }
+
+  /** Notes for the owner of the table. */
+  get notes(): readonly string[] {
+    return [...this.#columns].map(([column, { type, count }]) => {
+      const verbs = count === 1 ? (["is", "was"] as const) : (["are", "were"] as const);
+      return `${column}: ${counted(count, "value")} ${verbs[0]} not ${type} and ${verbs[1]} set to null`;
+    });
+  }
+}
+
+/** Creates the counts of a table; none if values that do not fit are errors. */
+export function nulledOf({ invalidValues }: Pick<TablePlan, "invalidValues">): {
+  readonly nulled?: NulledValues;
+} {
+  return invalidValues === "null" ? { nulled: new NulledValues() } : {};
+}
+
+/** The schema and key of a table. */
+export interface Described {
+  readonly info: Pick<TableInfo, "schema">;
+  readonly primaryKey: readonly string[];
+}
+
+/** The names of the columns whose values may become null: neither key columns nor those that are never null. */
+export function nullableColumns({ info, primaryKey }: Described): Set<string> {
+  const nullable = info.schema.fields.filter((field) => field.nullable).map(({ name }) => String(name));
+  return new Set(nullable.filter((name) => !primaryKey.includes(name)));
+}

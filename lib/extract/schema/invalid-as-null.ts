@@ -1,0 +1,18 @@
+import type { RowBuilderOptions } from "../../kit/mod.ts";
+import { nullableColumns, type Described, type NulledValues } from "../job/nulled-values.ts";
+import { columnsOf } from "./column.ts";
+
+/** The option by which a row builder sets values that do not fit to null, and counts them. */
+export function invalidAsNull({
+  nulled,
+  ...table
+}: Described & { readonly nulled: NulledValues | undefined }): Pick<RowBuilderOptions, "invalidAsNull"> {
+  if (nulled === undefined) return {};
+  const types = new Map(columnsOf(table.info.schema).map(({ name, type }) => [name, type]));
+  return {
+    invalidAsNull: {
+      columns: nullableColumns(table),
+      onNull: (column) => nulled.add(column, types.get(column)!),
+    },
+  };
+}
