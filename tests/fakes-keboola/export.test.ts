@@ -1,8 +1,20 @@
 import { describe, expect, test } from "bun:test";
-import { gunzipSync } from "node:zlib";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gunzipSync, gzipSync } from "node:zlib";
 
 import { fakeKeboola } from "../fakes/keboola/mod.ts";
-import { call, downloadPlain, exportedLines, exportTable, fileOf, pick, pollJob } from "./support.ts";
+import {
+  call,
+  downloadFile,
+  exportedLines,
+  exportTable,
+  failureOf,
+  fileOf,
+  pick,
+  pollJob,
+} from "./support.ts";
 
 const people = Array.from({ length: 100 }, (_, at) => ({ id: String(at + 1), name: `person "${at + 1}"` }));
 
@@ -36,7 +48,7 @@ describe("fakeKeboola() exports", () => {
     expect(pick<string>(first.body, "status")).toBe("processing");
     const job = await pollJob(keboola, started.body);
     expect(job["results"]).toEqual({ cacheHit: false, file: { id: keboola.files[0]!.id } });
-    const slices = await downloadPlain(keboola, keboola.files[0]!.id);
+    const slices = await downloadFile(keboola, keboola.files[0]!.id);
     expect(slices.length).toBe(3);
     const lines = slices.flatMap((slice) => Buffer.from(slice).toString().trimEnd().split("\n"));
     expect(lines.toSorted()).toEqual(
@@ -56,7 +68,7 @@ describe("fakeKeboola() exports", () => {
     const third = await exportTable(keboola, table.id);
     expect(pick<boolean>(third, "results", "cacheHit")).toBe(false);
     const texts = await Promise.all(
-      [first, third].map(async (job) => Buffer.concat(await downloadPlain(keboola, fileOf(job))).toString()),
+      [first, third].map(async (job) => Buffer.concat(await downloadFile(keboola, fileOf(job))).toString()),
     );
     expect(texts[0]).not.toBe(texts[1]!);
     expect(texts[0]!.split("\n").toSorted()).toEqual(texts[1]!.split("\n").toSorted());
@@ -66,7 +78,7 @@ describe("fakeKeboola() exports", () => {
     const { keboola, table } = project();
     table.truncate();
     const job = await exportTable(keboola, table.id);
-    expect(await downloadPlain(keboola, fileOf(job))).toEqual([]);
+    expect(await downloadFile(keboola, fileOf(job))).toEqual([]);
     const whole = project({ isSliced: false });
     expect((await exportedLines(whole.keboola, whole.table.id)).length).toBe(101);
     expect(await exportedLines(whole.keboola, whole.table.id)).toContain('"id","name"');
@@ -77,14 +89,14 @@ describe("fakeKeboola() exports", () => {
     const job = await exportTable(keboola, table.id, { gzip: true });
     const names = keboola.files[0]!.slices.map((key) => /_(\d+)\.csv$/.exec(key)![1]);
     expect(names.slice(0, 4)).toEqual(["0", "1", "10", "11"]);
-    const slices = await downloadPlain(keboola, fileOf(job));
+    const slices = await downloadFile(keboola, fileOf(job));
     expect(slices.map((slice) => gunzipSync(slice).toString().trimEnd().split("\n").length)).toEqual(
       Array.from({ length: 20 }, () => 5),
     );
     const plain = project({ gzip: false, gzipNames: true });
     const other = await exportTable(plain.keboola, plain.table.id, { gzip: true });
     expect(plain.keboola.files[0]!.slices[0]).toEndWith(".csv.gz");
-    const [slice] = await downloadPlain(plain.keboola, fileOf(other));
+    const [slice] = await downloadFile(plain.keboola, fileOf(other));
     expect(Buffer.from(slice!).toString()).toStartWith('"');
   });
 
@@ -98,7 +110,7 @@ describe("fakeKeboola() exports", () => {
       rows: [{ id: "1", note: "" }, { id: "2" }],
     });
     const job = await exportTable(keboola, typed.id, { fileType: "parquet" });
-    const [slice] = await downloadPlain(keboola, fileOf(job));
+    const [slice] = await downloadFile(keboola, fileOf(job));
     expect(Buffer.from(slice!.subarray(0, 4)).toString()).toBe("PAR1");
     const { parquetReadObjects, parquetMetadata } = await import("hyparquet");
     const file = Uint8Array.from(slice!).buffer;
@@ -117,6 +129,70 @@ describe("fakeKeboola() exports", () => {
       json: { fileType: "parquet" },
     });
     expect(answer.status).toBe(400);
+  });
+
+  test("Parquet with the types of the table if the stack does so", async () => {
+    const { keboola } = project({ parquetTypes: "native" });
+    const columns = [
+      { name: "id", type: "INT64" },
+      { name: "price", type: "NUMERIC", length: "38,9" },
+      { name: "day", type: "DATE" },
+      { name: "at", type: "TIMESTAMP" },
+      { name: "ok", type: "BOOL" },
+    ];
+    const row = { id: "1", price: "0.1", day: "2026-11-25", at: "2026-11-25 10:00:00", ok: "true" };
+    keboola.storage.createTable("in.c-main.native", { columns, rows: [row] });
+    const job = await exportTable(keboola, "in.c-main.native", { fileType: "parquet" });
+    const [slice] = await downloadFile(keboola, fileOf(job));
+    const { parquetSchema, parquetMetadata } = await import("hyparquet");
+    const { children } = parquetSchema(parquetMetadata(Uint8Array.from(slice!).buffer));
+    expect(children.map(({ element }) => element.converted_type ?? element.type)).toEqual([
+      "INT_64",
+      "DECIMAL",
+      "DATE",
+      "TIMESTAMP_MICROS",
+      "BOOLEAN",
+    ]);
+  });
+
+  test("files that were prepared, as they are", async () => {
+    const { keboola, host } = project();
+    const directory = mkdtempSync(join(tmpdir(), "agnes-prepared-"));
+    const paths = ["a", "b"].map((name) => join(directory, `${name}.csv.gz`));
+    for (const path of paths) writeFileSync(path, gzipSync(`"${path}"\n`));
+    const prepared = { csv: paths, rowsCount: 2 };
+    keboola.storage.createTable("in.c-main.large", { columns: ["path"], prepared });
+    const job = await exportTable(keboola, "in.c-main.large");
+    const slices = await downloadFile(keboola, fileOf(job));
+    expect(slices.map((slice) => gunzipSync(slice).toString())).toEqual(paths.map((path) => `"${path}"\n`));
+    const changedSince = String(host.now().getTime() / 1000 + 1);
+    const none = await exportTable(keboola, "in.c-main.large", { changedSince });
+    expect(await downloadFile(keboola, fileOf(none))).toEqual([]);
+    const { body } = await call(keboola, "/tables/in.c-main.large");
+    expect(body["rowsCount"]).toBe(2);
+    rmSync(directory, { recursive: true });
+  });
+
+  test("a table that needs a filter of partitions only with one", async () => {
+    const { keboola } = project({ backend: "bigquery" });
+    const columns = [{ name: "day", type: "DATE" }];
+    const rows = [{ day: "2026-11-25" }, { day: "2026-11-24" }];
+    keboola.storage.createTable("in.c-main.parted", { columns, rows, requirePartitionFilter: true });
+    const failed = await exportTable(keboola, "in.c-main.parted");
+    expect(pick<string>(failed, "error", "message")).toContain("without a filter");
+    const whereFilters = [{ column: "day", values: ["2026-11-24"] }];
+    expect(await exportedLines(keboola, "in.c-main.parted", { whereFilters })).toEqual(["2026-11-24"]);
+    const { body } = await call(keboola, "/tables/in.c-main.parted");
+    expect(pick<boolean>(body, "definition", "requirePartitionFilter")).toBe(true);
+  });
+
+  test("a manifest whose entries a script rewrites", async () => {
+    const { keboola, table } = project({
+      entryUrl: (url, at) => (at === 0 ? "https://169.254.169.254/x" : url),
+    });
+    const job = await exportTable(keboola, table.id);
+    expect(await failureOf(downloadFile(keboola, fileOf(job)))).toBe("fetch failed");
+    expect(keboola.requests.some(({ host }) => host === "169.254.169.254")).toBe(false);
   });
 
   test("null as nothing and empty text in quotes, only in tables with types", async () => {

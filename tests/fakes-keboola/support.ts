@@ -8,6 +8,14 @@ export function pick<T>(value: unknown, ...path: readonly (string | number)[]): 
   return path.reduce<unknown>((one, key) => (one as Json)[key], value) as T;
 }
 
+/** Returns the message of a failure. */
+export async function failureOf(work: Promise<unknown>): Promise<string> {
+  return work.then(
+    () => "it succeeded",
+    (error: unknown) => (error as Error).message,
+  );
+}
+
 /** The id of the file that a job made. */
 export function fileOf(job: Json): number {
   return pick<number>(job, "results", "file", "id");
@@ -67,11 +75,16 @@ export async function pollJob(
   throw new Error("the job does not end");
 }
 
-/** Downloads a file of plain links: all slices, in the order of the manifest. */
-export async function downloadPlain(keboola: FakeKeboola, fileId: number): Promise<readonly Uint8Array[]> {
+/** Downloads a file of plain links or of Google Cloud Storage: all slices, in the order of the manifest. */
+export async function downloadFile(keboola: FakeKeboola, fileId: number): Promise<readonly Uint8Array[]> {
   const { body: file } = await call(keboola, `/files/${fileId}?federationToken=1`);
-  const read = async (url: string) => {
-    const response = await keboola.fetch(url);
+  const read = async (link: string) => {
+    const [, bucket, key] = /^gs:\/\/([^/]+)\/(.+)$/.exec(link) ?? [];
+    const isGoogle = bucket !== undefined;
+    const address = `https://storage.googleapis.com/storage/v1/b/${bucket}/o/${encodeURIComponent(key ?? "")}?alt=media`;
+    const bearer = isGoogle ? `Bearer ${pick<string>(file, "gcsCredentials", "access_token")}` : undefined;
+    const headers = bearer === undefined ? {} : { authorization: bearer };
+    const response = await keboola.fetch(isGoogle ? address : link, { headers });
     if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
     return new Uint8Array(await response.arrayBuffer());
   };
@@ -91,7 +104,7 @@ export async function exportedLines(
 ): Promise<readonly string[]> {
   const job = await exportTable(keboola, tableId, parameters);
   if (job["status"] !== "success") throw new Error(JSON.stringify(job["error"]));
-  const slices = await downloadPlain(keboola, fileOf(job));
+  const slices = await downloadFile(keboola, fileOf(job));
   const text = slices.map((slice) => Buffer.from(slice).toString()).join("");
   return text
     .split("\n")

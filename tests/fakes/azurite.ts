@@ -61,7 +61,7 @@ function listening(child: ChildProcess): Promise<void> {
     let output = "";
     const hear = (data: Buffer) => {
       output += data.toString();
-      if (output.includes("successfully started")) resolve();
+      if (/successfully (started|listen)/.test(output)) resolve();
     };
     child.stdout!.on("data", hear);
     child.stderr!.on("data", hear);

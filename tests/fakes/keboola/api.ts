@@ -188,6 +188,11 @@ export function fileDetail(call: ApiCall): Response {
   return Response.json(files.describe(file, call.token, federation ? "download" : "none"));
 }
 
+export function refreshFile(call: ApiCall): Response {
+  const { files } = call.context;
+  return Response.json(files.refresh(files.find(Number(call.parts[0]), call.token), call.token));
+}
+
 export function prepareFile(call: ApiCall): Response {
   const { files } = call.context;
   const asked = parametersOf(call);

@@ -47,7 +47,11 @@ export const LINK_SECONDS = 3600;
 
 /** Objects in memory, read as RFC 9110 says. */
 export class CloudObjects {
-  readonly #objects = new Map<string, { readonly content: CloudContent; readonly modifiedAt: Date }>();
+  readonly #objects = new Map<
+    string,
+    { readonly content: CloudContent; readonly modifiedAt: Date; readonly etag: string }
+  >();
+  #versions = 0;
   readonly #options: CloudOptions;
 
   constructor(options: CloudOptions) {
@@ -55,7 +59,8 @@ export class CloudObjects {
   }
 
   write(key: string, content: CloudContent): void {
-    this.#objects.set(key, { content, modifiedAt: this.#options.now() });
+    this.#versions += 1;
+    this.#objects.set(key, { content, modifiedAt: this.#options.now(), etag: `"v${this.#versions}"` });
   }
 
   async read(key: string): Promise<Uint8Array | null> {
@@ -67,8 +72,7 @@ export class CloudObjects {
   async respond(key: string, { method, headers }: CloudRequest, missing: () => Response): Promise<Response> {
     const content = await this.read(key);
     if (content === null) return missing();
-    const { modifiedAt } = this.#objects.get(key)!;
-    const etag = `"${createHash("md5").update(content).digest("hex")}"`;
+    const { modifiedAt, etag } = this.#objects.get(key)!;
     const { ranges } = this.#options;
     const response = respondWithFile({ content, etag, modifiedAt }, headers, {
       ranges,

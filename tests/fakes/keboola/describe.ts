@@ -148,7 +148,7 @@ function sourceOf(
   };
 }
 
-function definitionOf({ types, columns, primaryKey }: KeboolaTable): JsonObject | null {
+function definitionOf({ types, columns, primaryKey, options }: KeboolaTable): JsonObject | null {
   if (types === null) return null;
   const describe = (name: string) => {
     const column: TypedColumn = types.get(name) ?? { name, type: "VARCHAR", length: 16_777_216 };
@@ -160,7 +160,11 @@ function definitionOf({ types, columns, primaryKey }: KeboolaTable): JsonObject 
       canBeFiltered: true,
     };
   };
-  return { primaryKeysNames: primaryKey, columns: columns.map(describe) };
+  return {
+    primaryKeysNames: primaryKey,
+    columns: columns.map(describe),
+    requirePartitionFilter: options.requirePartitionFilter ?? false,
+  };
 }
 
 function sizeOf(table: KeboolaTable): number | null {

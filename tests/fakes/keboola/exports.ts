@@ -1,10 +1,11 @@
+import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 
 import type { CloudContent } from "./cloud.ts";
 import { csvRecord } from "./csv.ts";
 import { formatTimestamp, parseTime } from "./dates.ts";
-import { invalid } from "./errors.ts";
+import { ApiError, invalid } from "./errors.ts";
 import { compileFilters, toFilters, type WhereFilter } from "./filters.ts";
 import { booleanOf, checkNames, numberOf, textOf, type Parameters } from "./parameters.ts";
 import { writeParquet } from "./parquet.ts";
@@ -28,6 +29,7 @@ export interface ExportRequest {
 export interface ExportedSlice {
   readonly content: CloudContent;
   readonly isGzip: boolean;
+  readonly sizeBytes: number;
 }
 
 const NAMES = ["limit", "format", "changedSince", "changedUntil", "columns", "whereFilters", "gzip"].concat([
@@ -96,6 +98,12 @@ export function selectRows(
   { backend = "snowflake", shuffle = true }: KeboolaScript,
   { now, random }: { readonly now: Date; readonly random: () => number },
 ): readonly StoredRow[] {
+  if (table.options.requirePartitionFilter === true && request.filters.length === 0)
+    throw new ApiError(
+      400,
+      "storage.backend.error",
+      `Cannot query over table '${table.name}' without a filter over column(s) that can be used for partition elimination`,
+    );
   const { changedSince, changedUntil, limit = Infinity } = request;
   const test = compileFilters(request.filters, filterContext(table, backend, now));
   const found = table.rows.filter(
@@ -117,16 +125,17 @@ export async function writeSlices(
   const { columns, fileType, hasTimestamp } = request;
   const { sliceRows = 40, isSliced = true } = script;
   const prepared = table.prepared?.[fileType];
-  if (prepared !== undefined)
-    return prepared.map((path) => ({ content: () => readFile(path), isGzip: path.endsWith(".gz") }));
+  if (prepared !== undefined) return preparedSlices(table, request, prepared);
   const names = hasTimestamp ? [...columns, "_timestamp"] : columns;
   const records = rows.map(({ values, timestamp }): readonly CellValue[] => {
     const cells = columns.map((name) => values.get(name) ?? null);
     return hasTimestamp ? [...cells, formatTimestamp(timestamp)] : cells;
   });
   const slices = isSliced ? chunks(records, sliceRows) : [records];
-  if (fileType === "parquet")
-    return (await writeParquet(names, slices)).map((content) => ({ content, isGzip: false }));
+  if (fileType === "parquet") {
+    const typeOf = (name: string) => (script.parquetTypes === "native" ? table.types?.get(name) : undefined);
+    return (await writeParquet(names, slices, typeOf)).map((content) => toSlice(content, false));
+  }
   const isText = names.map((name) => {
     const type = table.types?.get(name)?.type;
     return type === undefined ? name !== "_timestamp" : kindOf(type) === "text";
@@ -141,7 +150,26 @@ export async function writeSlices(
         )
       : "";
     const bytes = Buffer.from(header + lines.join(""));
-    return { content: isGzip ? gzipSync(bytes) : bytes, isGzip };
+    return toSlice(isGzip ? gzipSync(bytes) : bytes, isGzip);
+  });
+}
+
+function toSlice(content: Uint8Array, isGzip: boolean): ExportedSlice {
+  return { content, isGzip, sizeBytes: content.length };
+}
+
+/** Files that are exported as they are; only of the whole table, because nobody looks into them. */
+function preparedSlices(
+  table: KeboolaTable,
+  { columns, filters, limit, changedSince }: ExportRequest,
+  paths: readonly string[],
+): readonly ExportedSlice[] {
+  const isWhole = filters.length === 0 && limit === undefined && columns.join() === table.columns.join();
+  if (!isWhole) throw new Error(`${table.id} is prepared: it can be exported as a whole only`);
+  if (changedSince !== null && table.lastChange !== null && changedSince > table.lastChange) return [];
+  return paths.map((path) => {
+    const { size } = statSync(path);
+    return { content: () => readFile(path), isGzip: path.endsWith(".gz"), sizeBytes: size };
   });
 }
 

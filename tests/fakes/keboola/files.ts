@@ -1,6 +1,6 @@
 import type { CloudContent, KeboolaCloud } from "./cloud.ts";
 import { formatDate } from "./dates.ts";
-import { ApiError, denied } from "./errors.ts";
+import { ApiError, denied, invalid } from "./errors.ts";
 import { shuffled, type ExportedSlice } from "./exports.ts";
 import type { KeboolaScript } from "./script.ts";
 import type { KeboolaToken } from "./tokens.ts";
@@ -52,8 +52,8 @@ export class FileStorage {
       ({ isGzip }, at) => `${key}${isSliced ? `_0_0_${at}.${fileType}` : ""}${this.#ending(isGzip)}`,
     );
     let sizeBytes = 0;
-    for (const [at, { content }] of slices.entries()) {
-      sizeBytes += typeof content === "function" ? 0 : content.length;
+    for (const [at, { content, sizeBytes: size }] of slices.entries()) {
+      sizeBytes += size;
       await this.cloud.write(keys[at]!, content);
     }
     const ordered = this.#order(keys);
@@ -95,6 +95,12 @@ export class FileStorage {
     return file;
   }
 
+  /** Gives new credentials for an upload, which only Google's need. @throws ApiError 400 for another cloud */
+  refresh(file: KeboolaFile, token: KeboolaToken): Readonly<Record<string, unknown>> {
+    if (this.cloud.provider !== "gcp") throw invalid("Credentials can be refreshed for files in GCS only.");
+    return this.describe(file, token, "upload");
+  }
+
   /** A file as the API returns it. */
   describe(
     file: KeboolaFile,
@@ -126,8 +132,11 @@ export class FileStorage {
 
   /** Rebuilt at each reading, because links of a plain manifest are signed. */
   #manifest(keys: readonly string[]): CloudContent {
-    return () =>
-      Buffer.from(JSON.stringify({ entries: keys.map((key) => ({ url: this.cloud.entryUrl(key) })) }));
+    const { entryUrl = (url: string) => url } = this.#script;
+    return () => {
+      const entries = keys.map((key, at) => ({ url: entryUrl(this.cloud.entryUrl(key), at) }));
+      return Buffer.from(JSON.stringify({ entries }));
+    };
   }
 
   #prefix(): string {

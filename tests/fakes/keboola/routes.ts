@@ -10,6 +10,7 @@ import {
   listTables,
   pollJob,
   prepareFile,
+  refreshFile,
   previewTable,
   setColumnMetadata,
   setTableMetadata,
@@ -45,6 +46,7 @@ const ROUTES: readonly ApiRoute[] = [
   ["GET", /^\/jobs\/(\d+)$/, "job", pollJob],
   ["POST", /^\/files\/prepare$/, "prepare", prepareFile],
   ["GET", /^\/files\/(\d+)$/, "file", fileDetail],
+  ["PUT", /^\/files\/(\d+)\/refresh$/, "file", refreshFile],
 ];
 
 /** A request to the stack, with what it asks for. */

@@ -86,6 +86,8 @@ export interface KeboolaScript {
   readonly isSliced?: boolean;
   /** The rows of a slice. Default: 40. */
   readonly sliceRows?: number;
+  /** Rewrites the address of a slice in a manifest, as a hostile one. Default: none. */
+  readonly entryUrl?: (url: string, at: number) => string;
   /** The order of slices in a manifest; lexical is 1, 10, 2. Default: `lexical`. */
   readonly sliceOrder?: "natural" | "lexical" | "random";
   /** Which CSV files begin with the names of their columns. Default: `unsliced`. */
@@ -96,6 +98,8 @@ export interface KeboolaScript {
   readonly gzipNames?: boolean;
   /** Whether the stack exports Parquet; otherwise it refuses with 400. Default: `true`. */
   readonly parquet?: boolean;
+  /** The types of columns in Parquet: all VARCHAR (Snowflake), or those of the table. Default: `text`. */
+  readonly parquetTypes?: "text" | "native";
   /** Whether an unchanged table gives the earlier file for the same parameters. Default: `true`. */
   readonly cache?: boolean;
   /** Whether rows are exported in another order each time. Default: `true`. */

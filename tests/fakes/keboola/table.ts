@@ -44,6 +44,8 @@ export interface TableOptions {
   readonly rowsCount?: number | null;
   /** What the API reports. Default: an estimate. */
   readonly dataSizeBytes?: number | null;
+  /** Whether a query must filter partitions, as BigQuery can demand; needs types. Default: `false`. */
+  readonly requirePartitionFilter?: boolean;
   /** Slices that are exported as they are, instead of rows: paths of files, and the number of their rows. */
   readonly prepared?: PreparedExport;
 }
