@@ -37,6 +37,8 @@ interface JobRequest<T> extends Pick<HttpPollRequest<T>, "isDone" | "phaseOf" | 
 
 /** The Storage API of one stack. Only it receives the token. */
 export class StorageApi {
+  /** The name of the variable that holds the token. */
+  readonly tokenVariable: string;
   readonly #http: Http;
   readonly #url: string;
   readonly #address: AddressCheck;
@@ -47,6 +49,7 @@ export class StorageApi {
     address: AddressCheck,
   ) {
     this.#url = url;
+    this.tokenVariable = secrets.KEBOOLA_STORAGE_TOKEN.name;
     this.#address = address;
     this.#http = http.with({
       baseUrl: `${url}/v2/storage`,
@@ -62,7 +65,7 @@ export class StorageApi {
     try {
       return await this.#http.json(path, { ...request, idempotent: true, maxBytes: ANSWER_BYTES_MAX });
     } catch (error) {
-      throw apiError(error, what);
+      throw this.#named(error, what);
     }
   }
 
@@ -78,7 +81,35 @@ export class StorageApi {
         timeoutMs: JOB_TIMEOUT_MS,
       });
     } catch (error) {
-      throw apiError(error, what);
+      throw this.#named(error, what);
+    }
+  }
+
+  /** Returns the error of a call with a code of the plugin. */
+  #named(error: unknown, what: string): unknown {
+    if (!(error instanceof AgnesError) || error.code.startsWith("keboola/")) return error;
+    const { status, reason, retryAfterMs } = error.details as {
+      readonly status?: number;
+      readonly reason?: string;
+      readonly retryAfterMs?: number;
+    };
+    const why = reason ?? error.message;
+    const cause = { cause: error };
+    const variable = this.tokenVariable;
+    switch (error.code) {
+      case "source_unauthorized":
+        return status === 401
+          ? errors.token_rejected({ variable, reason: why }, cause)
+          : errors.access_denied({ variable, what, reason: why }, cause);
+      case "source_refused":
+        return errors.request_refused({ what, reason: why }, cause);
+      case "source_unavailable":
+        return errors.unavailable(
+          { what, reason: why, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
+          cause,
+        );
+      default:
+        return error;
     }
   }
 }
@@ -89,30 +120,4 @@ export function statusOf(error: unknown): number | undefined {
   const { status } = error.details as { readonly status?: unknown };
   if (typeof status === "number") return status;
   return error.cause === undefined ? undefined : statusOf(error.cause);
-}
-
-/** Returns the error of a call with a code of the plugin. */
-function apiError(error: unknown, what: string): unknown {
-  if (!(error instanceof AgnesError) || error.code.startsWith("keboola/")) return error;
-  const { status, reason, retryAfterMs } = error.details as {
-    readonly status?: number;
-    readonly reason?: string;
-    readonly retryAfterMs?: number;
-  };
-  const why = reason ?? error.message;
-  switch (error.code) {
-    case "source_unauthorized":
-      return status === 401
-        ? errors.token_rejected({ reason: why }, { cause: error })
-        : errors.access_denied({ what, reason: why }, { cause: error });
-    case "source_refused":
-      return errors.request_refused({ what, reason: why }, { cause: error });
-    case "source_unavailable":
-      return errors.unavailable(
-        { what, reason: why, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
-        { cause: error },
-      );
-    default:
-      return error;
-  }
 }

@@ -1,7 +1,5 @@
 import { defineErrors, errorSpec, formatValue } from "agnes/kit";
 
-const TOKEN = "KEBOOLA_STORAGE_TOKEN";
-
 /** The error codes of the plugin. */
 export const errors = defineErrors("keboola", {
   stack_missing: errorSpec<{ variable: string }>({
@@ -34,24 +32,24 @@ export const errors = defineErrors("keboola", {
     message: (d) => `the address of the host ${formatValue(d.host)} cannot be determined: ${d.reason}`,
     hint: () => "Check `url` in the options of the source and the network, and run it again.",
   }),
-  token_rejected: errorSpec<{ reason: string }>({
+  token_rejected: errorSpec<{ variable: string; reason: string }>({
     isDataError: true,
     status: 401,
-    message: (d) => `Keboola rejects the token in ${TOKEN}: ${d.reason}`,
-    hint: () =>
-      `Create a token in the project under Settings → API Tokens, and set it as ${TOKEN}. A token works on its own stack only.`,
+    message: (d) => `Keboola rejects the token in ${d.variable}: ${d.reason}`,
+    hint: (d) =>
+      `Create a token in the project under Settings → API Tokens, and set it as ${d.variable}. A token works on its own stack only.`,
   }),
-  project_mismatch: errorSpec<{ expected: string; found: string; name: string }>({
+  project_mismatch: errorSpec<{ variable: string; expected: string; found: string; name: string }>({
     isDataError: true,
     status: 403,
     message: (d) =>
-      `the token in ${TOKEN} belongs to project ${d.found} (${formatValue(d.name)}), not to project ${d.expected}`,
+      `the token in ${d.variable} belongs to project ${d.found} (${formatValue(d.name)}), not to project ${d.expected}`,
     hint: () => "Set a token of that project, or correct `projectId` in the options of the source.",
   }),
-  access_denied: errorSpec<{ what: string; reason: string }>({
+  access_denied: errorSpec<{ variable: string; what: string; reason: string }>({
     isDataError: true,
     status: 403,
-    message: (d) => `the token in ${TOKEN} may not read ${d.what}: ${d.reason}`,
+    message: (d) => `the token in ${d.variable} may not read ${d.what}: ${d.reason}`,
     hint: () => "Grant the token access to the bucket in Keboola, or unregister the table.",
   }),
   table_missing: errorSpec<{ table: string; branch?: string }>({
@@ -80,7 +78,7 @@ export const errors = defineErrors("keboola", {
     hint: (d) =>
       d.retryAfterMs === undefined
         ? "Run it again later."
-        : `Keboola is in maintenance or overloaded; run it again in ${Math.ceil(d.retryAfterMs / 60_000)} minutes.`,
+        : `Keboola is in maintenance or overloaded; run it again in ${Math.ceil(d.retryAfterMs / 60_000)} min.`,
   }),
   export_failed: errorSpec<{ table: string; job: string; reason: string }>({
     isDataError: true,
@@ -113,6 +111,6 @@ export const errors = defineErrors("keboola", {
     isDataError: true,
     status: 409,
     message: (d) => `the table ${formatValue(d.table)} cannot be read incrementally: ${d.reason}`,
-    hint: (d) => `Run \`agnes table update ${d.table} --strategy full_refresh\`.`,
+    hint: () => "Set its strategy to full_refresh with `agnes table update`.",
   }),
 });

@@ -1,4 +1,6 @@
-import type { StorageApi } from "./api.ts";
+import { AgnesError } from "agnes/kit";
+
+import { statusOf, type StorageApi } from "./api.ts";
 import { dateOf } from "./dates.ts";
 import { errors } from "./errors.ts";
 import type { Settings } from "./options.ts";
@@ -35,15 +37,17 @@ export class TokenCheck {
 
   /** Asks the stack again; see `get`. */
   async verify(signal: AbortSignal): Promise<Token> {
-    const token = await this.#api.call("/tokens/verify", { schema: tokenSchema, what: "the token", signal });
+    const request = { schema: tokenSchema, what: "the token", signal };
+    const token = await this.#api.call("/tokens/verify", request).catch(noStack);
     const { projectId } = this.#settings;
     const { owner } = token;
+    const { tokenVariable: variable } = this.#api;
     if (projectId !== undefined && projectId !== owner.id)
-      throw errors.project_mismatch({ expected: projectId, found: owner.id, name: owner.name });
-    if (token.isDisabled === true) throw errors.token_rejected({ reason: "it is disabled" });
-    if (token.isExpired === true) throw errors.token_rejected({ reason: expiredOn(token) });
+      throw errors.project_mismatch({ variable, expected: projectId, found: owner.id, name: owner.name });
+    if (token.isDisabled === true) throw errors.token_rejected({ variable, reason: "it is disabled" });
+    if (token.isExpired === true) throw errors.token_rejected({ variable, reason: expiredOn(token) });
     if (owner.isDisabled === true)
-      throw errors.token_rejected({ reason: `its project ${owner.id} is disabled` });
+      throw errors.token_rejected({ variable, reason: `its project ${owner.id} is disabled` });
     return token;
   }
 }
@@ -52,6 +56,13 @@ export class TokenCheck {
 export function jobsAtOnce({ owner }: Token): number {
   const limit = Number(owner.limits?.get("storage.jobsParallelism")?.value);
   return Number.isInteger(limit) && limit > 0 ? limit : JOBS_DEFAULT;
+}
+
+/** Every stack answers this request; a server that does not is none. */
+function noStack(error: unknown): never {
+  const isOther = error instanceof AgnesError && error.code === "source_answer_invalid";
+  if (!isOther && statusOf(error) !== 404) throw error;
+  throw errors.stack_invalid({ reason: "it is not that of a Storage API" }, { cause: error });
 }
 
 function expiredOn({ expires }: Token): string {
