@@ -76,7 +76,7 @@ export function rowsOf(
   const { table } = found;
   const kind = kindOf(table);
   if (!isKnown || kind === "external" || kind === "view") return null;
-  if (filter.length > 0 || (table.aliasFilter ?? null) !== null) return null;
+  if (filter.length > 0 || table.aliasFilter !== null) return null;
   return table.rowsCount ?? null;
 }
 
@@ -120,7 +120,7 @@ export function shapeOf(
     filter,
     sourceTable?.project?.id ?? null,
     sourceTable?.id ?? null,
-    aliasFilter ?? null,
+    aliasFilter,
     table.timestampType ?? null,
   ]);
 }

@@ -32,7 +32,7 @@ export function describeTable(found: FoundTable | UnreadableTable, context: Desc
     identity: identityOf(found, context),
     sourceMetadata: sourceMetadataOf(table),
     ...(description === undefined ? {} : { description }),
-    ...(typeof rowsCount === "number" && table.aliasFilter === undefined ? { estimatedRows: rowsCount } : {}),
+    ...(typeof rowsCount === "number" && table.aliasFilter === null ? { estimatedRows: rowsCount } : {}),
     ...(notes.length === 0 ? {} : { notes }),
   });
 }
@@ -75,7 +75,7 @@ function sourceMetadataOf(table: StorageTable): Readonly<Record<string, JsonValu
     ...filled("bucketDescription", bucket?.description),
     ...filled("backend", bucket?.backend),
     ...(source === null ? {} : { sourceTable: source.id, ...filled("sourceProject", source.project?.id) }),
-    ...(aliasFilter === undefined || aliasFilter === null ? {} : { aliasFilter: aliasFilter as JsonValue }),
+    ...(aliasFilter === null ? {} : { aliasFilter }),
   };
 }
 

@@ -64,6 +64,14 @@ export const errors = defineErrors("keboola", {
     message: (d) => `the table ${formatValue(d.table)} cannot be read: ${d.reason}`,
     hint: () => "Correct the table in Keboola, or exclude its bucket with the option `buckets`.",
   }),
+  partition_filter_required: errorSpec<{ table: string; column: string | null }>({
+    isDataError: true,
+    status: 400,
+    message: (d) =>
+      `the table ${formatValue(d.table)} cannot be exported whole: it requires a condition on its partition column${d.column === null ? "" : ` ${d.column}`}`,
+    hint: () =>
+      "Add a condition that Keboola can apply, `eq` on the partition column, with `agnes table update --where`, or remove the requirement in Keboola.",
+  }),
   request_refused: errorSpec<{ what: string; reason: string }>({
     isDataError: true,
     status: 400,

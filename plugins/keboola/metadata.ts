@@ -19,7 +19,7 @@ export function metadataOf(table: StorageTable): TableMetadata {
   const { rowsCount, dataSizeBytes, definition } = table;
   const kind = kindOf(table);
   // Figures of a view and of an external table are those of its last refresh, or none.
-  const isCounted = kind !== "view" && kind !== "external" && (table.aliasFilter ?? null) === null;
+  const isCounted = kind !== "view" && kind !== "external" && table.aliasFilter === null;
   const modifiedAt = isCounted ? dateOf(table.lastChangeDate) : null;
   const partitionField = definition?.timePartitioning?.field ?? null;
   const clustering = definition?.clustering?.fields;

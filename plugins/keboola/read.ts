@@ -3,6 +3,7 @@ import { AgnesError, type Batch, type ReadOptions, type ReadResult, type TableIn
 import { planRead, rowsOf, shapeOf, stateAfter, type ReadPlan, type ReadSubject } from "./changes.ts";
 import { columnsOf, isTyped, type TableColumn } from "./columns.ts";
 import { digest } from "./digest.ts";
+import { errors } from "./errors.ts";
 import type { ExportRequest, FinishedExport } from "./export.ts";
 import { keepAlive } from "./keep-alive.ts";
 import { kindOf } from "./kinds.ts";
@@ -99,6 +100,11 @@ function requestOf(subject: ReadSubject, plan: ReadPlan, options: ReadOptions): 
     isTyped: isTyped(table),
     backend,
   });
+  if (table.definition?.requirePartitionFilter === true && filters.length === 0)
+    throw errors.partition_filter_required({
+      table: table.id,
+      column: table.definition.timePartitioning?.field ?? null,
+    });
   const hasLimit = options.limit !== undefined && (options.filter ?? []).length === 0;
   const what = {
     table: table.id,

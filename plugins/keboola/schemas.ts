@@ -1,3 +1,4 @@
+import type { JsonValue } from "agnes/kit";
 import * as v from "valibot";
 
 /** An id: a number or text, depending on the call. */
@@ -92,6 +93,10 @@ export const bucketSchema = v.object({
 });
 export type Bucket = v.InferOutput<typeof bucketSchema>;
 
+/** Whether there is no filter: none, or an empty list, as PHP writes an empty object. */
+const isEmpty = (filter: unknown): boolean =>
+  typeof filter !== "object" || filter === null || Object.keys(filter).length === 0;
+
 /** A table, in a list or alone; only the latter has `definition`. */
 export const tableSchema = v.object({
   id: v.string(),
@@ -107,7 +112,10 @@ export const tableSchema = v.object({
   isTyped: v.optional(v.nullable(v.boolean())),
   timestampType: text,
   tableType: text,
-  aliasFilter: v.optional(v.unknown()),
+  aliasFilter: v.pipe(
+    v.optional(v.unknown(), null),
+    v.transform((filter) => (isEmpty(filter) ? null : (filter as JsonValue))),
+  ),
   aliasColumnsAutoSync: v.optional(v.nullable(v.boolean())),
   metadata,
   columnMetadata,
@@ -173,7 +181,6 @@ export const fileSchema = v.object({
   isSliced: v.optional(v.nullable(v.boolean()), false),
   provider: text,
   region: text,
-  sizeBytes: count,
   s3Path: v.optional(v.nullable(v.object({ bucket: v.string(), key: v.string() }))),
   credentials: v.optional(
     v.nullable(

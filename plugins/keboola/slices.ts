@@ -45,14 +45,7 @@ export class ExportSlices {
   async list(signal: AbortSignal): Promise<readonly DownloadFile[]> {
     const { file } = this.#access;
     if (file.isSliced !== true) {
-      const sizeBytes = file.sizeBytes ?? null;
-      return [
-        {
-          key: file.id,
-          url: this.#urlOf(async ({ file: { url } }) => ({ url })),
-          ...(sizeBytes === null || sizeBytes === 0 ? {} : { sizeBytes }),
-        },
-      ];
+      return [{ key: file.id, url: this.#urlOf(async ({ file: { url } }) => ({ url })) }];
     }
     const entries = await this.#manifest(signal);
     return entries.map((entry, at) => ({

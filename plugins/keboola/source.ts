@@ -53,7 +53,9 @@ export class Source {
   /** Describes one table with its native types, which a list may lack. */
   async redescribe({ name }: TableInfo, signal: AbortSignal): Promise<TableInfo> {
     const found = await this.tables.get(name, signal);
-    return describeTable(found, await this.#describeContext(signal));
+    const info = describeTable(found, await this.#describeContext(signal));
+    if (info.problem !== undefined) throw info.problem;
+    return info;
   }
 
   async metadata(tables: readonly TableInfo[], signal: AbortSignal): Promise<readonly TableMetadata[]> {

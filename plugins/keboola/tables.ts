@@ -5,6 +5,7 @@ import { statusOf, type StorageApi } from "./api.ts";
 import { errors } from "./errors.ts";
 import type { Settings } from "./options.ts";
 import { bucketSchema, tableSchema, type Bucket, type StorageTable } from "./schemas.ts";
+import { SharedCall } from "./shared-call.ts";
 import { bucketOf, isSelected } from "./table-id.ts";
 import type { TokenCheck } from "./token.ts";
 
@@ -30,7 +31,7 @@ export class StorageTables {
   readonly #token: TokenCheck;
   readonly #settings: Settings;
   readonly #log: Log;
-  readonly #buckets = new Map<string, Promise<Bucket>>();
+  readonly #buckets = new Map<string, SharedCall<Bucket>>();
 
   constructor(api: StorageApi, token: TokenCheck, settings: Settings, log: Log) {
     this.#api = api;
@@ -93,11 +94,11 @@ export class StorageTables {
     let asked = this.#buckets.get(key);
     if (asked === undefined) {
       const path = `${pathOf(branch)}/buckets/${encodeURIComponent(id)}`;
-      asked = this.#api.call(path, { schema: bucketSchema, what: `bucket ${id}`, signal });
+      const request = { schema: bucketSchema, what: `bucket ${id}` };
+      asked = new SharedCall((stop) => this.#api.call(path, { ...request, signal: stop }));
       this.#buckets.set(key, asked);
-      asked.catch(() => this.#buckets.delete(key));
     }
-    return asked;
+    return asked.get(signal);
   }
 
   async #listOf(

@@ -5,6 +5,7 @@ import { dateOf } from "./dates.ts";
 import { errors } from "./errors.ts";
 import type { Settings } from "./options.ts";
 import { tokenSchema, type Token } from "./schemas.ts";
+import { SharedCall } from "./shared-call.ts";
 
 const JOBS_DEFAULT = 2;
 
@@ -12,7 +13,7 @@ const JOBS_DEFAULT = 2;
 export class TokenCheck {
   readonly #api: StorageApi;
   readonly #settings: Settings;
-  #verified: Promise<Token> | undefined;
+  readonly #verified = new SharedCall((signal) => this.verify(signal));
 
   constructor(api: StorageApi, settings: Settings) {
     this.#api = api;
@@ -23,16 +24,8 @@ export class TokenCheck {
    * Returns what the stack knows of the token.
    * @throws `keboola/token_rejected`, `keboola/project_mismatch`
    */
-  async get(signal: AbortSignal): Promise<Token> {
-    if (this.#verified === undefined) {
-      const verifying = this.verify(signal);
-      this.#verified = verifying;
-      // The next call verifies it again.
-      verifying.catch(() => {
-        if (this.#verified === verifying) this.#verified = undefined;
-      });
-    }
-    return this.#verified;
+  get(signal: AbortSignal): Promise<Token> {
+    return this.#verified.get(signal);
   }
 
   /** Asks the stack again; see `get`. */

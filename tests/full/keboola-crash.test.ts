@@ -114,8 +114,7 @@ for (const [title, script, stride] of [
         );
         expect([step, found]).toEqual([step, [{ rows: ROWS, ids: ROWS, size: (ROWS * (ROWS - 1)) / 2 }]]);
         // A job whose start the process has seen is continued.
-        if (wasStarted)
-          expect([step, keboola.jobs.length - jobs]).toEqual([step, 1]);
+        if (wasStarted) expect([step, keboola.jobs.length - jobs]).toEqual([step, 1]);
         // At most the four slices in flight are downloaded again.
         expect([step, stack.wholeSlices(slices) <= 20 - done + 4]).toEqual([step, true]);
         await rm(directory, { recursive: true });

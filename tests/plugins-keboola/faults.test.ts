@@ -25,15 +25,22 @@ describe("a sync", () => {
     "manifest",
     "slice",
   ];
-  for (const step of steps) {
-    test(`waits for maintenance at the step ${step} as long as the stack says`, async () => {
-      const keboola = sampleProject({ onRequest: once(step, { kind: "maintenance" }) });
-      await using project = await openProject(keboola);
-      expect(errorsOf(await project.sync(ORDERS))).toEqual([]);
-      expect(await project.rows(count)).toEqual([{ rows: 90 }]);
-      expect(project.host.sleeps.some((ms) => ms >= 559_000 && ms < 600_000)).toBe(true);
+  test("waits for maintenance at every step as long as the stack says", async () => {
+    const met = new Set<KeboolaStep>();
+    const keboola = sampleProject({
+      sliceRows: 45,
+      onRequest(step) {
+        if (met.has(step)) return undefined;
+        met.add(step);
+        return { kind: "maintenance" };
+      },
     });
-  }
+    await using project = await openProject(keboola);
+    expect(errorsOf(await project.sync(ORDERS))).toEqual([]);
+    expect(await project.rows(count)).toEqual([{ rows: 90 }]);
+    expect([...met].toSorted()).toEqual(steps.toSorted());
+    expect(project.host.sleeps.filter((ms) => ms >= 559_000 && ms < 600_000).length).toBeGreaterThan(7);
+  });
 
   test("does not repeat a request that the stack cannot serve", async () => {
     const keboola = sampleProject({ onRequest: once("table", { kind: "status", status: 501 }) });

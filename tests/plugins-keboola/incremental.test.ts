@@ -212,7 +212,7 @@ describe("an incremental sync", () => {
     project.host.advance(MINUTE_MS);
     const stats = await project.sync({ "in.c-crm.chosen": incremental });
     expect(errorsOf(stats)[0]).toContain("keboola/whole_read_needed");
-    expect(stats.errors[0]!.error.hint).toContain("--strategy full_refresh");
+    expect(stats.errors[0]!.error.hint).toContain("full_refresh");
   });
 
   test("reads an alias in full after its filter changed, although no date moved", async () => {
@@ -235,6 +235,37 @@ describe("an incremental sync", () => {
       expect(errorsOf(await project.sync({ "in.c-crm.chosen": plan }))).toEqual([]);
       expect(await project.rows("SELECT name FROM chosen")).toEqual([{ name: "n3" }]);
     }
+  });
+
+  test("merges changes into the partitions of a table", async () => {
+    const { keboola, table } = people();
+    await using project = await openProject(keboola);
+    const plan = { strategy: "partitioned", partitionBy: "name", partitionGranularity: "month" } as const;
+    table.setColumnMetadata("name", described("DATE"));
+    table.load(
+      ["1", "2", "3"].map((id) => ({ id, name: "2026-01-15" })),
+      { mode: "truncate" },
+    );
+    project.host.advance(180 * MINUTE_MS);
+    expect(errorsOf(await project.sync({ "in.c-crm.people": plan }))).toEqual([]);
+    project.host.advance(180 * MINUTE_MS);
+    // A row moves to another partition, and one has no value for it.
+    table.load(
+      [
+        { id: "2", name: "2026-02-15" },
+        { id: "4", name: "" },
+      ],
+      { mode: "incremental" },
+    );
+    project.host.advance(MINUTE_MS);
+    expect(errorsOf(await project.sync({ "in.c-crm.people": plan }))).toEqual([]);
+    expect(exportsOf(keboola)[1]).toHaveProperty("changedSince");
+    expect(await project.rows("SELECT id::INT AS id, name::VARCHAR AS day FROM people ORDER BY id")).toEqual([
+      { id: 1, day: "2026-01-15" },
+      { id: 2, day: "2026-02-15" },
+      { id: 3, day: "2026-01-15" },
+      { id: 4, day: null },
+    ]);
   });
 
   test("reads all rows after the type or the list of columns changed", async () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 
 import { fakeKeboola, type KeboolaScript, type TypedColumn } from "../fakes/keboola/mod.ts";
 import { described, native, sampleProject } from "./project.ts";
-import { errorsOf, openProject } from "./support.ts";
+import { errorsOf, exportsOf, openProject } from "./support.ts";
 
 const both: readonly [string, KeboolaScript][] = [
   ["Parquet", {}],
@@ -177,6 +177,33 @@ describe("an untyped table", () => {
       expect(errorsOf(stats)).toEqual([]);
       expect(await project.rows("SELECT id FROM people ORDER BY id")).toEqual([{ id: "1" }, { id: "4" }]);
       expect(stats.tables[0]!.rowsQuarantined).toBe(2);
+    });
+  }
+
+  for (const backend of ["snowflake", "bigquery"] as const) {
+    test(`compares numbers that are stored as text as numbers on ${backend}`, async () => {
+      const keboola = fakeKeboola({ backend });
+      keboola.storage.createTable("in.c-crm.people", {
+        columns: ["id", "amount"],
+        columnMetadata: { amount: described("NUMERIC", "12,2") },
+        rows: ["9", "10.00", "100", "", "010"].map((amount, id) => ({ id: String(id), amount })),
+      });
+      await using project = await openProject(keboola);
+      const where = (operator: "ge" | "eq", value: number) =>
+        ({ filter: [{ column: "amount", operator, values: [value] }] }) as const;
+      expect(errorsOf(await project.sync({ [PEOPLE]: where("ge", 10) }))).toEqual([]);
+      const ids = "SELECT id FROM people ORDER BY id";
+      expect(await project.rows(ids)).toEqual([{ id: "1" }, { id: "2" }, { id: "4" }]);
+      expect(errorsOf(await project.sync({ [PEOPLE]: where("eq", 10) }))).toEqual([]);
+      expect(await project.rows(ids)).toEqual([{ id: "1" }, { id: "4" }]);
+      const [range, equal] = exportsOf(keboola);
+      // BigQuery knows only eq and ne: the rest is compared here.
+      if (backend === "bigquery") expect(range).not.toHaveProperty("whereFilters");
+      else
+        expect(range).toMatchObject({
+          whereFilters: [{ operator: "ge", values: ["10"], dataType: "DOUBLE" }],
+        });
+      expect(equal).toMatchObject({ whereFilters: [{ operator: "eq", values: ["10"], dataType: "DOUBLE" }] });
     });
   }
 

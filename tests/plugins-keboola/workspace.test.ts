@@ -36,7 +36,7 @@ test("a workspace syncs only registered tables, by their id or by bucket and nam
   );
   const rows = [];
   for await (const batch of batches) for (const row of batch) rows.push(row.toJSON());
-  expect(rows).toEqual([{ rows: 50, total: "1047.50" }]);
+  expect(rows).toEqual([{ rows: 50, total: "1050.00" }]);
   expect(keboola.jobs).toHaveLength(2);
 });
 

@@ -118,6 +118,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   "keboola/token_rejected.variable": "KEBOOLA_STORAGE_TOKEN",
   "keboola/project_mismatch.name": "Shop",
   "keboola/table_missing.branch": "123",
+  "keboola/partition_filter_required.column": "created_on",
   "keboola/export_lost.what": "its file",
   "keboola/unavailable.what": "table in.c-crm.orders",
   "locked.what": "source crm",
