@@ -281,8 +281,8 @@ export interface ReadOptions {
    */
   readonly state?: JsonValue;
   /**
-   * Whether the rows read are merged into the published rows: the table is `incremental` or `partitioned`, and a state of
-   * it is published. A read by `state` then yields only what changed since. Default: `false`, the rows read replace the
+   * Whether the rows read are merged into the published rows, as for an `incremental` or `partitioned` table that was
+   * published before. A read by `state` then yields only what changed since. Default: `false`: the rows read replace the
    * published ones, so yield all rows. Not set outside a sync.
    */
   readonly isDelta?: boolean;

@@ -5,7 +5,7 @@ import { columnsOf, isTyped, type TableColumn } from "./columns.ts";
 import { digest } from "./digest.ts";
 import { errors } from "./errors.ts";
 import type { ExportRequest, FinishedExport } from "./export.ts";
-import { keepAlive } from "./keep-alive.ts";
+import { keepAlive, startHeartbeat } from "./keep-alive.ts";
 import { kindOf } from "./kinds.ts";
 import { PendingFile } from "./pending.ts";
 import { chunkOf, readingsOf } from "./reading.ts";
@@ -145,7 +145,10 @@ async function* chunks(
     },
   );
   const readings = readingsOf(columns, isTyped(found.table));
-  const places = await source.downloads.take(DOWNLOADS, signal);
+  const places = await keepAlive("waiting for other downloads", onProgress, () =>
+    source.downloads.take(DOWNLOADS, signal),
+  );
+  const stop = startHeartbeat(onProgress);
   try {
     const request = { format: "csv", directory, concurrency: places.count, onProgress, signal } as const;
     let isFirst = true;
@@ -156,6 +159,7 @@ async function* chunks(
   } catch (error) {
     throw sliceError(error, table);
   } finally {
+    stop();
     places.release();
   }
 }

@@ -144,7 +144,9 @@ export class StorageTables {
           found.set(id, await this.#api.call(path, { schema, query, what: `bucket ${id}`, signal }));
         } catch (error) {
           if (statusOf(error) !== 403 && statusOf(error) !== 404) throw error;
-          this.#log.warn(`bucket ${id} of the token cannot be listed`, { error });
+          // A branch has only the buckets that were written there.
+          if (branch !== undefined && statusOf(error) === 404) found.set(id, []);
+          else this.#log.warn(`bucket ${id} of the token cannot be listed`, { error });
         }
       }
     };

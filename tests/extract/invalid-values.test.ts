@@ -137,7 +137,7 @@ const nested = table("t", {
   name: utf8(),
   tags: list(int64()),
   hour: { type: new arrow.TimeMicrosecond(), nullable: true },
-  owner: struct({ id: int64(), name: utf8() }),
+  owner: struct({ id: int64(), name: utf8(), age: int64() }),
 });
 
 test.each(["ndjson", "json"] as const)(
@@ -151,12 +151,12 @@ test.each(["ndjson", "json"] as const)(
       { name: "name", type: "VARCHAR" },
       { name: "tags", type: "BIGINT[]" },
       { name: "hour", type: "TIME", given: true },
-      { name: "owner", type: "STRUCT(id BIGINT, name VARCHAR)" },
+      { name: "owner", type: "STRUCT(id BIGINT, name VARCHAR, age BIGINT)" },
     ];
     const objects = [
       '{"id":1,"amount":1.5,"day":"2026-01-31","name":"a","tags":[1,2],"hour":"10:00:00","owner":{"id":1,"name":"x"}}',
       // Several misfits in one row, in another order, between numbers that become text.
-      '{"name":7.50,"owner":{"name":3,"id":"no"},"tags":[1,"x",{"y":[2]}],"amount":true,"id":2,"day":"later"}',
+      '{"name":7.50,"owner":{"name":3,"id":"no","age":"old"},"tags":[1,"x",{"y":[2]}],"amount":true,"id":2,"day":"later"}',
       '{"id":3,"amount":[1,{"a":2}],"day":{"id":4},"hour":"25:00:00","owner":7,"tags":null}',
       '{"id":4,"amount":2.25,"day":"2026-02-28","name":"d","tags":[],"hour":"24:00:00","owner":{"id":5}}',
     ];
@@ -170,14 +170,14 @@ test.each(["ndjson", "json"] as const)(
       "amount: 2 values are not DECIMAL(12,2) and were set to null",
       "day: 2 values are not DATE and were set to null",
       "hour: 2 values are not TIME and were set to null",
-      "owner: 2 values are not STRUCT(id BIGINT, name VARCHAR) and were set to null",
+      "owner: 2 values are not STRUCT(id BIGINT, name VARCHAR, age BIGINT) and were set to null",
       "tags: 1 value is not BIGINT[] and was set to null",
     ]);
     expect(await rowsOf(bench, "id, amount, day, name, tags, hour, owner")).toEqual([
-      "1 1.50 2026-01-31 a [1, 2] 10:00:00 {'id': 1, 'name': x}",
+      "1 1.50 2026-01-31 a [1, 2] 10:00:00 {'id': 1, 'name': x, 'age': NULL}",
       "2 null null 7.50 null null null",
       "3 null null null null null null",
-      "4 2.25 2026-02-28 d [] null {'id': 5, 'name': NULL}",
+      "4 2.25 2026-02-28 d [] null {'id': 5, 'name': NULL, 'age': NULL}",
     ]);
   },
 );
@@ -194,12 +194,12 @@ test("extractSource() sets values of row objects that do not fit to null, also i
   expect(stats.notes).toEqual([
     "amount: 3 values are not DECIMAL(12,2) and were set to null",
     "tags: 1 value is not BIGINT[] and was set to null",
-    'owner: 1 value is not STRUCT("id" BIGINT, "name" VARCHAR) and was set to null',
+    'owner: 1 value is not STRUCT("id" BIGINT, "name" VARCHAR, "age" BIGINT) and was set to null',
   ]);
   expect((await rowsOf(bench, "id, amount, tags, owner")).slice(0, 3)).toEqual([
-    "1 1.50 [1, 2] {'id': 1, 'name': x}",
+    "1 1.50 [1, 2] {'id': 1, 'name': x, 'age': NULL}",
     "2 null null null",
-    "3 null null {'id': 3, 'name': NULL}",
+    "3 null null {'id': 3, 'name': NULL, 'age': NULL}",
   ]);
   expect(await bench.rows("SELECT count(*) AS n, count(amount) AS a FROM t")).toEqual([
     { n: 9_003n, a: 9_000n },
@@ -234,6 +234,13 @@ test("extractSource() fails at a value of a key or of a column without nulls tha
   await using bench = await openBench();
   const missing = await synced(bench, [[{ id: 1, amount: null }]], strict);
   expect(missing.error).toMatchObject({ code: "value_invalid", details: { column: "amount" } });
+});
+
+test("extractSource() fails at a value of the cursor column that does not fit", async () => {
+  await using bench = await openBench();
+  const dated = incremental(info, { invalidValues: "null", primaryKey: [], cursor: "day" });
+  const stats = await synced(bench, [[{ id: 1, day: "soon" }]], dated);
+  expect(stats.error).toMatchObject({ code: "value_invalid", details: { column: "day" } });
 });
 
 test("extractSource() still fails at a record that is not a row", async () => {

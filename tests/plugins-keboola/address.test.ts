@@ -63,6 +63,16 @@ describe("AddressCheck", () => {
     });
   }
 
+  test("check() accepts the clouds that hold files at private addresses too", async () => {
+    const check = new AddressCheck({ allowPrivateAddress: false, lookup: resolving("10.0.0.1") });
+    const hosts = ["storage.googleapis.com", "kbc.s3.eu-west-1.amazonaws.com", "kbc.blob.core.windows.net"];
+    for (const host of hosts) await check.check(`https://${host}/a`);
+    for (const host of ["amazonaws.com.test", "a.blob.core.windows.net.test", "xstorage.googleapis.com"])
+      expect(await rejection(check.check(`https://${host}/`))).toMatchObject({
+        code: "keboola/address_private",
+      });
+  });
+
   test("check() refuses plain HTTP", async () => {
     const check = new AddressCheck({ allowPrivateAddress: false, lookup: resolving("54.230.1.2") });
     expect(await rejection(check.check("http://connection.keboola.com"))).toMatchObject({

@@ -4,7 +4,7 @@ import type { TableInfo } from "agnes/kit";
 
 import { typeOfField } from "../../plugins/keboola/types.ts";
 import { fakeKeboola } from "../fakes/keboola/mod.ts";
-import { openProject, rejection } from "./support.ts";
+import { errorsOf, openProject, rejection } from "./support.ts";
 
 const metadata = (provider: string, key: string, value: string) => ({ provider, key: `KBC.${key}`, value });
 
@@ -209,8 +209,27 @@ describe("discover()", () => {
     expect(tables.get("in.c-crm.people")!.notes).toEqual([
       "branch 123 does not have it, so it is read from the default branch",
     ]);
-    const stats = await project.sync({ "in.c-crm.people": {} });
-    expect(stats.tablesExtracted).toBe(1);
+    const stats = await project.sync({ "in.c-crm.people": {}, "in.c-crm.orders": {} });
+    expect(errorsOf(stats)).toEqual([]);
+    expect(stats.tablesExtracted).toBe(2);
+    expect(
+      keboola
+        .requestsOf("export")
+        .map(({ url }) => new URL(url).pathname)
+        .toSorted(),
+    ).toEqual([
+      "/v2/storage/branch/123/tables/in.c-crm.orders/export-async",
+      "/v2/storage/tables/in.c-crm.people/export-async",
+    ]);
+  });
+
+  test("lists the buckets of a scoped token that a branch does not have from the default branch", async () => {
+    const keboola = fakeKeboola();
+    keboola.createBranch(123);
+    keboola.storage.createTable("in.c-crm.orders", { columns: ["id"] });
+    const token = keboola.createToken({ bucketPermissions: { "in.c-crm": "read" } });
+    await using project = await openProject(keboola, { branch: 123 }, { token });
+    expect([...(await project.tables()).keys()]).toEqual(["in.c-crm.orders"]);
   });
 });
 

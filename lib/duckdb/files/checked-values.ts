@@ -127,8 +127,7 @@ export async function misfitsByColumn(
   const { text, bad } = helperNames(columns);
   const facts = columns.flatMap(({ column, isValue }, at): readonly string[] => {
     if (isValue === true) return [];
-    const first = (condition: string) =>
-      `arg_min(CAST(${text(at)} AS VARCHAR), agnes_row) FILTER (WHERE ${condition})`;
+    const first = (condition: string) => `first(CAST(${text(at)} AS VARCHAR)) FILTER (WHERE ${condition})`;
     const wider = canWiden(column) ? first(`${bad(at)} AND ${isOfKind(column, text(at), numbers)}`) : "NULL";
     const count = `count(*) FILTER (WHERE ${bad(at)})`;
     return [`{place: ${at}, number: ${count}, example: ${first(bad(at))}, widens: ${wider}::VARCHAR}`];

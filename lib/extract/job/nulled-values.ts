@@ -38,14 +38,16 @@ export function nulledOf({ invalidValues }: Pick<TablePlan, "invalidValues">): {
   return invalidValues === "null" ? { nulled: new NulledValues() } : {};
 }
 
-/** The schema and key of a table. */
-export interface Described {
+/** The parts of a plan that decide which values may become null. */
+export type Described = Pick<TablePlan, "primaryKey" | "cursor"> & {
   readonly info: Pick<TableInfo, "schema">;
-  readonly primaryKey: readonly string[];
-}
+};
 
-/** The names of the columns whose values may become null: neither key columns nor those that are never null. */
-export function nullableColumns({ info, primaryKey }: Described): Set<string> {
+/**
+ * The names of the columns whose values may become null: those that are nullable, except the key and the cursor, without
+ * which a row could not be found again.
+ */
+export function nullableColumns({ info, primaryKey, cursor }: Described): Set<string> {
   const nullable = info.schema.fields.filter((field) => field.nullable).map(({ name }) => String(name));
-  return new Set(nullable.filter((name) => !primaryKey.includes(name)));
+  return new Set(nullable.filter((name) => !primaryKey.includes(name) && name !== cursor));
 }

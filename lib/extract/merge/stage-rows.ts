@@ -19,7 +19,7 @@ export async function stageRows(
     { name: plan.name, schema: plan.info.schema },
     {
       ...(quarantine === null ? {} : { onReject: (reject) => quarantine.add(reject) }),
-      ...invalidAsNull({ ...plan, nulled }),
+      ...invalidAsNull(plan, nulled),
     },
   );
   const batches = [...builder.append(rows), ...builder.finish()];

@@ -12,13 +12,12 @@ import {
   type FileChunk,
   type ReadResult,
   type RowBuilder,
+  type RowBuilderOptions,
   type RowReject,
 } from "../../kit/mod.ts";
 import { batchProblem, unknownKeyNote } from "../../sources/mod.ts";
 import type { PublishedColumn } from "../format/extract-state.ts";
-import type { NulledValues } from "../job/nulled-values.ts";
 import { columnsOf } from "../schema/column.ts";
-import { invalidAsNull } from "../schema/invalid-as-null.ts";
 import { differences, samePhysical } from "./schema-match.ts";
 import { PendingDeletions, type ReadTable } from "./pending-deletions.ts";
 
@@ -53,8 +52,8 @@ export interface BatchLayout {
   readonly batchRows: number;
   /** Receives invalid rows; null: the first one fails the read. */
   readonly onReject: ((reject: RowReject) => void) | null;
-  /** Counts values that become null because they do not fit; absent if they are errors. */
-  readonly nulled?: NulledValues | undefined;
+  /** See `RowBuilderOptions`. */
+  readonly invalidAsNull?: RowBuilderOptions["invalidAsNull"];
 }
 
 /** Rows of one layout for one part. */
@@ -292,14 +291,14 @@ export class BatchReader {
   }
 
   #newBuilder(): RowBuilder {
-    const { table, primaryKey, requested: columns, batchRows, onReject, nulled } = this.#layout!;
+    const { table, requested: columns, batchRows, onReject, invalidAsNull } = this.#layout!;
     // Each builder counts rows from zero, and a batch of another kind starts a new builder.
     const before = this.#yieldedRows;
     const rejecting =
       onReject === null
         ? {}
         : { onReject: (reject: RowReject) => onReject({ ...reject, row: before + reject.row }) };
-    const nulling = invalidAsNull({ info: table, primaryKey, nulled });
+    const nulling = invalidAsNull === undefined ? {} : { invalidAsNull };
     return createRowBuilder(table, { columns, batchRows, ...rejecting, ...nulling });
   }
 

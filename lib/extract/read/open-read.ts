@@ -5,6 +5,7 @@ import { readDirectory } from "../format/paths.ts";
 import type { ReadDecision } from "./decide.ts";
 import { namedColumns, publishedColumns, requestedColumns, type TablePlan } from "../job/plan.ts";
 import type { TableJob } from "../job/job.ts";
+import { invalidAsNull } from "../schema/invalid-as-null.ts";
 import { BatchReader } from "./batch-reader.ts";
 import { describeByRead } from "./first-batch.ts";
 import { rangeOf, type ReadRange } from "./lookback.ts";
@@ -52,7 +53,7 @@ export async function openRead(
       requested: requestedColumns(plan),
       batchRows: BATCH_ROWS,
       onReject,
-      nulled: job.nulled,
+      ...invalidAsNull(plan, job.nulled),
     });
     return { plan, range, reader };
   } catch (error) {

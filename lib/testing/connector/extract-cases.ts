@@ -23,6 +23,9 @@ export const extractCases: readonly SourceCase[] = [
       const { directory, stats } = await extract(session, tables);
       assertPublished(stats, tables);
       await reference.compare(directory);
+      const notes = stats.tables.flatMap((one) => one.notes.map((note) => `${one.name}: ${note}`));
+      const miscounted = notes.find((note) => note.includes(": its source reports "));
+      assert.ok(miscounted === undefined, `tableRows of a read is wrong: ${miscounted}`);
       assertNoSecret(session, "the result of the extract", stats);
     },
   },

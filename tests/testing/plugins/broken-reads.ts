@@ -129,6 +129,16 @@ export const brokenReads: readonly Broken[] = [
     caught: [SECOND],
   },
   {
+    title: "a number of rows that the table does not have",
+    breaking: (good) => ({
+      async *read(info, options) {
+        yield* good.read(info, options);
+        return { tableRows: 7 };
+      },
+    }),
+    caught: [EXTRACT],
+  },
+  {
     title: "a deletion without a key",
     breaking: (good) => ({
       async *read(info, options) {

@@ -153,7 +153,7 @@ export class ShapeWalk implements JsonSink {
       throw this.#problem(`the key ${formatValue(this.#path())} occurs twice in one object`);
     }
     field.object = level.object;
-    if (this.#depth === 1) {
+    if (this.#isLocating && this.#depth === 1) {
       this.#keyStart = start + this.#offset;
       this.#keyEnd = end + this.#offset;
     }
