@@ -74,6 +74,17 @@ describe("fakeKeboola() exports", () => {
     expect(texts[0]!.split("\n").toSorted()).toEqual(texts[1]!.split("\n").toSorted());
   });
 
+  test("files that live 15 days, and then another one", async () => {
+    const { keboola, host, table } = project();
+    const id = fileOf(await exportTable(keboola, table.id));
+    host.advance(15 * 86_400_000 - 1000);
+    expect((await call(keboola, `/files/${id}`)).status).toBe(200);
+    expect(fileOf(await exportTable(keboola, table.id))).toBe(id);
+    host.advance(1000);
+    expect((await call(keboola, `/files/${id}`)).status).toBe(404);
+    expect(fileOf(await exportTable(keboola, table.id))).not.toBe(id);
+  });
+
   test("zero slices without rows, and a header in a file that is not sliced", async () => {
     const { keboola, table } = project();
     table.truncate();

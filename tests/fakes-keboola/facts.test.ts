@@ -280,6 +280,35 @@ describe("fakeKeboola() answers as recorded and documented:", () => {
     expect(pick<string>(job, "endTime")).toMatch(DATE);
   });
 
+  test("earlier stacks, without fields that came later", async () => {
+    const { keboola } = project({ answers: "recorded", provider: "aws" });
+    const { body } = await call(keboola, "/tables?include=buckets");
+    const [orders] = body as unknown as readonly Json[];
+    const fields = ["uri", "id", "name", "transactional", "primaryKey", "created", "lastImportDate"].concat([
+      "lastChangeDate",
+      "rowsCount",
+      "dataSizeBytes",
+      "isAlias",
+      "bucket",
+    ]);
+    expect(Object.keys(orders!).toSorted()).toEqual(fields.toSorted());
+    const bucket = [
+      "uri",
+      "id",
+      "name",
+      "stage",
+      "description",
+      "tables",
+      "created",
+      "lastChangeDate",
+    ].concat(["isReadOnly", "dataSizeBytes", "rowsCount", "isMaintenance", "backend", "sharing"]);
+    expect(Object.keys(pick<Json>(orders, "bucket")).toSorted()).toEqual(bucket.toSorted());
+    const job = await exportTable(keboola, "in.c-main.orders");
+    const file = await call(keboola, `/files/${fileOf(job)}?federationToken=1`);
+    expect(file.body).not.toHaveProperty("provider");
+    expect(file.body).toHaveProperty("s3Path");
+  });
+
   test("the index without a token, and errors with a code", async () => {
     const { keboola } = project();
     const index = await keboola.fetch(`${keboola.stack}/v2/storage`);

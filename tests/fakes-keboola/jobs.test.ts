@@ -38,7 +38,7 @@ describe("fakeKeboola() runs jobs", () => {
   });
 
   test("at another address if the script says so", async () => {
-    const { keboola, start } = project({ jobUrl: (id) => `https://connection.keboola.test/v3/work/${id}` });
+    const { keboola, start } = project({ jobUrl: (id) => `https://connection.keboola.test/v3/tasks/${id}` });
     const job = await start(1);
     expect((await call(keboola, `/jobs/${pick<number>(job, "id")}`)).status).toBe(404);
     expect(pick<string>(await pollJob(keboola, job), "status")).toBe("success");

@@ -11,16 +11,42 @@ export interface DescribeContext {
   /** The base of all addresses, such as `https://connection.keboola.test/v2/storage`. */
   readonly base: string;
   readonly storage: KeboolaStorage;
+  /** See `KeboolaScript.answers`. */
+  readonly answers?: "documented" | "recorded" | undefined;
+}
+
+/** Fields of buckets and tables that recorded responses of earlier stacks lack. */
+const LATER_FIELDS = [
+  "displayName",
+  "hasExternalSchema",
+  "databaseName",
+  "path",
+  "bucketSharingAllowed",
+  "updated",
+  "color",
+  "owner",
+  "isLinkedBucket",
+  "backendPath",
+  "isAliasable",
+  "isTyped",
+  "timestampType",
+  "tableType",
+];
+
+function fieldsOf(answer: JsonObject, { answers }: DescribeContext): JsonObject {
+  if (answers !== "recorded") return answer;
+  return Object.fromEntries(Object.entries(answer).filter(([name]) => !LATER_FIELDS.includes(name)));
 }
 
 /** A bucket, as lists and details return it. */
-export function describeBucket(bucket: KeboolaBucket, { base, storage }: DescribeContext): JsonObject {
+export function describeBucket(bucket: KeboolaBucket, context: DescribeContext): JsonObject {
+  const { base, storage } = context;
   const { id, source } = bucket;
   const [stage] = id.split(".");
   const tables = storage.tablesOf(id);
   const changes = tables.flatMap(({ lastChange }) => (lastChange === null ? [] : [lastChange.getTime()]));
   const counts = tables.filter((table) => !table.source);
-  return {
+  const answer = {
     uri: `${base}/buckets/${id}`,
     id,
     name: id.slice(stage!.length + 1),
@@ -37,7 +63,12 @@ export function describeBucket(bucket: KeboolaBucket, { base, storage }: Describ
     backend: bucket.backend,
     hasExternalSchema: bucket.isExternal,
     databaseName: bucket.isExternal ? "CUSTOMER_DB" : null,
+    path: `KBC_PRJ_${storage.project.id}.${id}`,
     sharing: null,
+    bucketSharingAllowed: true,
+    owner: null,
+    updated: formatDate(bucket.created),
+    color: null,
     isLinkedBucket: source !== null,
     backendPath: [`KBC_PRJ_${(source?.project ?? storage.project).id}`, id],
     ...(source === null
@@ -51,6 +82,7 @@ export function describeBucket(bucket: KeboolaBucket, { base, storage }: Describ
           },
         }),
   };
+  return fieldsOf(answer, context);
 }
 
 /** A table of a list, with the parts that the request includes. */
@@ -62,7 +94,7 @@ export function listTable(
   const bucket = context.storage.buckets.get(table.bucketId);
   const withBucket = includes.has("buckets") || includes.has("bucketsWithoutSourceTables");
   return {
-    ...facts(table, context),
+    ...fieldsOf(facts(table, context), context),
     ...(table.source === null ? {} : { sourceTable: sourceOf(table.source, includes, context) }),
     ...aliasFacts(table),
     ...(includes.has("columns") ? { columns: table.columns } : {}),

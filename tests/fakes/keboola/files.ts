@@ -5,6 +5,9 @@ import { shuffled, type ExportedSlice } from "./exports.ts";
 import type { KeboolaScript } from "./script.ts";
 import type { KeboolaToken } from "./tokens.ts";
 
+/** The lifetime of a file: 15 days by default (blueprint, Group Files). */
+export const FILE_MS = 15 * 86_400_000;
+
 /** A file of the file storage. */
 export interface KeboolaFile {
   readonly id: number;
@@ -89,7 +92,8 @@ export class FileStorage {
 
   /** @throws ApiError 404, or 403 for a file of another token */
   find(id: number, token: KeboolaToken): KeboolaFile {
-    const file = this.files.find((one) => one.id === id);
+    const oldest = this.#world.now().getTime() - FILE_MS;
+    const file = this.files.find((one) => one.id === id && one.createdAt.getTime() > oldest);
     if (file === undefined) throw new ApiError(404, "storage.files.notFound", `File "${id}" not found`);
     if (file.tokenId !== token.id && !token.canReadAllFileUploads) throw denied();
     return file;
@@ -117,7 +121,7 @@ export class FileStorage {
       name: file.name,
       fileType: file.fileType,
       url: this.cloud.signedUrl(file.isSliced ? `${file.key}manifest` : file.key),
-      ...(provider === undefined ? {} : { provider }),
+      ...(provider === undefined || this.#script.answers === "recorded" ? {} : { provider }),
       region: "us-east-1",
       sizeBytes: file.sizeBytes,
       tags: file.tags,

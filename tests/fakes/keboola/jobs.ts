@@ -116,7 +116,10 @@ export class JobQueue {
       if (job.status !== "waiting") continue;
       job.status = "processing";
       job.startedAt = this.#options.now();
-      this.#running.set(job, { outcome: outcomeOf(job), pollsLeft: this.#options.polls });
+      const outcome = outcomeOf(job);
+      // Its failure is reported when the job ends.
+      outcome.catch(() => {});
+      this.#running.set(job, { outcome, pollsLeft: this.#options.polls });
       this.runningMax = Math.max(this.runningMax, this.#running.size);
     }
   }

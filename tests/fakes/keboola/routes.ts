@@ -1,27 +1,19 @@
+import { callOf, type ApiCall, type ApiContext } from "./api.ts";
+import { ApiError } from "./errors.ts";
+import { fileDetail, prepareFile, refreshFile } from "./file-calls.ts";
+import { pollJob, startExport, startImport } from "./job-calls.ts";
 import {
   bucketDetail,
-  callOf,
-  columnMetadata,
-  fileDetail,
   index,
   listBranches,
   listBuckets,
   listBucketTables,
   listTables,
-  pollJob,
-  prepareFile,
-  refreshFile,
   previewTable,
-  setColumnMetadata,
-  setTableMetadata,
-  startExport,
-  startImport,
   tableDetail,
   verifyToken,
-  type ApiCall,
-  type ApiContext,
-} from "./api.ts";
-import { ApiError } from "./errors.ts";
+} from "./list-calls.ts";
+import { columnMetadata, setColumnMetadata, setTableMetadata } from "./metadata-calls.ts";
 import type { KeboolaStep } from "./script.ts";
 
 type Handler = (call: ApiCall) => Response | Promise<Response>;

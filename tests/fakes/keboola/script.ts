@@ -68,6 +68,11 @@ export interface KeboolaScript {
   readonly projectId?: number | string;
   /** Default: `snowflake`. */
   readonly backend?: "snowflake" | "bigquery";
+  /**
+   * `recorded`: without the fields that recorded responses of earlier stacks lack, such as `isTyped`, and the `provider` of a
+   * file. Default: `documented`.
+   */
+  readonly answers?: "documented" | "recorded";
   /** Default: `https`. */
   readonly provider?: FileProvider;
   /** The blob service for `azure`. Default: one in memory at its public address. */
