@@ -93,6 +93,37 @@ describe("a typed table", () => {
     });
   }
 
+  for (const [title, script] of both) {
+    test(`keeps rows whose only column is null, from ${title}`, async () => {
+      const keboola = fakeKeboola(script);
+      const columns: readonly TypedColumn[] = [{ name: "note", type: "VARCHAR" }];
+      const rows = [{ note: null }, { note: "" }, { note: "x" }, { note: null }];
+      keboola.storage.createTable("in.c-crm.wide", {
+        columns: [...columns, { name: "n", type: "DATE" }],
+        rows,
+      });
+      keboola.storage.createTable("in.c-crm.narrow", { columns, rows });
+      keboola.storage.createTable("in.c-crm.text", {
+        columns: ["note"],
+        rows: [{ note: "" }, { note: "x" }],
+      });
+      await using project = await openProject(keboola);
+      const stats = await project.sync({
+        "in.c-crm.wide": { columns: ["note"] },
+        "in.c-crm.narrow": {},
+        "in.c-crm.text": {},
+      });
+      const counts = (table: string) =>
+        project.rows(
+          `SELECT count(*)::INT AS rows, count(note)::INT AS notes, count_if(note = '')::INT AS empty FROM ${table}`,
+        );
+      expect(await counts("wide")).toEqual([{ rows: 4, notes: 2, empty: 1 }]);
+      expect(await counts("text")).toEqual([{ rows: 2, notes: 2, empty: 1 }]);
+      if (title === "Parquet") expect(await counts("narrow")).toEqual([{ rows: 4, notes: 2, empty: 1 }]);
+      else expect(errorsOf(stats)[0]).toContain("its null values are no rows");
+    });
+  }
+
   test("is read with the types of its definition, whatever users wrote about it", async () => {
     const keboola = fakeKeboola();
     keboola.storage.createTable("in.c-crm.typed", {
