@@ -78,8 +78,8 @@ async function withBucket(
   if (isTold) return { found, isKnown: true };
   try {
     const bucket = await source.tables.bucket(bucketOf(table.id), branch, signal);
-    const isKnown = (bucket.hasExternalSchema ?? null) !== null;
-    return { found: { table: { ...table, bucket: { ...table.bucket, ...bucket } }, branch }, isKnown };
+    // A stack without external buckets does not tell.
+    return { found: { table: { ...table, bucket: { ...table.bucket, ...bucket } }, branch }, isKnown: true };
   } catch (error) {
     if (statusOf(error) !== 403 && statusOf(error) !== 404) throw error;
     return { found, isKnown: false };

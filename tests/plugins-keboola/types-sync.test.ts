@@ -93,6 +93,58 @@ describe("a typed table", () => {
     });
   }
 
+  test("has the same rows from Parquet with native types, from Parquet with text and from CSV", async () => {
+    const found = [];
+    for (const script of [{ parquetTypes: "native" }, {}, { parquet: false }] as readonly KeboolaScript[]) {
+      await using project = await openProject(sampleProject(script));
+      expect(errorsOf(await project.sync({ "in.c-crm.payments": {} }))).toEqual([]);
+      const rows = await project.rows<{ row: string }>(
+        "SELECT to_json(p)::VARCHAR AS row FROM payments p ORDER BY id",
+      );
+      found.push(rows.map(({ row }) => row));
+    }
+    expect(found[0]).toHaveLength(50);
+    expect(found[1]).toEqual(found[0]!);
+    expect(found[2]).toEqual(found[0]!);
+  });
+
+  test("keeps the types of BigQuery", async () => {
+    for (const parquetTypes of ["native", "text"] as const) {
+      const keboola = fakeKeboola({ backend: "bigquery", parquetTypes });
+      keboola.storage.createTable("in.c-crm.typed", {
+        columns: [
+          { name: "id", type: "INT64" },
+          { name: "money", type: "NUMERIC", length: "38,9" },
+          { name: "local", type: "DATETIME" },
+          { name: "moment", type: "TIMESTAMP" },
+          { name: "ok", type: "BOOL" },
+        ],
+        rows: [
+          {
+            id: "9223372036854775807",
+            money: "0.123456789",
+            local: "2026-01-31 10:00:00",
+            moment: "2026-01-31 10:00:00+00:00",
+            ok: "true",
+          },
+        ],
+      });
+      await using project = await openProject(keboola);
+      expect(errorsOf(await project.sync({ "in.c-crm.typed": {} }))).toEqual([]);
+      const [row] = await project.rows(
+        "SELECT id::VARCHAR AS id, money::VARCHAR AS money, typeof(local) AS local, typeof(moment) AS moment, epoch(moment)::INT AS at, ok FROM typed",
+      );
+      expect(row).toEqual({
+        id: "9223372036854775807",
+        money: "0.123456789",
+        local: "TIMESTAMP",
+        moment: "TIMESTAMP WITH TIME ZONE",
+        at: Date.parse("2026-01-31T10:00:00Z") / 1000,
+        ok: true,
+      });
+    }
+  });
+
   for (const [title, script] of both) {
     test(`keeps rows whose only column is null, from ${title}`, async () => {
       const keboola = fakeKeboola(script);
