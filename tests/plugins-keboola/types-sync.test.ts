@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { tmpdir } from "node:os";
 
 import { fakeKeboola, type KeboolaScript, type TypedColumn } from "../fakes/keboola/mod.ts";
 import { described, native, sampleProject } from "./project.ts";
@@ -177,15 +178,19 @@ describe("a typed table", () => {
   }
 
   test("is read with the types of its definition, whatever users wrote about it", async () => {
-    const keboola = fakeKeboola();
+    const keboola = fakeKeboola({ clock: { now: () => new Date("2026-05-01T00:00:00Z") } });
     keboola.storage.createTable("in.c-crm.typed", {
       columns: [{ name: "n", type: "NUMBER", length: "38,0" }],
       columnMetadata: { n: described("STRING") },
       rows: [{ n: "7" }],
     });
-    await using project = await openProject(keboola);
+    await using project = await openProject(keboola, {}, { startsAt: new Date("2027-01-01T00:00:00Z") });
     expect(errorsOf(await project.sync({ "in.c-crm.typed": {} }))).toEqual([]);
     expect(await project.rows("SELECT typeof(n) AS type FROM typed")).toEqual([{ type: "DECIMAL(38,0)" }]);
+    project.host.advance(600_000);
+    const again = await project.sync({ "in.c-crm.typed": {} });
+    expect(again).toMatchObject({ tablesSkipped: 1, schemaChanges: [] });
+    expect(keboola.jobs).toHaveLength(1);
   });
 
   test("is read again with a type that changed", async () => {
@@ -311,9 +316,27 @@ describe("an untyped table", () => {
     expect(await project.rows("SELECT * FROM people")).toEqual([{ id: "1", name: "Ada" }]);
   });
 
+  test("has empty texts, not nulls, for empty values without quotes", async () => {
+    const keboola = fakeKeboola();
+    const path = `${tmpdir()}/agnes-keboola-empty-${process.pid}.csv`;
+    await Bun.write(path, "1,,\n2,Ada,1.50\n");
+    keboola.storage.createTable("in.c-crm.people", {
+      columns: ["id", "name", "amount"],
+      columnMetadata: { amount: described("NUMERIC", "12,2") },
+      prepared: { csv: [path], parquet: [path], rowsCount: 2 },
+    });
+    await using project = await openProject(keboola);
+    expect(errorsOf(await project.sync({ [PEOPLE]: {} }))).toEqual([]);
+    expect(await project.rows("SELECT id, name, amount::VARCHAR AS amount FROM people ORDER BY id")).toEqual([
+      { id: "1", name: "", amount: null },
+      { id: "2", name: "Ada", amount: "1.50" },
+    ]);
+    await Bun.file(path).delete();
+  });
+
   test("refuses records of another width", async () => {
     const keboola = fakeKeboola();
-    const path = `${await import("node:os").then(({ tmpdir }) => tmpdir())}/agnes-keboola-width-${process.pid}.csv`;
+    const path = `${tmpdir()}/agnes-keboola-width-${process.pid}.csv`;
     await Bun.write(path, '"1","Ada"\n"2","Bob","x"\n');
     keboola.storage.createTable("in.c-crm.people", {
       columns: ["id", "name"],
