@@ -189,7 +189,8 @@ async function tableRowsOf(
   plan: ReadPlan,
   options: ReadOptions,
 ): Promise<number | null> {
-  if (options.limit !== undefined || options.window !== undefined) return null;
+  // Only a sync compares it.
+  if (options.directory === undefined || options.window !== undefined) return null;
   const { table, branch } = subject.found;
   if (rowsOf(subject, options) === null) return null;
   const after = await source.tables.getFrom(table.id, branch, options.signal);
