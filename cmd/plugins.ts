@@ -6,6 +6,7 @@ export async function bundledPlugins(): Promise<readonly AnyPlugin[]> {
     import("../plugins/files/plugin.ts"),
     import("../plugins/duckdb/plugin.ts"),
     import("../plugins/azure-tables/plugin.ts"),
+    import("../plugins/keboola/plugin.ts"),
   ]);
   return modules.map((module) => module.default);
 }

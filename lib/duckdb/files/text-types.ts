@@ -49,7 +49,8 @@ export const FRACTION = "-?[1-9][0-9]*[.][0-9]+|0[.][0-9]+|-0[.][0-9]*[1-9][0-9]
 export const SCIENTIFIC = "-?[1-9]([.][0-9]+[eE][+-]?|[eE][+-])[0-9]{1,3}|-?0[.]0+([eE][+-]?[0-9]{1,3})?";
 
 /** The SQL that converts a text. If the text is not a value of the type, the SQL fails or `checkText` is false. */
-export function castText({ type, format }: TextType, text: string, numbers: NumberSeparators): string {
+export function castText(column: TextType, text: string, numbers: NumberSeparators): string {
+  const { type, format } = column;
   if (type === "VARCHAR") return text;
   if (format !== undefined) return `CAST(strptime(${text}, ${quoteLiteral(format)}) AS ${type})`;
   if (isUnion(type)) {
@@ -57,18 +58,35 @@ export function castText({ type, format }: TextType, text: string, numbers: Numb
     // The cast converts a null to a union that contains a null.
     return `CASE WHEN ${text} IS NOT NULL THEN CAST(${value} AS ${type}) END`;
   }
-  return `CAST(${NUMBER_TYPE.test(type) ? plainNumber(text, numbers) : text} AS ${type})`;
+  // The errors of this cast do not tell that a value does not fit; `checkText` then does.
+  if (isConfiguredZoned(column)) return tryCastText(column, text, numbers);
+  return `CAST(${castableText(column, text, numbers)} AS ${type})`;
 }
 
 /** As `castText`, but null if the text is not a value of the type. */
-export function tryCastText({ type, format }: TextType, text: string, numbers: NumberSeparators): string {
+export function tryCastText(column: TextType, text: string, numbers: NumberSeparators): string {
+  const { type, format } = column;
   if (type === "VARCHAR") return text;
   if (format !== undefined) return `TRY_CAST(try_strptime(${text}, ${quoteLiteral(format)}) AS ${type})`;
   if (isUnion(type)) {
     const value = hasTexts(type) ? text : "NULL";
     return `CASE WHEN ${text} IS NOT NULL THEN TRY_CAST(${value} AS ${type}) END`;
   }
-  return `TRY_CAST(${NUMBER_TYPE.test(type) ? plainNumber(text, numbers) : text} AS ${type})`;
+  return `TRY_CAST(${castableText(column, text, numbers)} AS ${type})`;
+}
+
+/** The SQL of a text in the form that DuckDB casts to the type of its column. */
+function castableText(column: TextType, text: string, numbers: NumberSeparators): string {
+  return NUMBER_TYPE.test(column.type) ? plainNumber(text, numbers) : zonedText(column, text);
+}
+
+const isConfiguredZoned = ({ type, isConfigured = false }: TextType): boolean =>
+  isConfigured && type === "TIMESTAMP WITH TIME ZONE";
+
+/** A configured timestamp may have a space before its offset, which DuckDB takes for the name of a time zone. */
+function zonedText(column: TextType, text: string): string {
+  if (!isConfiguredZoned(column)) return text;
+  return `regexp_replace(${text}, ${quoteLiteral(`([0-9]) (Z|${OFFSET})$`)}, '\\1\\2')`;
 }
 
 const isUnion = (type: string) => /\bUNION\b/i.test(type);
@@ -136,7 +154,7 @@ function checkRead(
     case "TIMESTAMP":
       return `CASE WHEN ${written} = ${text} AND ${isPlainTimestamp(text)} THEN true ELSE (${text} >= '0001' AND ${pattern(`${ISO_DATE}|${TIMESTAMP}`)}) END`;
     case "TIMESTAMP WITH TIME ZONE":
-      return `(${text} >= '0001' AND ${pattern(ZONED_TIMESTAMP)})`;
+      return checkZoned({ type, isConfigured }, text, value);
     case "TIMESTAMP_S":
     case "TIMESTAMP_MS":
     case "TIMESTAMP_NS":
@@ -147,6 +165,12 @@ function checkRead(
     default:
       return `lower(replace(${written}, ' ', '')) = lower(replace(${text}, ' ', ''))`;
   }
+}
+
+function checkZoned(column: TextType, text: string, value: string): string {
+  const castable = zonedText(column, text);
+  const isRead = isConfiguredZoned(column) ? ` AND (${text} IS NULL OR ${value} IS NOT NULL)` : "";
+  return `(${text} >= '0001' AND regexp_full_match(${castable}, ${quoteLiteral(ZONED_TIMESTAMP)})${isRead})`;
 }
 
 /** Whether a timestamp in DuckDB's own form is finite and has a year of four digits. */

@@ -1,0 +1,123 @@
+import {
+  AgnesError,
+  type ConnectContext,
+  type Http,
+  type HttpJsonRequest,
+  type HttpPollRequest,
+} from "agnes/kit";
+import type * as v from "valibot";
+
+import type { AddressCheck } from "./address.ts";
+import { errors } from "./errors.ts";
+import type { keboolaSecrets, Settings } from "./options.ts";
+
+/** Maintenance of a project lasts minutes, and the stack says how many. */
+const CALL_TIMEOUT_MS = 30 * 60_000;
+/** The list of thousands of tables takes the stack a while. */
+const ANSWER_TIMEOUT_MS = 120_000;
+const ANSWER_BYTES_MAX = 1024 ** 3;
+/** Each pause is half longer than the previous one. */
+const POLL_PAUSE_MS = 1000;
+const POLL_PAUSE_MAX_MS = 10_000;
+/** Large tables are exported for hours. */
+const JOB_TIMEOUT_MS = 6 * 60 * 60_000;
+
+/** A call of the Storage API. */
+interface ApiRequest<T> extends Pick<HttpJsonRequest<T>, "query" | "json" | "signal"> {
+  readonly schema: v.GenericSchema<unknown, T>;
+  /** What is requested, for errors: `table in.c-crm.orders`. */
+  readonly what: string;
+}
+
+/** A job to poll. */
+interface JobRequest<T> extends Pick<HttpPollRequest<T>, "isDone" | "phaseOf" | "onProgress" | "signal"> {
+  readonly schema: v.GenericSchema<unknown, T>;
+  readonly what: string;
+}
+
+/** The Storage API of one stack. Only it receives the token. */
+export class StorageApi {
+  /** The name of the variable that holds the token. */
+  readonly tokenVariable: string;
+  readonly #http: Http;
+  readonly #url: string;
+  readonly #address: AddressCheck;
+
+  constructor(
+    { http, secrets }: Pick<ConnectContext<unknown, typeof keboolaSecrets>, "http" | "secrets">,
+    { url }: Pick<Settings, "url">,
+    address: AddressCheck,
+  ) {
+    this.#url = url;
+    this.tokenVariable = secrets.KEBOOLA_STORAGE_TOKEN.name;
+    this.#address = address;
+    this.#http = http.with({
+      baseUrl: `${url}/v2/storage`,
+      headers: { "X-StorageApi-Token": secrets.KEBOOLA_STORAGE_TOKEN },
+      timeoutMs: CALL_TIMEOUT_MS,
+      attemptTimeoutMs: ANSWER_TIMEOUT_MS,
+    });
+  }
+
+  /** Returns the answer to a GET, or to a POST if there is `json`. A POST is repeated after a lost connection. */
+  async call<T>(path: string, { what, ...request }: ApiRequest<T>): Promise<T> {
+    await this.#address.check(this.#url);
+    try {
+      return await this.#http.json(path, { ...request, idempotent: true, maxBytes: ANSWER_BYTES_MAX });
+    } catch (error) {
+      throw this.#named(error, what);
+    }
+  }
+
+  /** Polls a job. Its address is used only on the host of the stack. */
+  async poll<T>(address: string, { what, ...request }: JobRequest<T>): Promise<T> {
+    await this.#address.check(this.#url);
+    const { pathname, search } = new URL(address, this.#url);
+    try {
+      return await this.#http.poll(new URL(`${pathname}${search}`, this.#url).href, {
+        ...request,
+        pauseMs: POLL_PAUSE_MS,
+        maxPauseMs: POLL_PAUSE_MAX_MS,
+        timeoutMs: JOB_TIMEOUT_MS,
+      });
+    } catch (error) {
+      throw this.#named(error, what);
+    }
+  }
+
+  /** Returns the error of a call with a code of the plugin. */
+  #named(error: unknown, what: string): unknown {
+    if (!(error instanceof AgnesError) || error.code.startsWith("keboola/")) return error;
+    const { status, reason, retryAfterMs } = error.details as {
+      readonly status?: number;
+      readonly reason?: string;
+      readonly retryAfterMs?: number;
+    };
+    const why = reason ?? error.message;
+    const cause = { cause: error };
+    const variable = this.tokenVariable;
+    switch (error.code) {
+      case "source_unauthorized":
+        return status === 401
+          ? errors.token_rejected({ variable, reason: why }, cause)
+          : errors.access_denied({ variable, what, reason: why }, cause);
+      case "source_refused":
+        return errors.request_refused({ what, reason: why }, cause);
+      case "source_unavailable":
+        return errors.unavailable(
+          { what, reason: why, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
+          cause,
+        );
+      default:
+        return error;
+    }
+  }
+}
+
+/** Returns the HTTP status of an error of a call. */
+export function statusOf(error: unknown): number | undefined {
+  if (!(error instanceof AgnesError)) return undefined;
+  const { status } = error.details as { readonly status?: unknown };
+  if (typeof status === "number") return status;
+  return error.cause === undefined ? undefined : statusOf(error.cause);
+}

@@ -1,0 +1,135 @@
+import type { JsonValue, ReadOptions, TableInfo } from "agnes/kit";
+import * as v from "valibot";
+
+import type { TableColumn } from "./columns.ts";
+import { isTyped } from "./columns.ts";
+import { dateOf } from "./dates.ts";
+import { digest } from "./digest.ts";
+import { errors } from "./errors.ts";
+import { hasTimestamps, kindOf } from "./kinds.ts";
+import type { StorageTable } from "./schemas.ts";
+import type { FoundTable } from "./tables.ts";
+
+/** Dates of changes have whole seconds, so an export this close to one may lack a change of the same second. */
+const SETTLED_MS = 5000;
+
+const stateSchema = v.strictObject({
+  version: v.literal(1),
+  /** Unix seconds; rows imported later are changes. */
+  changedSince: v.pipe(v.number(), v.safeInteger()),
+  /** What rows and types depend on, except the rows themselves. */
+  shape: v.string(),
+  /** The shape and the last change of the exported rows; null if a change may be missing. */
+  lastVersion: v.nullable(v.string()),
+});
+type State = v.InferOutput<typeof stateSchema>;
+
+/** The table of a read, and what is requested of it. */
+export interface ReadSubject {
+  readonly info: TableInfo;
+  readonly found: FoundTable;
+  /** The columns to export, in order. */
+  readonly columns: readonly TableColumn[];
+  /** Whether it is known that the bucket is not external. */
+  readonly isKnown: boolean;
+}
+
+/** How to read a table. */
+export type ReadPlan =
+  | { readonly kind: "unchanged" }
+  /** `replaces`: the runtime merges rows, but all of them must be replaced. */
+  | { readonly kind: "whole"; readonly replaces: boolean }
+  | { readonly kind: "changes"; readonly changedSince: number };
+
+/**
+ * Decides what to export.
+ * @throws `keboola/whole_read_needed` if the rows cannot be merged, and nothing shows when they must be replaced
+ */
+export function planRead(
+  subject: ReadSubject,
+  options: Pick<ReadOptions, "state" | "isDelta" | "filter" | "cursor">,
+): ReadPlan {
+  const state = parsedState(options.state);
+  const { found, info } = subject;
+  const shape = shapeOf(subject, options);
+  const hasSameVersion = state?.lastVersion === versionOf(shape, found.table);
+  if (state !== null && hasSameVersion && canSkip(subject)) return { kind: "unchanged" };
+  if (options.isDelta !== true) return { kind: "whole", replaces: false };
+  const hasKey = info.primaryKey.length > 0;
+  if (state !== null && state.shape === shape && hasKey && hasTimestamps(found.table) && subject.isKnown)
+    return { kind: "changes", changedSince: state.changedSince };
+  // Without a key, rows that are read again would be published twice, unless their number shows that they are all.
+  // With a cursor, the runtime keeps only later rows.
+  if (!hasKey && options.cursor === undefined && rowsOf(subject, options) === null)
+    throw errors.whole_read_needed({
+      table: info.name,
+      reason: "it has no primary key, and Keboola does not know its number of rows",
+    });
+  return { kind: "whole", replaces: true };
+}
+
+/** Returns the number of rows of a table, if a read of all of it must yield as many; otherwise null. */
+export function rowsOf(
+  { found, isKnown }: ReadSubject,
+  { filter = [] }: Pick<ReadOptions, "filter">,
+): number | null {
+  const { table } = found;
+  const kind = kindOf(table);
+  if (!isKnown || kind === "external" || kind === "view") return null;
+  if (filter.length > 0 || table.aliasFilter !== null) return null;
+  return table.rowsCount ?? null;
+}
+
+/** Returns the state after an export that began at `startedAt`, by the clock of the stack. */
+export function stateAfter(
+  subject: ReadSubject,
+  options: Pick<ReadOptions, "filter">,
+  { startedAt, marginMinutes }: { readonly startedAt: Date; readonly marginMinutes: number },
+): JsonValue {
+  const { table } = subject.found;
+  const shape = shapeOf(subject, options);
+  const changedAt = dateOf(table.lastChangeDate);
+  const isSettled = changedAt !== null && startedAt.getTime() - changedAt.getTime() >= SETTLED_MS;
+  const state: State = {
+    version: 1,
+    changedSince: Math.max(0, Math.floor(startedAt.getTime() / 1000 - marginMinutes * 60)),
+    shape,
+    lastVersion: isSettled ? versionOf(shape, table) : null,
+  };
+  return state;
+}
+
+/** Whether the dates of the table tell that no row changed: not those of views, external and linked tables. */
+function canSkip({ found: { table }, isKnown }: ReadSubject): boolean {
+  const kind = kindOf(table);
+  return isKnown && (kind === "table" || kind === "alias") && (table.lastChangeDate ?? null) !== null;
+}
+
+/** Everything but the rows that determines what is read: columns, types, conditions, and the source of an alias. */
+export function shapeOf(
+  { found: { table, branch }, columns }: ReadSubject,
+  { filter = [] }: Pick<ReadOptions, "filter">,
+): string {
+  const { id, sourceTable, aliasFilter } = table;
+  return digest([
+    id,
+    branch ?? null,
+    kindOf(table),
+    isTyped(table),
+    columns.map(({ name, type, nativeType }) => [name, type, nativeType]),
+    filter,
+    sourceTable?.project?.id ?? null,
+    sourceTable?.id ?? null,
+    aliasFilter,
+    table.timestampType ?? null,
+  ]);
+}
+
+const versionOf = (shape: string, { lastChangeDate }: StorageTable): string =>
+  digest([shape, lastChangeDate ?? null]);
+
+/** Another value than a state, such as one of an earlier version, causes a full read. */
+function parsedState(value: JsonValue | undefined): State | null {
+  const result = v.safeParse(stateSchema, value);
+  return result.success ? result.output : null;
+}

@@ -1,0 +1,32 @@
+import { definePlugin } from "agnes/kit";
+
+import { errors } from "./errors.ts";
+import { healthOf } from "./health.ts";
+import { keboolaOptions, keboolaSecrets } from "./options.ts";
+import { readTable } from "./read.ts";
+import { Source } from "./source.ts";
+
+/** Tables of a Keboola project. */
+export default definePlugin({
+  name: "keboola",
+  version: "1.0.0",
+  description: "Tables of a Keboola project, by the Storage API",
+  capabilities: ["discover", "read", "metadata"],
+  register: "listed",
+  options: keboolaOptions,
+  secrets: keboolaSecrets,
+  errors,
+  connect(context) {
+    const source = new Source(context);
+    return {
+      discover: ({ signal }) => source.discover(signal),
+      redescribe: (info, { signal }) => source.redescribe(info, signal),
+      read: (info, options) => readTable(source, info, options),
+      metadata: (tables, { signal }) => source.metadata(tables, signal),
+      async health({ signal }) {
+        const token = await source.token.verify(signal);
+        return healthOf(token, source.settings.url, context.now());
+      },
+    };
+  },
+});

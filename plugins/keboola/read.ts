@@ -1,0 +1,205 @@
+import { AgnesError, type Batch, type ReadOptions, type ReadResult, type TableInfo } from "agnes/kit";
+
+import { planRead, rowsOf, shapeOf, stateAfter, type ReadPlan, type ReadSubject } from "./changes.ts";
+import { columnsOf, isTyped, type TableColumn } from "./columns.ts";
+import { digest } from "./digest.ts";
+import { errors } from "./errors.ts";
+import type { ExportRequest, FinishedExport } from "./export.ts";
+import { keepAlive, startHeartbeat } from "./keep-alive.ts";
+import { kindOf } from "./kinds.ts";
+import { PendingFile } from "./pending.ts";
+import { chunkOf, readingsOf } from "./reading.ts";
+import { ExportSlices, sliceError } from "./slices.ts";
+import type { Source } from "./source.ts";
+import { bucketOf, tableIdOf } from "./table-id.ts";
+import { statusOf } from "./api.ts";
+import type { FoundTable } from "./tables.ts";
+import { backendOf, typeOfField } from "./types.ts";
+import { whereFilters } from "./where-filters.ts";
+
+/** Downloads of one read; all reads of a source share `DOWNLOADS_MAX`. */
+const DOWNLOADS = 4;
+
+/** Reads a table by exporting it: all of it, or the rows that changed since the last read. */
+export async function* readTable(
+  source: Source,
+  info: TableInfo,
+  options: ReadOptions,
+): AsyncGenerator<Batch, ReadResult> {
+  const { signal } = options;
+  const subject = await subjectOf(source, info, options);
+  const plan = planRead(subject, options);
+  if (plan.kind === "unchanged") return { unchanged: true, state: options.state! };
+  const pending = new PendingFile(options.directory);
+  const request = requestOf(subject, plan, options);
+  const run = { pending, signal, onProgress: options.onProgress };
+  const finished = await source.exports.run(request, run);
+  yield* chunks(source, subject, { request, finished, options });
+  const marginMinutes = source.settings.changeMarginMinutes;
+  const state = stateAfter(subject, options, { startedAt: finished.startedAt, marginMinutes });
+  const tableRows = await tableRowsOf(source, subject, plan, options);
+  return { state, ...(tableRows === null ? {} : { tableRows }) };
+}
+
+/** Returns the table as it is now, with the types that the runtime expects. */
+async function subjectOf(source: Source, info: TableInfo, options: ReadOptions): Promise<ReadSubject> {
+  const { signal, bucket, directory } = options;
+  await source.token.get(signal);
+  const found = await source.tables.get(tableIdOf(info.name, bucket), signal);
+  const { found: complete, isKnown } = await withBucket(source, found, signal);
+  const known = new Map(columnsOf(complete.table).map((column) => [column.name, column]));
+  const declared = new Map(info.schema.fields.map((field) => [String(field.name), typeOfField(field)]));
+  const wanted = options.columns ?? [...declared.keys()];
+  const columns = wanted.map((name): TableColumn => {
+    const column = known.get(name);
+    const type = declared.get(name);
+    if (column === undefined) throw outdated(info, `it has no column ${JSON.stringify(name)} any more`);
+    // Types of a typed table that a list does not tell. Outside a sync the description cannot be corrected.
+    if (type !== undefined && type !== column.type && directory !== undefined)
+      throw outdated(info, `its column ${JSON.stringify(name)} is ${column.type}, not ${type}`);
+    return { ...column, type: type ?? column.type };
+  });
+  return { info, found: complete, columns, isKnown };
+}
+
+/** The runtime then describes the table again and repeats the read. */
+function outdated({ name }: TableInfo, reason: string): AgnesError {
+  return new AgnesError("file_reading_outdated", { file: name, reason });
+}
+
+/** Adds what a table does not tell of its bucket: whether it is external. */
+async function withBucket(
+  source: Source,
+  found: FoundTable,
+  signal: AbortSignal,
+): Promise<{ readonly found: FoundTable; readonly isKnown: boolean }> {
+  const { table, branch } = found;
+  const isTold = (table.bucket?.hasExternalSchema ?? null) !== null;
+  if (isTold) return { found, isKnown: true };
+  try {
+    const bucket = await source.tables.bucket(bucketOf(table.id), branch, signal);
+    // A stack without external buckets does not tell.
+    return { found: { table: { ...table, bucket: { ...table.bucket, ...bucket } }, branch }, isKnown: true };
+  } catch (error) {
+    if (statusOf(error) !== 403 && statusOf(error) !== 404) throw error;
+    return { found, isKnown: false };
+  }
+}
+
+function requestOf(subject: ReadSubject, plan: ReadPlan, options: ReadOptions): ExportRequest {
+  const { found, columns } = subject;
+  const { table, branch } = found;
+  const backend = backendOf(table.bucket?.backend);
+  const filters = whereFilters(options.filter, {
+    types: new Map(columnsOf(table).map(({ name, type }) => [name, type])),
+    unfilterable: new Set(
+      (table.definition?.columns ?? []).flatMap(({ name, canBeFiltered }) =>
+        canBeFiltered === false ? [name] : [],
+      ),
+    ),
+    isTyped: isTyped(table),
+    backend,
+  });
+  if (table.definition?.requirePartitionFilter === true && filters.length === 0)
+    throw errors.partition_filter_required({
+      table: table.id,
+      column: table.definition.timePartitioning?.field ?? null,
+    });
+  const extra = csvExtraOf(subject);
+  const hasLimit = options.limit !== undefined && (options.filter ?? []).length === 0;
+  const what = {
+    table: table.id,
+    branch,
+    columns: columns.map(({ name }) => name),
+    csvExtra: extra === null ? null : extra.map(({ name }) => name),
+    whereFilters: filters,
+    ...(plan.kind === "changes" ? { changedSince: plan.changedSince } : {}),
+    ...(hasLimit ? { limit: options.limit } : {}),
+    hasTimezone: backend === "snowflake" && isTyped(table),
+  };
+  const kind = kindOf(table);
+  const isVolatile = !(kind === "table" || kind === "alias") || (table.lastChangeDate ?? null) === null;
+  const fingerprint = digest([what, shapeOf(subject, options), table.lastChangeDate ?? null]);
+  return { ...what, fingerprint, isVolatile };
+}
+
+/** See `ExportRequest.csvExtra`. */
+function csvExtraOf({
+  info,
+  found,
+  columns,
+}: ReadSubject): readonly Pick<TableColumn, "name" | "type">[] | null {
+  const [only, ...others] = columns;
+  if (only === undefined || others.length > 0 || !isTyped(found.table) || only.nullable === false) return [];
+  const declared = new Set(info.schema.fields.map((field) => String(field.name)));
+  const extra = columnsOf(found.table).find(({ name }) => name !== only.name && declared.has(name));
+  // Its values are not used, whatever they are.
+  return extra === undefined ? null : [{ name: extra.name, type: "VARCHAR" }];
+}
+
+/** Downloads the files of an export and yields each of them. */
+async function* chunks(
+  source: Source,
+  subject: ReadSubject,
+  {
+    request,
+    finished,
+    options,
+  }: { readonly request: ExportRequest; readonly finished: FinishedExport; readonly options: ReadOptions },
+): AsyncGenerator<Batch, void> {
+  const { signal, directory, onProgress } = options;
+  const { found, columns } = subject;
+  const { table } = request;
+  const { file } = finished;
+  const slices = new ExportSlices(
+    { ...source.cloud, file: (stop) => source.exports.file(file.id, request, stop) },
+    table,
+    file,
+  );
+  const files = await keepAlive("listing the files", onProgress, () => slices.list(signal)).catch(
+    (error: unknown) => {
+      throw sliceError(error, table);
+    },
+  );
+  const csvExtra = csvExtraOf(subject) ?? [];
+  const readings = readingsOf(columns, { isTyped: isTyped(found.table), csvExtra });
+  const places = await keepAlive("waiting for other downloads", onProgress, () =>
+    source.downloads.take(DOWNLOADS, signal),
+  );
+  const stop = startHeartbeat(onProgress);
+  try {
+    const request = { format: "csv", directory, concurrency: places.count, onProgress, signal } as const;
+    let isFirst = true;
+    for await (const chunk of source.cloud.http.download(files, request)) {
+      yield await chunkOf(chunk, readings, isFirst);
+      isFirst = false;
+    }
+  } catch (error) {
+    throw sliceError(error, table);
+  } finally {
+    stop();
+    places.release();
+  }
+}
+
+/** Returns the number of rows that the published table must have; null if it is not certain. */
+async function tableRowsOf(
+  source: Source,
+  subject: ReadSubject,
+  plan: ReadPlan,
+  options: ReadOptions,
+): Promise<number | null> {
+  // Only a sync compares it.
+  if (options.directory === undefined || options.window !== undefined) return null;
+  const { table, branch } = subject.found;
+  if (rowsOf(subject, options) === null) return null;
+  const after = await source.tables.getFrom(table.id, branch, options.signal);
+  if (after === null) return null;
+  const bucket = { ...table.bucket, ...after.bucket };
+  const now = { ...subject, found: { table: { ...after, bucket: bucket as typeof table.bucket }, branch } };
+  const rows = rowsOf(now, options);
+  // Rows that cannot be merged must replace the table: with a number that differs, the runtime reads it again.
+  if (plan.kind === "whole" && plan.replaces) return rows;
+  const isSame = table.lastChangeDate !== null && table.lastChangeDate === after.lastChangeDate;
+  return isSame ? rows : null;
+}

@@ -1,0 +1,81 @@
+import { describe, expect, test } from "bun:test";
+
+import { fakeKeboola, type FileProvider, type KeboolaScript } from "../fakes/keboola/mod.ts";
+import { errorsOf, exportsOf, openProject } from "./support.ts";
+
+const user = (basetype: string, length?: string) => [
+  { key: "KBC.datatype.basetype", value: basetype, provider: "user" },
+  ...(length === undefined ? [] : [{ key: "KBC.datatype.length", value: length, provider: "user" }]),
+];
+
+function crm(script: KeboolaScript = {}) {
+  const keboola = fakeKeboola(script);
+  keboola.storage.createTable("in.c-crm.orders", {
+    columns: ["id", "customer", "amount", "paid", "placed_on", "updated_at"],
+    primaryKey: ["id"],
+    columnMetadata: {
+      id: user("INTEGER"),
+      amount: user("NUMERIC", "12,2"),
+      paid: user("BOOLEAN"),
+      placed_on: user("DATE"),
+      updated_at: user("TIMESTAMP"),
+    },
+    rows: Array.from({ length: 100 }, (_, at) => ({
+      id: String(at),
+      customer: at % 3 === 0 ? "" : `customer "${at}",\nof town`,
+      amount: at % 5 === 0 ? "" : `${at}.10`,
+      paid: ["true", "FALSE", "1", "0", "yes", "No", ""][at % 7]!,
+      placed_on: at % 4 === 0 ? "" : "2026-01-31",
+      updated_at: "2026-01-31 10:00:00.123",
+    })),
+  });
+  return keboola;
+}
+
+describe("read()", () => {
+  const formats: readonly [string, KeboolaScript][] = [
+    ["Parquet", {}],
+    ["CSV", { parquet: false }],
+    ["plain CSV", { parquet: false, gzip: false }],
+    ["unsliced CSV", { parquet: false, isSliced: false }],
+    ["unsliced CSV without a header", { parquet: false, isSliced: false, header: "never" }],
+    ["CSV whose first slice has a header", { parquet: false, header: "first slice" }],
+    ["gzipped CSV whose names do not tell", { parquet: false, gzipNames: false }],
+    ["plain CSV that is named .gz", { parquet: false, gzip: false, gzipNames: true }],
+  ];
+  for (const provider of ["https", "aws", "azure", "gcp"] as readonly FileProvider[]) {
+    // The format does not depend on the cloud.
+    for (const [title, script] of provider === "https" ? formats : formats.slice(0, 2)) {
+      test(`publishes the values of ${title} from ${provider}`, async () => {
+        const keboola = crm({ provider, ...script });
+        await using project = await openProject(keboola);
+        const stats = await project.sync({ "in.c-crm.orders": {} });
+        expect(errorsOf(stats)).toEqual([]);
+        const [totals] = await project.rows(
+          `SELECT count(*)::INT AS rows, sum(amount)::VARCHAR AS total, count(amount)::INT AS amounts,
+             count_if(customer = '')::INT AS unnamed, count_if(customer IS NULL)::INT AS missing,
+             count_if(paid)::INT AS paid, count_if(NOT paid)::INT AS unpaid, count(placed_on)::INT AS days,
+             min(updated_at)::VARCHAR AS first, typeof(min(amount)) AS type FROM orders`,
+        );
+        expect(totals).toEqual({
+          rows: 100,
+          total: "4008.00",
+          amounts: 80,
+          unnamed: 34,
+          missing: 0,
+          paid: 43,
+          unpaid: 43,
+          days: 75,
+          first: "2026-01-31 10:00:00.123",
+          type: "DECIMAL(12,2)",
+        });
+        expect(keboola.leaks).toEqual([]);
+        const bodies = exportsOf(keboola);
+        expect(bodies[0]).toMatchObject({
+          columns: "id,customer,amount,paid,placed_on,updated_at",
+          fileType: "parquet",
+        });
+      });
+    }
+  }
+});
