@@ -5,7 +5,7 @@ import { importsOf, walk, type SourceFile, type SyntaxNode } from "./source.ts";
 /** The most lines a file may have. */
 export const LINES_MAX = 400;
 
-/** Files that are longer than the house allows. */
+/** Files with more than `LINES_MAX` lines. */
 export function sizeViolations(files: readonly SourceFile[]): readonly string[] {
   return files.flatMap(({ path, text }) => {
     const lines = text.split("\n").length - (text.endsWith("\n") ? 1 : 0);
@@ -13,18 +13,19 @@ export function sizeViolations(files: readonly SourceFile[]): readonly string[] 
   });
 }
 
-// Built from parts, so that this file does not hold what it forbids.
+// Built from parts, so that this file does not match its own patterns. Absolute paths below these roots work only in one
+// working environment, so they are not allowed in the repository.
 const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
   [
     new RegExp(`regi${"stry"}\\.(npmjs|yarnpkg)|pypi\\.${"org"}|crates\\.${"io"}|proxy\\.golang`),
     "names a package registry",
   ],
-  [new RegExp(`(^|[^a-zA-Z.~])/(wo${"rk"}|fa${"rm"})/`, "m"), "holds a path of one machine"],
+  [new RegExp(`(^|[^a-zA-Z.~])/(wo${"rk"}|fa${"rm"})/`, "m"), "has a path that exists only on one machine"],
   [
     new RegExp(`\\b(test|it|describe)\\.(sk${"ip"}|to${"do"}|on${"ly"}|skip${"If"})\\b`),
-    "holds a test that may not run",
+    "has a test that may not run",
   ],
-  [new RegExp(`\\b(TO${"DO"}|FIX${"ME"}|XX${"X"})\\b`), "holds a promise to do something later"],
+  [new RegExp(`\\b(TO${"DO"}|FIX${"ME"}|XX${"X"})\\b`), "has a marker of unfinished work"],
 ];
 
 /** Words that do not belong in the product. */

@@ -1,6 +1,7 @@
 import { parseSync } from "oxc-parser";
 
 import { sourceFiles, walk, type SyntaxNode } from "../source.ts";
+import { DETAIL_TEXTS } from "./error-texts.ts";
 
 /** Details of every error code, as an error may have them: all of them, and without those that are optional. */
 export interface ErrorExample {
@@ -80,6 +81,7 @@ function valueOf(code: string, name: string, type: SyntaxNode, interfaces: Inter
       return objectOf(code, interfaces.get(nameOf(type["typeName"])) ?? [], interfaces);
     default:
       return (
+        DETAIL_TEXTS[`${code}.${name}`] ??
         TEXTS[`${code}.${name}`] ??
         TEXTS[name] ??
         `the ${name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)}`

@@ -62,11 +62,11 @@ export interface HttpRequest extends HttpRetryOptions {
   readonly query?: HttpQuery;
   /** Headers in addition to those of the client; a `Secret` is never logged. Default: none. */
   readonly headers?: Readonly<Record<string, string | Secret>>;
-  /** A body sent as JSON. */
+  /** A body sent as JSON. Set at most one of `json`, `form` and `body`. Default: no body. */
   readonly json?: unknown;
-  /** A body sent as a form. */
+  /** A body sent as a form. Default: no body. */
   readonly form?: Readonly<Record<string, string | Secret>>;
-  /** A body sent unchanged; set its `content-type` in `headers`. */
+  /** A body sent unchanged; set its `content-type` in `headers`. Default: no body. */
   readonly body?: string | Uint8Array<ArrayBuffer>;
   /** Aborts the request and its retries. Pass the `signal` of the connector's method. */
   readonly signal?: AbortSignal;
