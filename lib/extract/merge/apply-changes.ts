@@ -40,7 +40,9 @@ export async function applyChanges(
   const { services, directory } = job.run;
   if (plan.primaryKey.length === 0) {
     throw new AgnesError("table_plan_invalid", {
+      id: plan.id,
       table: plan.name,
+      option: "--primary-key COLUMNS",
       reason: "pushed changes need a primary key",
     });
   }
