@@ -99,6 +99,32 @@ export function publishViolations(files: readonly SourceFile[]): readonly string
   });
 }
 
+/** Codes of Agnes that only one plugin uses, and why. */
+const CODES_OF_ONE_PLUGIN: ReadonlyMap<string, string> = new Map([
+  ["catalog_storage_refused", "the counterpart of `catalog_unavailable`, for every storage of catalogs"],
+]);
+
+/** Error codes of Agnes that nothing uses, or only one plugin: they belong to that plugin. */
+export function errorCodeViolations(
+  files: readonly SourceFile[],
+  codes: readonly string[],
+): readonly string[] {
+  const users = files.filter(
+    ({ path }) => /^(lib|cmd|plugins)[/]/.test(path) && !path.startsWith("lib/base/errors/"),
+  );
+  return codes.flatMap((code) => {
+    const paths = users.filter(({ text }) => text.includes(`"${code}"`)).map(({ path }) => path);
+    const rooms = new Set(paths.map((path) => /^plugins[/][^/]+/.exec(path)?.[0] ?? "lib"));
+    const [only] = rooms;
+    if (rooms.size > 1 || only === "lib" || CODES_OF_ONE_PLUGIN.has(code)) return [];
+    return [
+      only === undefined
+        ? `no one uses the code ${code}`
+        : `only ${only} uses the code ${code}: declare it there`,
+    ];
+  });
+}
+
 /** Uses of what only Bun has, where Node must run too: its modules and its global object. */
 export function runtimeViolations(files: readonly SourceFile[]): readonly string[] {
   return files.flatMap((file) => {

@@ -108,7 +108,7 @@ export class FilesSource {
   async #table(name: string, signal: AbortSignal): Promise<FilesTable> {
     const listed = this.#listed?.get(name) ?? (await this.tables(signal)).get(name);
     const table = listed && (await refreshTable(listed));
-    if (table === undefined || table === null) throw new AgnesError("source_table_gone", { table: name });
+    if (table === undefined || table === null) throw errors.table_gone({ table: name });
     if (table.problem !== undefined) throw table.problem;
     return table;
   }

@@ -2,9 +2,11 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { errorCodes } from "../../lib/base/mod.ts";
 import { ROOT, sourceFiles } from "../../tools/source.ts";
 import {
   dependencyViolations,
+  errorCodeViolations,
   lockViolations,
   publishViolations,
   runtimeViolations,
@@ -38,6 +40,17 @@ describe("tidy", () => {
         expect(publishViolations([{ path, text }])).toHaveLength(1);
     }
     expect(publishViolations([{ path: "lib/base/publish.ts", text: texts[0]! }])).toEqual([]);
+  });
+
+  test("errorCodeViolations() finds none in the repository", () => {
+    expect(errorCodeViolations(code, Object.keys(errorCodes))).toEqual([]);
+  });
+
+  test("errorCodeViolations() catches a code of one plugin, and one that is not used", () => {
+    const files = ["lib/base/errors/a.ts", "plugins/s3/a.ts"].map((path) => ({ path, text: '"gone"' }));
+    expect(errorCodeViolations(files, ["gone", "unused"])).toHaveLength(2);
+    const users = [...files, { path: "plugins/files/a.ts", text: '"gone"' }];
+    expect(errorCodeViolations(users, ["gone"])).toEqual([]);
   });
 
   test("vendorViolations() finds none in the repository", () => {
