@@ -64,7 +64,7 @@ describe("agnes table", () => {
     );
 
     const refused: readonly (readonly [readonly string[], number, RegExp])[] = [
-      [["register", "exports", "orders"], 2, /already registered[^]*agnes table update exports\.orders/],
+      [["register", "exports", "orders"], 2, /already registered[^]*agnes table show exports\.orders/],
       [["register", "export", "x"], 2, /no source "export"[^]*"exports"/],
       [["register", "exports", "x", "--as", "ORDERS"], 2, /belongs to "exports\.orders"[^]*--as exports_x/],
       [["register", "exports", "../x"], 2, /source_table should be letters/],
