@@ -99,6 +99,25 @@ export function publishViolations(files: readonly SourceFile[]): readonly string
   });
 }
 
+/** Replacers of `JSON.stringify` that convert a `bigint` themselves, instead of with `bigintAsText` of `lib/base`. */
+export function replacerViolations(files: readonly SourceFile[]): readonly string[] {
+  return files.flatMap((file) => {
+    let isFound = false;
+    walk(parseSync(file.path, file.text).program, (node) => {
+      if (node["type"] !== "CallExpression") return;
+      const { object, property } = node["callee"] as {
+        readonly object?: SyntaxNode;
+        readonly property?: SyntaxNode;
+      };
+      if (object?.["name"] !== "JSON" || property?.["name"] !== "stringify") return;
+      walk((node["arguments"] as readonly SyntaxNode[])[1], ({ value }) => {
+        if (value === "bigint") isFound = true;
+      });
+    });
+    return isFound ? [`${file.path} converts a bigint itself: use bigintAsText`] : [];
+  });
+}
+
 /** Codes of Agnes that only one plugin uses, and why. */
 const CODES_OF_ONE_PLUGIN: ReadonlyMap<string, string> = new Map([
   ["catalog_storage_refused", "the counterpart of `catalog_unavailable`, for every storage of catalogs"],

@@ -9,6 +9,7 @@ import {
   errorCodeViolations,
   lockViolations,
   publishViolations,
+  replacerViolations,
   runtimeViolations,
   sizeViolations,
   vendorViolations,
@@ -40,6 +41,17 @@ describe("tidy", () => {
         expect(publishViolations([{ path, text }])).toHaveLength(1);
     }
     expect(publishViolations([{ path: "lib/base/publish.ts", text: texts[0]! }])).toEqual([]);
+  });
+
+  test("replacerViolations() finds none in the repository", () => {
+    expect(replacerViolations(code.filter(({ path }) => /^(lib|cmd|plugins)[/]/.test(path)))).toEqual([]);
+  });
+
+  test("replacerViolations() catches a replacer of its own for a bigint", () => {
+    const own = 'JSON.stringify(x, (key, y) => (typeof y === "bigint" ? `${y}n` : y));';
+    expect(replacerViolations([{ path: "lib/a.ts", text: own }])).toHaveLength(1);
+    const shared = 'typeof x === "bigint"; JSON.stringify(x, (key, y) => bigintAsText(key, y));';
+    expect(replacerViolations([{ path: "lib/a.ts", text: shared }])).toEqual([]);
   });
 
   test("errorCodeViolations() finds none in the repository", () => {

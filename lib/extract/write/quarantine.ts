@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-import { AgnesError, JsonText, rowOfKept, type Host } from "../../base/mod.ts";
+import { AgnesError, bigintAsText, JsonText, rowOfKept, type Host } from "../../base/mod.ts";
 import type { RowReject } from "../../kit/mod.ts";
 import type { TablePlan } from "../job/plan.ts";
 import { quarantineMaxPercentOf } from "../job/rejecting.ts";
@@ -162,8 +162,6 @@ function toJson({ record, ...reject }: KeptReject & Partial<RowReject>): string 
 }
 
 /** Converts numbers that JSON does not support to text. */
-function textOfUnsupported(_key: string, item: unknown): unknown {
-  return typeof item === "bigint" || (typeof item === "number" && !Number.isFinite(item))
-    ? item.toString()
-    : item;
+function textOfUnsupported(key: string, item: unknown): unknown {
+  return typeof item === "number" && !Number.isFinite(item) ? item.toString() : bigintAsText(key, item);
 }
