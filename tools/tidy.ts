@@ -76,27 +76,49 @@ function hasProperty(call: SyntaxNode, name: string): boolean {
 
 /** Files outside `lib/base/` that rename files themselves, and why. */
 const RENAMES: ReadonlyMap<string, string> = new Map([
+  ["cmd/native/load-native.ts", "a native module is loaded synchronously, before any other code"],
   ["lib/extract/write/finish-parts.ts", "parts are synced one by one and their folder once"],
   ["lib/extract/write/write-part.ts", "gives what DuckDB wrote into folders a temporary name"],
   ["lib/push/spool.ts", "moves a damaged file out of the spool"],
 ]);
 
-/** Renames in `lib/` and `plugins/` past `publishFile` and `replaceDatabase`, the one path by which a file is published. */
+/** Renames in `lib/`, `plugins/` and `cmd/` past `publishFile` and `replaceDatabase`, the one path by which a file is published. */
 export function publishViolations(files: readonly SourceFile[]): readonly string[] {
   return files.flatMap((file) => {
-    if (!/^(lib|plugins)[/]/.test(file.path) || file.path.startsWith("lib/base/") || RENAMES.has(file.path))
+    if (
+      !/^(lib|plugins|cmd)[/]/.test(file.path) ||
+      file.path.startsWith("lib/base/") ||
+      RENAMES.has(file.path)
+    )
       return [];
     let isFound = false;
     walk(parseSync(file.path, file.text).program, (node) => {
-      if (node["type"] !== "CallExpression") return;
-      const callee = node["callee"] as { readonly property?: SyntaxNode; readonly name?: unknown };
-      const name = callee.property?.["name"] ?? callee.name;
-      if (name === "rename" || name === "renameSync") isFound = true;
+      if (namesOf(node).some((name) => name === "rename" || name === "renameSync")) isFound = true;
     });
     return isFound
       ? [`${file.path} renames a file: publish by publishFile or replaceDatabase of lib/base`]
       : [];
   });
+}
+
+/** The names of functions that a node uses: called, as a member, taken out of an object, or imported under any name. */
+function namesOf(node: SyntaxNode): readonly unknown[] {
+  const textOf = (part: unknown) => {
+    const { name, value } = (part ?? {}) as { readonly name?: unknown; readonly value?: unknown };
+    return name ?? value;
+  };
+  switch (node["type"]) {
+    case "CallExpression":
+      return [textOf(node["callee"])];
+    case "MemberExpression":
+      return [textOf(node["property"])];
+    case "ImportSpecifier":
+      return [textOf(node["imported"])];
+    case "ObjectPattern":
+      return (node["properties"] as readonly SyntaxNode[]).map((property) => textOf(property["key"]));
+    default:
+      return [];
+  }
 }
 
 /** Replacers of `JSON.stringify` that convert a `bigint` themselves, instead of with `bigintAsText` of `lib/base`. */

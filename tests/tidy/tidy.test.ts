@@ -34,10 +34,18 @@ describe("tidy", () => {
     expect(publishViolations(code)).toEqual([]);
   });
 
-  test("publishViolations() catches a rename of its own, in lib and in plugins", () => {
-    const texts = ["await files.rename(a, b);", "fs.renameSync(a, b);", "await rename(a, b);"];
+  test("publishViolations() catches a rename of its own, in lib, plugins and cmd, by any name", () => {
+    const texts = [
+      "await files.rename(a, b);",
+      "fs.renameSync(a, b);",
+      "await rename(a, b);",
+      'await files["rename"](a, b);',
+      "const { rename: move } = files;",
+      'import { rename as move } from "node:fs/promises";',
+      "const move = files.rename;",
+    ];
     for (const text of texts) {
-      for (const path of ["lib/sync/a.ts", "plugins/files/a.ts"])
+      for (const path of ["lib/sync/a.ts", "plugins/files/a.ts", "cmd/native/a.ts"])
         expect(publishViolations([{ path, text }])).toHaveLength(1);
     }
     expect(publishViolations([{ path: "lib/base/publish.ts", text: texts[0]! }])).toEqual([]);
