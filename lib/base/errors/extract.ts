@@ -75,7 +75,7 @@ export const extractErrors = {
   }),
   batch_invalid: errorSpec<{ table: string; batch: number; reason: string }>({
     status: 502,
-    message: (d) => `batch ${d.batch} of table ${formatValue(d.table)} is not a batch: ${d.reason}`,
+    message: (d) => `batch ${d.batch} of table ${formatValue(d.table)} is not valid: ${d.reason}`,
     hint: () => "A connector yields Arrow record batches, arrays of row objects, or file chunks.",
   }),
   batch_schema_mismatch: errorSpec<{ table: string; batch: number; differences: readonly string[] }>({
@@ -120,7 +120,7 @@ export const extractErrors = {
         d.rejected < d.read
           ? `at most ${d.maxPercent} % may be`
           : `no row${d.origin === undefined ? "" : ` of ${d.origin}`} was left`
-      }), mostly because of ${d.reason}; the published data stays`,
+      }), so the published data stays; ${d.rejected === 1 ? "the reason" : "the most frequent reason"}: ${d.reason}`,
     hint: (d) =>
       d.rejected < d.read
         ? `See ${d.path} for the rejected rows; correct the source, or allow more with \`agnes table update ${d.id} --quarantine-max-percent ${Math.ceil((d.rejected * 100) / d.read)}\`.`

@@ -145,9 +145,8 @@ export function checkQuarantine(
 export function quarantineNotes(quarantine: Quarantine | null): readonly string[] {
   if (quarantine === null || quarantine.rows === 0) return [];
   const { rows, mainReason, path } = quarantine;
-  return [
-    `${rows} ${rows === 1 ? "row was" : "rows were"} rejected, mostly because of ${mainReason}; see ${path}`,
-  ];
+  const [what, reason] = rows === 1 ? ["row was", "the reason"] : ["rows were", "the most frequent reason"];
+  return [`${rows} ${what} rejected; ${reason}: ${mainReason}; see ${path}`];
 }
 
 function exampleOf({ value, row, origin }: KeptReject & Partial<RowReject>): string {
