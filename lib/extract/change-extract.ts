@@ -36,10 +36,9 @@ interface RowChanges {
   readonly eventIds: readonly string[];
 }
 
-/** The result of row changes: either all tables are published or none. Nothing is published if all are unchanged. */
+/** The result of row changes: either all tables are published or none. */
 export type ChangedTables =
   | { readonly kind: "published"; readonly generation: number; readonly tables: readonly ChangedTable[] }
-  | { readonly kind: "unchanged"; readonly tables: readonly ChangedTable[] }
   | { readonly kind: "failed"; readonly table: string; readonly error: AgnesError };
 
 /** An extract under an exclusive lock. */
@@ -87,7 +86,7 @@ export async function changeExtract<T>(
       };
       const generation = new NextGeneration(run, previous, signal);
       const merged = await generation.merge(changes.tables);
-      if (merged.kind !== "published") return merged;
+      if (merged.kind === "failed") return merged;
       const state = generation.stateOf(merged.tables, changes.eventIds);
       const verify = new Set(merged.tables.map(({ table }) => table.name));
       await publish(services, database, state, { previous: numberOf(previous), verify, signal });
@@ -100,7 +99,7 @@ export async function changeExtract<T>(
 }
 
 type MergedTables =
-  | Extract<ChangedTables, { kind: "failed" | "unchanged" }>
+  | Extract<ChangedTables, { kind: "failed" }>
   | Omit<Extract<ChangedTables, { kind: "published" }>, "generation">;
 
 /** The generation that comes after `previous`. */
@@ -131,7 +130,7 @@ class NextGeneration {
         return { kind: "failed", table: plan.name, error };
       }
     }
-    return { kind: tables.some(({ changed }) => changed) ? "published" : "unchanged", tables };
+    return { kind: "published", tables };
   }
 
   stateOf(changed: readonly ChangedTable[], eventIds: readonly string[]): ExtractState {

@@ -262,6 +262,7 @@ class Extraction {
       checkPlan(plan);
       if (this.#duplicates.has(plan.name.toLowerCase())) {
         throw new AgnesError("table_plan_invalid", {
+          id: plan.id,
           table: plan.name,
           reason: "another table of the source has this name",
         });

@@ -3,7 +3,7 @@ import type { TableRecord } from "../tables/mod.ts";
 
 /**
  * Adds the command for a table to the details of an error whose hint uses it: a registered table is updated, another one
- * is registered. Other errors are returned unchanged.
+ * is registered. The message, which may be redacted, and the stack are kept. Other errors are returned unchanged.
  *
  * @param table its id, or the source and the source's own name of an unregistered table
  */
@@ -11,14 +11,13 @@ export function withTableCommand(
   error: AgnesError,
   table: Pick<TableRecord, "id" | "quarantine"> | { readonly source: string; readonly table: string },
 ): AgnesError {
-  const { code, details, cause, retry } = error;
+  const { code, cause, message, stack } = error;
   // A plugin's own codes have no hints about commands.
   if (code.includes("/")) return error;
-  const completed = new AgnesError(code, { ...details, tableCommand: commandOf(table) } as typeof details, {
-    cause,
-    retry,
-  });
-  return completed.hint === error.hint ? error : completed;
+  const details = { ...error.details, tableCommand: commandOf(table) } as typeof error.details;
+  const { hint } = new AgnesError(code, details);
+  if (hint === new AgnesError(code, error.details).hint) return error;
+  return Object.assign(error.withDetails(details, { cause, texts: { message, hint } }), { stack });
 }
 
 function commandOf(table: Parameters<typeof withTableCommand>[1]): TableCommand {

@@ -1,5 +1,6 @@
 import { AgnesError, table as tableInfo, type TableInfo, type TableMetadata } from "agnes/kit";
 
+import { errors } from "./errors.ts";
 import type { DuckDBOptions } from "./options.ts";
 import { literal, quoted, type Source } from "./source.ts";
 
@@ -15,7 +16,7 @@ interface Listed {
 /**
  * Lists the tables and views. Those outside the schema `main` are named `schema.name`.
  *
- * @throws `source_schema_missing` if none of the configured schemas exists
+ * @throws `duckdb/schema_missing` if none of the configured schemas exists
  */
 export async function describeTables(
   source: Source,
@@ -157,7 +158,7 @@ async function missingSchemas(
   const missing = [...new Set(schemas)].filter((name) => !holds(known, name));
   const problems = missing.map((schema) => ({
     name: `${schema}.*`,
-    problem: new AgnesError("source_schema_missing", { schema, option: "schemas", known }),
+    problem: errors.schema_missing({ schema, option: "schemas", known }),
   }));
   if (problems.length === new Set(schemas).size) throw problems[0]!.problem;
   return problems.map(({ name, problem }) => tableInfo(name, {}, { problem }));
@@ -175,7 +176,7 @@ function missingTables(
       name,
       {},
       {
-        problem: new AgnesError("source_table_missing", { table: name, option: "include", known }),
+        problem: errors.table_missing({ table: name, option: "include", known }),
       },
     ),
   );

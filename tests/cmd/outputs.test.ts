@@ -121,7 +121,7 @@ test.each([
   });
   const [stderr, status] = await Promise.all([new Response(child.stderr).text(), child.exited]);
   expect(stderr).toBe(
-    "error  the disk is full: could not write standard output\n hint  Free disk space and run it again; nothing was published.\n code  disk_full\n",
+    "error  the disk is full: could not write standard output\n hint  Free disk space and run it again.\n code  disk_full\n",
   );
   expect(status).toBe(1);
 });

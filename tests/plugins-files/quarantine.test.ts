@@ -59,7 +59,7 @@ test("a Parquet file without valid rows fails its table despite the quarantine",
   const [failure] = (await sync()).errors;
   expect(failure!.error.code).toBe("quarantine_exceeded");
   expect(failure!.error.message).toBe(
-    '1 of 1 row of table "t" was rejected (no row of a.parquet was left), mostly because of column id: it is not DOUBLE (for example 9007199254740993 in row 1 of a.parquet); the published data stays',
+    '1 of 1 row of table "t" was rejected (no row of a.parquet was left), so the published data stays; the reason: column id: it is not DOUBLE (for example 9007199254740993 in row 1 of a.parquet)',
   );
   expect(failure!.error.hint).toMatch(/correct the source, or the types of its columns\. Published rows/);
 });

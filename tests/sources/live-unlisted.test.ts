@@ -141,7 +141,7 @@ describe("a remote table of a plugin without discover", () => {
         });
         await using _agnes = agnes;
         const failure = await agnes.rows("SELECT id FROM rows").catch((error: unknown) => error);
-        expect(failure).toMatchObject({ message: expect.stringContaining("is not a batch: it is") });
+        expect(failure).toMatchObject({ message: expect.stringContaining("is not valid: it is") });
       }
     }
   });
