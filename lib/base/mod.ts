@@ -43,7 +43,7 @@ export { nodeFiles } from "./files.ts";
 export type { Files } from "./files.ts";
 export type { OpenedFile } from "./opened-file.ts";
 export { writeOutput } from "./write-output.ts";
-export { createHost, randomName } from "./host.ts";
+export { createHost, randomId, randomName } from "./host.ts";
 export type { Host } from "./host.ts";
 export {
   checkEnvironmentName,
