@@ -19,6 +19,7 @@ const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
     new RegExp(`regi${"stry"}\\.(npmjs|yarnpkg)|pypi\\.${"org"}|crates\\.${"io"}|proxy\\.golang`),
     "names a package registry",
   ],
+  // Folders of the machines on which Agnes is built; a path below them works on no other machine.
   [new RegExp(`(^|[^a-zA-Z.~])/(wo${"rk"}|fa${"rm"})/`, "m"), "holds a path of one machine"],
   [
     new RegExp(`\\b(test|it|describe)\\.(sk${"ip"}|to${"do"}|on${"ly"}|skip${"If"})\\b`),
