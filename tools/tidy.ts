@@ -29,7 +29,7 @@ const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** Words that do not belong in the product. */
-export function wordViolations(files: readonly SourceFile[]): readonly string[] {
+export function textViolations(files: readonly SourceFile[]): readonly string[] {
   return files.flatMap(({ path, text }) =>
     FORBIDDEN.flatMap(([pattern, reason]) => (pattern.test(text) ? [`${path} ${reason}`] : [])),
   );

@@ -170,8 +170,8 @@ class NextGeneration {
     try {
       const checked = checkedChanges(plan, changes, quarantine);
       const order = await rankChanges(job, checked);
-      const within = withinParents(plan, checked, order, quarantine);
-      return await applyChanges(job, lastChanges(within, plan, order), quarantine);
+      const accepted = withinParents(plan, checked, order, quarantine);
+      return await applyChanges(job, lastChanges(accepted, plan, order), quarantine);
     } finally {
       await quarantine?.finish();
     }

@@ -29,7 +29,7 @@ export function configurationPage(): string {
     "## Environment variables",
     markdownTable(
       ["variable", "what it is"],
-      VARIABLES.map(([name, words]) => [`\`${name}\``, words]),
+      VARIABLES.map(([name, description]) => [`\`${name}\``, description]),
     ),
   );
 }
