@@ -37,12 +37,12 @@ async function problemOf({ text, isTyped }: CommandLine): Promise<string | undef
   }
 }
 
-/** Whether a value is one of the words that its argument takes. */
+/** The problem with a value that is none of the choices of its argument; `undefined` if it is one. */
 function choiceProblem(key: string, arg: ArgDef, value: unknown): string | undefined {
   const hint = arg.valueHint ?? "";
   if (typeof value !== "string" || !/^[a-z_]+(\|[a-z_]+)+$/.test(hint)) return undefined;
-  const words = hint.split("|");
-  if (isPlaceholder(value) || value.split("|").every((word) => words.includes(word))) return undefined;
+  const choices = hint.split("|");
+  if (isPlaceholder(value) || value.split("|").every((choice) => choices.includes(choice))) return undefined;
   return `${key} cannot be ${value}`;
 }
 

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 
 import { counted } from "../../base/mod.ts";
-import { table, toSelectSql, type AnyConnector, type QueryEstimate, type TableInfo } from "../../kit/mod.ts";
+import {
+  quoteIdentifier,
+  table,
+  toSelectSql,
+  type AnyConnector,
+  type QueryEstimate,
+  type TableInfo,
+} from "../../kit/mod.ts";
 import { resultBatches, discoverTables } from "../../sources/mod.ts";
 import type { SourceCase } from "./source-case.ts";
 import { Workbench } from "./rows.ts";
@@ -119,7 +126,7 @@ function selectFrom(info: TableInfo, connector: AnyConnector, limit?: number): s
   const path = info.remotePath ?? [info.name];
   const columns = info.schema.fields.map((field) => String(field.name));
   if (columns.length === 0) {
-    const from = path.map((part) => `"${part.replaceAll('"', '""')}"`).join(".");
+    const from = path.map((part) => quoteIdentifier(part)).join(".");
     return `SELECT * FROM ${from}${limit === undefined ? "" : " WHERE 1 = 0"}`;
   }
   const request = { columns, filter: [], ...(limit === undefined ? {} : { limit }) };

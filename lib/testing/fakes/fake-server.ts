@@ -47,7 +47,7 @@ export interface FakeServer extends FaultyFetch {
  *     return Response.json({ results: rows, next });
  *   },
  * });
- * const answer = await server.fetch("https://api.example.com/contacts");
+ * const response = await server.fetch("https://api.example.com/contacts");
  * ```
  */
 export function fakeServer(routes: Readonly<Record<string, FakeRoute>>): FakeServer {
