@@ -67,7 +67,7 @@ export {
   TEMPORARY_SUFFIX,
   temporaryPath,
 } from "./publish.ts";
-export { quoted, shellQuoted } from "./quoted.ts";
+export { quoted, quotedText, shellQuoted } from "./quoted.ts";
 export { holdsSecret, printable, redact } from "./redact.ts";
 export { rowOfKept } from "./row-of-kept.ts";
 export { nameHoldsSecret, redactError, redactThrown, redactValue } from "./redact-value.ts";

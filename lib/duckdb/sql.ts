@@ -1,5 +1,4 @@
-import { quoted } from "../base/mod.ts";
-import { quoteLiteral as literalOf } from "../kit/mod.ts";
+import { quoted, quotedText } from "../base/mod.ts";
 
 /** Returns a name as a quoted SQL identifier, safe for any name: `a "b"` returns `"a ""b"""`. */
 export function quoteIdentifier(name: string): string {
@@ -8,7 +7,7 @@ export function quoteIdentifier(name: string): string {
 
 /** Returns a text as an SQL literal: `it's` returns `'it''s'`. */
 export function quoteLiteral(text: string): string {
-  return literalOf(text);
+  return quotedText(text);
 }
 
 /** Escapes the characters of a path that DuckDB treats as a glob pattern. */

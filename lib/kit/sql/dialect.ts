@@ -1,4 +1,4 @@
-import { AgnesError, quoted, formatValue } from "../../base/mod.ts";
+import { AgnesError, quoted, quotedText, formatValue } from "../../base/mod.ts";
 import type { FilterValue } from "../batch.ts";
 
 /**
@@ -59,11 +59,7 @@ export function quoteLiteral(value: FilterValue, dialect: SqlDialect = "ansi"): 
 }
 
 function textLiteral(text: string, dialect: SqlDialect): string {
-  if (dialect === "ansi") {
-    // DuckDB ends a statement at a NUL.
-    const pieces = text.split("\0").map((piece) => quoted(piece, "'"));
-    return pieces.length === 1 ? pieces[0]! : `(${pieces.join(" || chr(0) || ")})`;
-  }
+  if (dialect === "ansi") return quotedText(text);
   if (text.includes("\0")) throw unsupported(text, dialect, "it contains a NUL character");
   // Both engines interpret a backslash in a string as an escape.
   const escaped = text.replaceAll("\\", "\\\\");
