@@ -200,12 +200,12 @@ describe("runQuery()", () => {
   });
 
   test("runs many queries concurrently", async () => {
-    const answers = await Promise.all(
+    const results = await Promise.all(
       Array.from({ length: 20 }, (_, n) =>
         rowsOf(session, `SELECT ${n} AS n, count(*) AS c FROM orders WHERE id >= ${n}`),
       ),
     );
-    expect(answers.map(([row]) => row)).toEqual(
+    expect(results.map(([row]) => row)).toEqual(
       Array.from({ length: 20 }, (_, n) => ({ n, c: BigInt(10_000 - n) })),
     );
   });

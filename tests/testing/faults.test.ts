@@ -40,12 +40,12 @@ describe("fakeServer()", () => {
     let count = 0;
     const server = fakeServer({ "GET /": () => Response.json((count += 1)) });
     server.inject([{ kind: "repeat" }], 1);
-    const answers = [
+    const results = [
       await server.fetch("https://x/"),
       await server.fetch("https://x/"),
       await server.fetch("https://x/"),
     ];
-    expect(await Promise.all(answers.map((response) => response.json()))).toEqual([1, 1, 2]);
+    expect(await Promise.all(results.map((response) => response.json()))).toEqual([1, 1, 2]);
   });
 
   test("fakeServer() repeats a response of the same path only, with any query", async () => {
