@@ -41,8 +41,8 @@ async function problemOf({ text, isTyped }: CommandLine): Promise<string | undef
 function choiceProblem(key: string, arg: ArgDef, value: unknown): string | undefined {
   const hint = arg.valueHint ?? "";
   if (typeof value !== "string" || !/^[a-z_]+(\|[a-z_]+)+$/.test(hint)) return undefined;
-  const words = hint.split("|");
-  if (isPlaceholder(value) || value.split("|").every((word) => words.includes(word))) return undefined;
+  const choices = hint.split("|");
+  if (isPlaceholder(value) || value.split("|").every((choice) => choices.includes(choice))) return undefined;
   return `${key} cannot be ${value}`;
 }
 

@@ -20,6 +20,7 @@ const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
     new RegExp(`regi${"stry"}\\.(npmjs|yarnpkg)|pypi\\.${"org"}|crates\\.${"io"}|proxy\\.golang`),
     "names a package registry",
   ],
+  // Folders of the machines on which Agnes is built; a path below them works on no other machine.
   [new RegExp(`(^|[^a-zA-Z.~])/(wo${"rk"}|fa${"rm"})/`, "m"), "has a path that exists only on one machine"],
   [
     new RegExp(`\\b(test|it|describe)\\.(sk${"ip"}|to${"do"}|on${"ly"}|skip${"If"})\\b`),
@@ -29,7 +30,7 @@ const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** Words that do not belong in the product. */
-export function wordViolations(files: readonly SourceFile[]): readonly string[] {
+export function textViolations(files: readonly SourceFile[]): readonly string[] {
   return files.flatMap(({ path, text }) =>
     FORBIDDEN.flatMap(([pattern, reason]) => (pattern.test(text) ? [`${path} ${reason}`] : [])),
   );

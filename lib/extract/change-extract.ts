@@ -1,7 +1,6 @@
-import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
 
-import { isAgnesError, redactThrown, type AgnesError } from "../base/mod.ts";
+import { isAgnesError, randomId, redactThrown, type AgnesError } from "../base/mod.ts";
 import { acquireLock, openDatabase } from "../duckdb/mod.ts";
 import type { Change } from "../kit/mod.ts";
 import { findTable, type ExtractState } from "./format/extract-state.ts";
@@ -75,7 +74,7 @@ export async function changeExtract<T>(
     publish: async (previous, changes) => {
       const { source, partRows = PART_ROWS, signal } = request;
       const run: ExtractRun = {
-        id: randomUUID(),
+        id: randomId(services.host),
         services,
         database,
         directory,
@@ -170,8 +169,8 @@ class NextGeneration {
     try {
       const checked = checkedChanges(plan, changes, quarantine);
       const order = await rankChanges(job, checked);
-      const within = withinParents(plan, checked, order, quarantine);
-      return await applyChanges(job, lastChanges(within, plan, order), quarantine);
+      const accepted = withinParents(plan, checked, order, quarantine);
+      return await applyChanges(job, lastChanges(accepted, plan, order), quarantine);
     } finally {
       await quarantine?.finish();
     }

@@ -66,7 +66,7 @@ export interface SourceQueryOptions {
  * const stream = (first: number) => async function* () {
  *   yield [{ id: first }, { id: first + 1 }];
  * };
- * const answer: SourceResult = { schema: toSchema({ id: int64() }), parts: [stream(1), stream(3)] };
+ * const result: SourceResult = { schema: toSchema({ id: int64() }), parts: [stream(1), stream(3)] };
  * ```
  */
 export type SourceResult =

@@ -1,4 +1,4 @@
-import { AgnesError, type TableCommand } from "../base/mod.ts";
+import { AgnesError, shellQuoted, type TableCommand } from "../base/mod.ts";
 import type { TableRecord } from "../tables/mod.ts";
 
 /**
@@ -22,9 +22,9 @@ export function withTableCommand(
 
 function commandOf(table: Parameters<typeof withTableCommand>[1]): TableCommand {
   return "id" in table
-    ? { update: `agnes table update ${quoted(table.id)}`, canQuarantine: !table.quarantine }
-    : { update: `agnes table register ${quoted(table.source)} ${quoted(table.table)}`, canQuarantine: true };
+    ? { update: `agnes table update ${shellQuoted(table.id)}`, canQuarantine: !table.quarantine }
+    : {
+        update: `agnes table register ${shellQuoted(table.source)} ${shellQuoted(table.table)}`,
+        canQuarantine: true,
+      };
 }
-
-/** Quotes an argument for a shell if necessary. */
-const quoted = (text: string) => (/^[\w.,:/@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);

@@ -190,12 +190,12 @@ describe("agnes table", () => {
     };
     const fields = Object.values(flags).map(([, field]) => field);
     expect([...fields, "source", "source_table"].sort()).toEqual([...storedFieldNames].sort());
-    const given = Object.entries(flags).filter(([flag]) => flag !== "columns");
-    const args = given.flatMap(([flag, [text]]) => [`--${flag}`, text]);
+    const present = Object.entries(flags).filter(([flag]) => flag !== "columns");
+    const args = present.flatMap(([flag, [text]]) => [`--${flag}`, text]);
     const result = await agnes("table", "register", "exports", "orders", ...args, "--json");
     expect([result.status, result.stderr]).toEqual([0, ""]);
     expect(json(result)).toMatchObject({
-      table: Object.fromEntries(given.map(([, [, field, value]]) => [field, value])),
+      table: Object.fromEntries(present.map(([, [, field, value]]) => [field, value])),
     });
     const listed = await agnes(
       "table",

@@ -195,11 +195,11 @@ describe("duckdb: read() and query()", () => {
   test("query() runs SQL with the tables under the name of the source", async () => {
     const handle = await warehouse.connect();
     const { signal } = new AbortController();
-    const answer = await handle.connector.query!("SELECT count(*) AS n FROM wh.sales.orders WHERE paid", {
+    const counted = await handle.connector.query!("SELECT count(*) AS n FROM wh.sales.orders WHERE paid", {
       signal,
     });
     const rows: unknown[] = [];
-    for await (const batch of answer.batches!) rows.push(...(batch as Iterable<{ toJSON(): unknown }>));
+    for await (const batch of counted.batches!) rows.push(...(batch as Iterable<{ toJSON(): unknown }>));
     expect(rows.map((row) => (row as { toJSON(): unknown }).toJSON())).toEqual([{ n: 2500n }]);
   });
 

@@ -117,8 +117,8 @@ test("a JSON row that is not an object is quarantined with its line, at the firs
       ]);
     }
     await folder.write(`${name}/t.${name.slice(2)}`, written(records({ 50: "null", 60: '"x"' })));
-    const later = await syncFolder(folder, { path: name }, { plan: { quarantine: true } });
-    expect(later.tables[0]).toMatchObject({ status: "extracted", rowsQuarantined: 1, rows: 59 });
+    const second = await syncFolder(folder, { path: name }, { plan: { quarantine: true } });
+    expect(second.tables[0]).toMatchObject({ status: "extracted", rowsQuarantined: 1, rows: 59 });
     await folder.write(`${name}/t.${name.slice(2)}`, written(records({ 1: "1", 2: "2", 3: "3", 4: "4" })));
     const [failure] = (await syncFolder(folder, { path: name }, { plan: { quarantine: true } })).errors;
     expect(failure!.error.code).toBe("quarantine_exceeded");

@@ -14,7 +14,7 @@ import {
   sizeViolations,
   vendorViolations,
   hostViolations,
-  wordViolations,
+  textViolations,
 } from "../../tools/tidy.ts";
 
 const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
@@ -112,18 +112,18 @@ describe("tidy", () => {
       expect(hostViolations([{ path, text: `await openDatabase(${options});` }])).toEqual([]);
   });
 
-  test("wordViolations() finds none in the repository", () => {
-    expect(wordViolations(sourceFiles([".ts", ".md", ".json", ".yaml", ".toml", "run"]))).toEqual([]);
+  test("textViolations() finds none in the repository", () => {
+    expect(textViolations(sourceFiles([".ts", ".md", ".json", ".yaml", ".toml", "run"]))).toEqual([]);
   });
 
-  test("wordViolations() catches each forbidden word", () => {
+  test("textViolations() catches each forbidden word", () => {
     for (const text of [
       `https://regi${"stry"}.npmjs.org/x`,
       `see /wo${"rk"}/main`,
       `test.sk${"ip"}("x")`,
       `// TO${"DO"}: later`,
     ]) {
-      expect(wordViolations([{ path: "a.ts", text }])).toHaveLength(1);
+      expect(textViolations([{ path: "a.ts", text }])).toHaveLength(1);
     }
   });
 

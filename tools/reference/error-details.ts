@@ -43,8 +43,8 @@ function collect(
 }
 
 function exampleOf(code: string, type: SyntaxNode, interfaces: Interfaces): ErrorExample {
-  const given = type["members"] as readonly SyntaxNode[] | undefined;
-  const members = given ?? interfaces.get(nameOf(type["typeName"])) ?? [];
+  const inline = type["members"] as readonly SyntaxNode[] | undefined;
+  const members = inline ?? interfaces.get(nameOf(type["typeName"])) ?? [];
   const required = members.filter((member) => member["optional"] !== true);
   return { whole: objectOf(code, members, interfaces), least: objectOf(code, required, interfaces) };
 }

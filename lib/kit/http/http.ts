@@ -93,7 +93,7 @@ export interface HttpPagesRequest<T> extends HttpJsonRequest<T> {
 /** A request that polls a job until it is done. */
 export interface HttpPollRequest<T> extends Omit<HttpJsonRequest<T>, "timeoutMs"> {
   /** Whether the job is done. Throw `permanent(…)` or `transient(…)` if the job failed. */
-  readonly isDone: (answer: T) => boolean;
+  readonly isDone: (response: T) => boolean;
   /** The first pause; each next pause is 1.5 times longer, with 20 % jitter. Default: 1 s. */
   readonly pauseMs?: number;
   /** The longest pause, unless Retry-After requires a longer one. Default: 20 s. */
@@ -103,7 +103,7 @@ export interface HttpPollRequest<T> extends Omit<HttpJsonRequest<T>, "timeoutMs"
   /** Cancels the job in the source; called if the poll ends before the job. Has a timeout of 5 s. */
   readonly cancel?: (options: { readonly signal: AbortSignal }) => Promise<unknown>;
   /** Returns the phase to report to `onProgress`. Default: `waiting for the source`. */
-  readonly phaseOf?: (answer: T) => string;
+  readonly phaseOf?: (response: T) => string;
   /** Called after each response while the job is not done. Pass `ReadOptions.onProgress`. */
   readonly onProgress?: ((progress: ReadProgress) => void) | undefined;
 }

@@ -33,9 +33,9 @@ export const parameterCases: readonly SourceCase[] = [
       const names = Object.keys(PARAMETERS).filter((name) => new RegExp(`[@$:]${name}\\b`).test(sql));
       assert.ok(names.length > 0, `${sql} has none of the parameters ${Object.keys(PARAMETERS).join(", ")}`);
       const parameters = Object.fromEntries(names.map((name) => [name, PARAMETERS[name]!.value]));
-      const answer = await able(session, "query").query(sql, { signal, parameters });
+      const result = await able(session, "query").query(sql, { signal, parameters });
       await using bench = await Workbench.open(session);
-      const rows = await bench.load(table("answer", answer.schema), resultBatches(answer, { signal }));
+      const rows = await bench.load(table("result", result.schema), resultBatches(result, { signal }));
       assert.equal(await bench.count(rows), 1, `the result of ${sql} is not one row`);
       for (const name of names) {
         const found = await bench.count(`(FROM ${rows} WHERE ${PARAMETERS[name]!.check})`);
