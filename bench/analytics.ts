@@ -40,8 +40,8 @@ async function measure(data: string, count: number): Promise<string> {
   const changed = await timed(() => rebuild(data));
   const query = await timed(async () => {
     await using session = openQuerySession(services, { dataDirectory: data });
-    const answer = await session.runQuery({ sql: "SELECT count(*) FROM s3_t0" });
-    for await (const _batch of answer.batches);
+    const result = await session.runQuery({ sql: "SELECT count(*) FROM s3_t0" });
+    for await (const _batch of result.batches);
   });
   const { size } = await stat(analyticsPath(data));
   return [count, full, (full / count).toFixed(2), unchanged, changed, query, Math.round(size / 1024)]

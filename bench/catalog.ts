@@ -98,7 +98,7 @@ async function local(kind: "memory" | "file", records: number): Promise<Readonly
   }
 }
 
-/** Milliseconds for each record, by way. */
+/** Milliseconds for each record, by variant. */
 interface AzurePass {
   readonly theirs: number;
   readonly one: number;
@@ -109,13 +109,13 @@ interface AzurePass {
 /** One service per variant, because Azurite repeatedly writes all of its data to its file. */
 type Services = Readonly<Record<"theirs" | "one" | "batch", string>>;
 
-/** Writes `records` in each way to tables of its own, which are gone afterwards. */
+/** Writes `records` in each variant to tables of its own, which are gone afterwards. */
 async function azurePass(services: Services, pass: number, records: number): Promise<AzurePass> {
-  const client = (way: keyof Services, table: string) =>
-    TableClient.fromConnectionString(services[way], `${table}${pass}`, { allowInsecureConnection: true });
-  const tables = (["theirs", "one", "batch"] as const).flatMap((way) => [
-    client(way, "Bench"),
-    client(way, "BenchWal"),
+  const client = (variant: keyof Services, table: string) =>
+    TableClient.fromConnectionString(services[variant], `${table}${pass}`, { allowInsecureConnection: true });
+  const tables = (["theirs", "one", "batch"] as const).flatMap((variant) => [
+    client(variant, "Bench"),
+    client(variant, "BenchWal"),
   ]);
   const [table, wal] = tables.map((each) => clientGateway(each, 8000));
   await Promise.all([table!.prepare(), wal!.prepare()]);
@@ -125,8 +125,8 @@ async function azurePass(services: Services, pass: number, records: number): Pro
     rowKey: "id",
     indexKeys: ["source", "bucket", "mode"],
   });
-  const ours = (way: keyof Services) =>
-    open(azureTablesStorage({ connectionString: services[way], table: `Bench${pass}` }));
+  const ours = (variant: keyof Services) =>
+    open(azureTablesStorage({ connectionString: services[variant], table: `Bench${pass}` }));
   const [one, batch] = await Promise.all([ours("one"), ours("batch")]);
   // The two take turns, so that other load on the machine affects both.
   let theirMs = 0;
@@ -174,15 +174,15 @@ async function azure(records: number): Promise<void> {
   };
   const passes: AzurePass[] = [];
   for (let pass = 0; pass < PASSES_AZURE; pass++) passes.push(await azurePass(services, pass, records));
-  const each = (way: keyof AzurePass) => {
-    const sorted = passes.map((pass) => pass[way]).sort((a, b) => a - b);
+  const each = (variant: keyof AzurePass) => {
+    const sorted = passes.map((pass) => pass[variant]).sort((a, b) => a - b);
     return sorted[Math.floor(sorted.length / 2)]!;
   };
-  const row = (what: string, way: keyof AzurePass) => ({
+  const row = (what: string, variant: keyof AzurePass) => ({
     what,
-    "ms each": Number(each(way).toFixed(3)),
-    "times faster": Number((each("theirs") / each(way)).toFixed(1)),
-    passes: passes.map((pass) => pass[way].toFixed(2)).join(" "),
+    "ms each": Number(each(variant).toFixed(3)),
+    "times faster": Number((each("theirs") / each(variant)).toFixed(1)),
+    passes: passes.map((pass) => pass[variant].toFixed(2)).join(" "),
   });
   console.table([
     row("first approach, insert one by one", "theirs"),

@@ -108,9 +108,9 @@ try {
         .map(of)
         .toSorted((one, other) => one - other)
         [Math.floor(rounds.length / 2)]!.toFixed(2);
-    const against = (way: "known" | "first") =>
-      `${middle((round) => round[way].seconds)} s, ratio ${middle((round) => round[way].seconds / round.bare.seconds)}, ` +
-      `of processor time ${middle((round) => round[way].cpu / round.bare.cpu)}`;
+    const against = (variant: "known" | "first") =>
+      `${middle((round) => round[variant].seconds)} s, ratio ${middle((round) => round[variant].seconds / round.bare.seconds)}, ` +
+      `of processor time ${middle((round) => round[variant].cpu / round.bare.cpu)}`;
     const bareCpu = middle(({ bare }) => bare.cpu);
     console.log(
       `${format}, ${megabytes} MB: bare ${middle(({ bare }) => bare.seconds)} s (${bareCpu} s of processor time)`,

@@ -31,10 +31,10 @@ try {
     clustered.push(
       await merge(
         `side by side, round ${round}`,
-        freshBatches(changed, round * Math.round(rows / 5), later()),
+        freshBatches(changed, round * Math.round(rows / 5), nextShiftMs()),
       ),
     );
-    spread.push(await merge(`spread, round ${round}`, spreadBatches(changed, later())));
+    spread.push(await merge(`spread, round ${round}`, spreadBatches(changed, nextShiftMs())));
   }
   const [few, all] = [Math.min(...clustered), Math.min(...spread)];
   console.log(`clustered ${few.toFixed(2)} s, everything rewritten ${all.toFixed(2)} s`);
@@ -59,7 +59,7 @@ async function merge(what: string, batches: AsyncGenerator<RecordBatch>): Promis
 }
 
 /** A time that no row has had yet, so that every merge changes its rows. */
-function later(): number {
+function nextShiftMs(): number {
   return rows * 1000 * ++merges;
 }
 

@@ -1,5 +1,5 @@
 import manifest from "../package.json" with { type: "json" };
-import { dispatch } from "./cli/dispatch.ts";
+import { dispatch } from "./dispatch.ts";
 import { mainCommand } from "./main-command.ts";
 import { exitProcess } from "./process/exit.ts";
 

@@ -2,16 +2,16 @@ import { parseSync } from "oxc-parser";
 
 import { walk, type SourceFile, type SyntaxNode } from "./source.ts";
 
-/** One command line of Agnes that a text offers, and where it stands. */
+/** A command line of Agnes in a text, and its place. */
 export interface CommandLine {
   readonly place: string;
-  /** From `agnes` on. */
+  /** The command line, from `agnes` to its end. */
   readonly text: string;
-  /** Whether it is to be typed as it stands: a line of a script or an example, not a mention in a sentence. */
+  /** Whether it is a complete line of a script or an example, not a mention in a sentence. */
   readonly isTyped: boolean;
 }
 
-/** What stands in place of a value that is only known when the code runs. */
+/** Replaces a value that is known only at run time. */
 const VALUE = "VALUE";
 
 /** The command lines in Markdown: in backticks, and the lines of shell scripts. */
@@ -48,7 +48,7 @@ export function linesInCode({ path, text }: SourceFile): readonly CommandLine[] 
   return lines.map((line) => ({ place: path, ...line }));
 }
 
-/** The words of a command line as a shell takes them, up to a comment, a pipe or a redirection. */
+/** The arguments of a command line, split as a shell does, up to a comment, a pipe or a redirection. */
 export function shellWords(line: string): readonly string[] {
   const words: string[] = [];
   const pattern = /\s*((?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^\s'"\\])+)/gy;

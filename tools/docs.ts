@@ -3,7 +3,7 @@ import { dirname, join, normalize } from "node:path";
 import type { PublicSymbol } from "./reference/modules.ts";
 import type { SourceFile } from "./source.ts";
 
-/** Links of Markdown pages that lead nowhere. */
+/** Links of Markdown pages whose target does not exist. */
 export function brokenLinks(
   pages: readonly SourceFile[],
   exists: (path: string) => boolean,
@@ -17,7 +17,7 @@ export function brokenLinks(
   );
 }
 
-/** Public symbols that lack words, and functions and classes that lack an example. */
+/** Public symbols without a docstring, and functions and classes without an example. */
 export function undocumented(symbols: readonly PublicSymbol[]): readonly string[] {
   return symbols.flatMap(({ name, kind, doc, path }) => {
     if (kind === "namespace") return [];

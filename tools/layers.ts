@@ -30,6 +30,9 @@ const PUBLIC_KIT = "lib/kit/public.ts";
 /** What a plugin may import of Agnes. */
 const KIT = new Set(["agnes/kit", "agnes/catalog"]);
 
+/** Plugins as authors write them, which import nothing else of Agnes either. */
+const PLUGINS_OF_TESTS = "tests/testing/plugins";
+
 /** The one file that imports what it does not know: the plugins of a workspace. */
 const PLUGIN_LOADER = "lib/plugins/load.ts";
 
@@ -44,6 +47,57 @@ export function layerViolations(files: readonly SourceFile[]): readonly string[]
       ? [`${file.path} imports a path that is not a literal: only ${PLUGIN_LOADER} may`]
       : []),
   ]);
+}
+
+/**
+ * Circles of imports, one sentence each: of files, also by `import()`, and of folders beside each other, such as two
+ * folders of `cmd/` or two folders inside `lib/duckdb/`.
+ */
+export function circleViolations(files: readonly SourceFile[]): readonly string[] {
+  const [ofFiles, ofFolders] = [new Map<string, Set<string>>(), new Map<string, Set<string>>()];
+  const add = (graph: Map<string, Set<string>>, from: string, to: string) =>
+    graph.set(from, (graph.get(from) ?? new Set()).add(to));
+  for (const file of files) {
+    for (const specifier of importsOf(file).filter((one) => one.startsWith("."))) {
+      const target = normalize(join(dirname(file.path), specifier));
+      add(ofFiles, file.path, target);
+      const [from, to] = foldersBeside(file.path, target);
+      if (from !== undefined && to !== undefined) add(ofFolders, from, to);
+    }
+  }
+  return [ofFiles, ofFolders].flatMap((graph) => {
+    const circle = circleIn(graph);
+    return circle === null ? [] : [`these import each other: ${circle.join(" → ")}`];
+  });
+}
+
+/** The two folders, one beside the other, in which two files are; none for a file that lies beside the other's folder. */
+function foldersBeside(path: string, target: string): readonly string[] {
+  const [from, to] = [path.split("/"), target.split("/")];
+  const depth = from.findIndex((part, at) => part !== to[at]) + 1;
+  return depth > 0 && depth < from.length && depth < to.length
+    ? [from.slice(0, depth).join("/"), to.slice(0, depth).join("/")]
+    : [];
+}
+
+/** One circle of a graph, its first node again at the end; null if it has none. */
+function circleIn(graph: ReadonlyMap<string, ReadonlySet<string>>): readonly string[] | null {
+  const done = new Set<string>();
+  const visit = (node: string, path: readonly string[]): readonly string[] | null => {
+    if (path.includes(node)) return [...path.slice(path.indexOf(node)), node];
+    if (done.has(node)) return null;
+    for (const next of graph.get(node) ?? []) {
+      const circle = visit(next, [...path, node]);
+      if (circle !== null) return circle;
+    }
+    done.add(node);
+    return null;
+  };
+  for (const node of graph.keys()) {
+    const circle = visit(node, []);
+    if (circle !== null) return circle;
+  }
+  return null;
 }
 
 /** Folders of `lib/` that the table in `ARCHITECTURE.md` puts on another layer than the code, or does not know. */
@@ -61,6 +115,8 @@ export function layerTableViolations(architecture: string, folders: readonly str
 function violation(path: string, specifier: string): string | undefined {
   const own = placeOf(path);
   if (own.kind === "other") return undefined;
+  if (/^(node:)?module$/.test(specifier) && own.kind !== "cmd" && path !== PLUGIN_LOADER)
+    return `only ${PLUGIN_LOADER} may load modules by path`;
   if (!specifier.startsWith(".")) {
     if (!specifier.startsWith("agnes")) return undefined;
     if (own.kind === "plugin") return KIT.has(specifier) ? undefined : "a plugin sees agnes/kit alone";
@@ -73,6 +129,10 @@ function violation(path: string, specifier: string): string | undefined {
       ? undefined
       : "a plugin sees agnes/kit alone";
   }
+  if (own.kind === "cmd" && other.kind === "plugin")
+    return target === `plugins/${other.folder}/plugin.ts`
+      ? undefined
+      : "a plugin is entered by its plugin.ts";
   if (own.kind === "cmd" && other.kind === "cmd") return roomViolation(own, other);
   if (own.kind === "cmd") {
     return other.kind === "lib" && target !== PUBLIC_KIT ? faceViolation(target, other) : undefined;
@@ -88,6 +148,7 @@ interface Place {
 }
 
 function placeOf(path: string): Place {
+  if (path.startsWith(`${PLUGINS_OF_TESTS}/`)) return { kind: "plugin", folder: PLUGINS_OF_TESTS };
   const [top, folder = "", rest] = path.split("/");
   const inside = rest === undefined ? "" : folder;
   if (top === "lib") return { kind: "lib", folder: inside };

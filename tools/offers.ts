@@ -8,7 +8,7 @@ import { mainCommand } from "../cmd/main-command.ts";
 import { messageOf } from "../lib/base/mod.ts";
 import { shellWords, type CommandLine } from "./command-lines.ts";
 
-/** What is wrong with command lines by the definitions of the commands themselves; nothing when all can be typed. */
+/** Command lines that the definitions of the commands reject; empty if all are accepted. */
 export async function offerProblems(lines: readonly CommandLine[]): Promise<readonly string[]> {
   const problems = await Promise.all(
     lines.map(async (line) => {
@@ -37,12 +37,12 @@ async function problemOf({ text, isTyped }: CommandLine): Promise<string | undef
   }
 }
 
-/** Whether a value is one of the words that its argument takes. */
+/** Returns why an argument does not accept a value; `undefined` if it does. */
 function choiceProblem(key: string, arg: ArgDef, value: unknown): string | undefined {
   const hint = arg.valueHint ?? "";
   if (typeof value !== "string" || !/^[a-z_]+(\|[a-z_]+)+$/.test(hint)) return undefined;
-  const words = hint.split("|");
-  if (isPlaceholder(value) || value.split("|").every((word) => words.includes(word))) return undefined;
+  const choices = hint.split("|");
+  if (isPlaceholder(value) || value.split("|").every((choice) => choices.includes(choice))) return undefined;
   return `${key} cannot be ${value}`;
 }
 

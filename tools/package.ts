@@ -1,4 +1,4 @@
-/** Builds the npm package into `dist/`, or into the folder given: JavaScript and declarations of `lib` and `plugins`. */
+/** Builds the npm package into `dist/`, or into the folder of the argument: JavaScript and declarations of `lib` and `plugins`. */
 import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 import { run } from "./run.ts";
 import { ROOT } from "./source.ts";
 
-/** Builds into a folder; gives the compiler's exit status. */
+/** Builds into a folder; returns the compiler's exit status. */
 export function buildPackage(directory: string): number {
   for (const part of ["lib", "plugins"]) rmSync(join(directory, part), { recursive: true, force: true });
   return run(join(ROOT, "node_modules/.bin/tsc"), "-p", "tsconfig.build.json", "--outDir", directory);

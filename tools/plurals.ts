@@ -24,8 +24,9 @@ export function pluralViolations(files: readonly SourceFile[]): readonly string[
       const quasis = node["quasis"] as readonly { readonly value: { readonly cooked: string } }[];
       for (const [index, expression] of (node["expressions"] as readonly SyntaxNode[]).entries()) {
         const count = text.slice(Number(expression["start"]), Number(expression["end"]));
-        const words = quasis[index + 1]!.value.cooked;
-        if (PLURAL.test(words) && isCount(count)) found.push(`${path}: \${${count}}${words.split("\n")[0]}`);
+        const literal = quasis[index + 1]!.value.cooked;
+        if (PLURAL.test(literal) && isCount(count))
+          found.push(`${path}: \${${count}}${literal.split("\n")[0]}`);
       }
     });
     return found;

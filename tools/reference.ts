@@ -35,7 +35,7 @@ function readPage(path: string): string | undefined {
   try {
     return readFileSync(join(ROOT, path), "utf8");
   } catch {
-    return undefined; // Absent is one way to have drifted.
+    return undefined; // A missing page has drifted, too.
   }
 }
 

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 
 import { ROOT } from "./source.ts";
 
-/** Runs a program of the project with its output shown, and gives its exit status. */
+/** Runs a program of the project, prints its output, and returns its exit status. */
 export function run(command: string, ...parameters: readonly string[]): number {
   const result = spawnSync(command, parameters, { cwd: ROOT, stdio: "inherit" });
   if (result.error !== undefined) throw result.error;

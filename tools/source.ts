@@ -36,7 +36,10 @@ export function trackedPaths(): readonly string[] {
     .sort();
 }
 
-/** Everything a file imports: values, types, re-exports, `import()` as a value and in a type. */
+/**
+ * Everything a file imports: values, types, re-exports, `import()` as a value and in a type, and relative paths of code
+ * that are passed to a call, such as `createRequire(…)("../a.ts")` and `new URL("../a.ts", import.meta.url)`.
+ */
 export function importsOf(file: SourceFile): readonly string[] {
   const { module, program } = parseSync(file.path, file.text);
   const specifiers = new Set<string>();
@@ -45,11 +48,22 @@ export function importsOf(file: SourceFile): readonly string[] {
     for (const entry of item.entries) if (entry.moduleRequest) specifiers.add(entry.moduleRequest.value);
   }
   walk(program, (node) => {
+    if (node["type"] === "CallExpression" || node["type"] === "NewExpression") {
+      const texts = (node["arguments"] as readonly SyntaxNode[]).flatMap(textOf);
+      for (const text of texts) if (/^\.\.?\/.*\.[cm]?[jt]sx?$/.test(text)) specifiers.add(text);
+    }
     if (node["type"] !== "ImportExpression" && node["type"] !== "TSImportType") return;
     const source = node["source"] as { readonly value?: unknown } | undefined;
     if (typeof source?.value === "string") specifiers.add(source.value);
   });
   return [...specifiers];
+}
+
+/** The text of a literal, or of a template without expressions; none for another node. */
+function textOf(node: SyntaxNode): readonly string[] {
+  const [first, ...others] = (node["quasis"] ?? []) as readonly { value: { cooked: string } }[];
+  if (first !== undefined && others.length === 0) return [first.value.cooked];
+  return typeof node["value"] === "string" ? [node["value"]] : [];
 }
 
 /** Whether a file has an `import()` whose path is not a literal. */

@@ -5,7 +5,7 @@ import { importsOf, walk, type SourceFile, type SyntaxNode } from "./source.ts";
 /** The most lines a file may have. */
 export const LINES_MAX = 400;
 
-/** Files that are longer than the house allows. */
+/** Files with more than `LINES_MAX` lines. */
 export function sizeViolations(files: readonly SourceFile[]): readonly string[] {
   return files.flatMap(({ path, text }) => {
     const lines = text.split("\n").length - (text.endsWith("\n") ? 1 : 0);
@@ -13,22 +13,24 @@ export function sizeViolations(files: readonly SourceFile[]): readonly string[] 
   });
 }
 
-// Built from parts, so that this file does not hold what it forbids.
+// Built from parts, so that this file does not match its own patterns. Absolute paths below these roots work only in one
+// working environment, so they are not allowed in the repository.
 const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
   [
     new RegExp(`regi${"stry"}\\.(npmjs|yarnpkg)|pypi\\.${"org"}|crates\\.${"io"}|proxy\\.golang`),
     "names a package registry",
   ],
-  [new RegExp(`(^|[^a-zA-Z.~])/(wo${"rk"}|fa${"rm"})/`, "m"), "holds a path of one machine"],
+  // Folders of the machines on which Agnes is built; a path below them works on no other machine.
+  [new RegExp(`(^|[^a-zA-Z.~])/(wo${"rk"}|fa${"rm"})/`, "m"), "has a path that exists only on one machine"],
   [
     new RegExp(`\\b(test|it|describe)\\.(sk${"ip"}|to${"do"}|on${"ly"}|skip${"If"})\\b`),
-    "holds a test that may not run",
+    "has a test that may not run",
   ],
-  [new RegExp(`\\b(TO${"DO"}|FIX${"ME"}|XX${"X"})\\b`), "holds a promise to do something later"],
+  [new RegExp(`\\b(TO${"DO"}|FIX${"ME"}|XX${"X"})\\b`), "has a marker of unfinished work"],
 ];
 
 /** Words that do not belong in the product. */
-export function wordViolations(files: readonly SourceFile[]): readonly string[] {
+export function textViolations(files: readonly SourceFile[]): readonly string[] {
   return files.flatMap(({ path, text }) =>
     FORBIDDEN.flatMap(([pattern, reason]) => (pattern.test(text) ? [`${path} ${reason}`] : [])),
   );
@@ -76,26 +78,93 @@ function hasProperty(call: SyntaxNode, name: string): boolean {
 
 /** Files outside `lib/base/` that rename files themselves, and why. */
 const RENAMES: ReadonlyMap<string, string> = new Map([
+  ["cmd/native/load-native.ts", "a native module is loaded synchronously, before any other code"],
   ["lib/extract/write/finish-parts.ts", "parts are synced one by one and their folder once"],
   ["lib/extract/write/write-part.ts", "gives what DuckDB wrote into folders a temporary name"],
   ["lib/push/spool.ts", "moves a damaged file out of the spool"],
 ]);
 
-/** Renames in `lib/` and `plugins/` past `publishFile` and `replaceDatabase`, the one path by which a file is published. */
+/** Renames in `lib/`, `plugins/` and `cmd/` past `publishFile` and `replaceDatabase`, the one path by which a file is published. */
 export function publishViolations(files: readonly SourceFile[]): readonly string[] {
   return files.flatMap((file) => {
-    if (!/^(lib|plugins)[/]/.test(file.path) || file.path.startsWith("lib/base/") || RENAMES.has(file.path))
+    if (
+      !/^(lib|plugins|cmd)[/]/.test(file.path) ||
+      file.path.startsWith("lib/base/") ||
+      RENAMES.has(file.path)
+    )
       return [];
     let isFound = false;
     walk(parseSync(file.path, file.text).program, (node) => {
-      if (node["type"] !== "CallExpression") return;
-      const callee = node["callee"] as { readonly property?: SyntaxNode; readonly name?: unknown };
-      const name = callee.property?.["name"] ?? callee.name;
-      if (name === "rename" || name === "renameSync") isFound = true;
+      if (namesOf(node).some((name) => name === "rename" || name === "renameSync")) isFound = true;
     });
     return isFound
       ? [`${file.path} renames a file: publish by publishFile or replaceDatabase of lib/base`]
       : [];
+  });
+}
+
+/** The names of functions that a node uses: called, as a member, taken out of an object, or imported under any name. */
+function namesOf(node: SyntaxNode): readonly unknown[] {
+  const textOf = (part: unknown) => {
+    const { name, value } = (part ?? {}) as { readonly name?: unknown; readonly value?: unknown };
+    return name ?? value;
+  };
+  switch (node["type"]) {
+    case "CallExpression":
+      return [textOf(node["callee"])];
+    case "MemberExpression":
+      return [textOf(node["property"])];
+    case "ImportSpecifier":
+      return [textOf(node["imported"])];
+    case "ObjectPattern":
+      return (node["properties"] as readonly SyntaxNode[]).map((property) => textOf(property["key"]));
+    default:
+      return [];
+  }
+}
+
+/** Replacers of `JSON.stringify` that convert a `bigint` themselves, instead of with `bigintAsText` of `lib/base`. */
+export function replacerViolations(files: readonly SourceFile[]): readonly string[] {
+  return files.flatMap((file) => {
+    let isFound = false;
+    walk(parseSync(file.path, file.text).program, (node) => {
+      if (node["type"] !== "CallExpression") return;
+      const { object, property } = node["callee"] as {
+        readonly object?: SyntaxNode;
+        readonly property?: SyntaxNode;
+      };
+      if (object?.["name"] !== "JSON" || property?.["name"] !== "stringify") return;
+      walk((node["arguments"] as readonly SyntaxNode[])[1], ({ value }) => {
+        if (value === "bigint") isFound = true;
+      });
+    });
+    return isFound ? [`${file.path} converts a bigint itself: use bigintAsText`] : [];
+  });
+}
+
+/** Codes of Agnes that only one plugin uses, and why. */
+const CODES_OF_ONE_PLUGIN: ReadonlyMap<string, string> = new Map([
+  ["catalog_storage_refused", "the counterpart of `catalog_unavailable`, for every storage of catalogs"],
+]);
+
+/** Error codes of Agnes that nothing uses, or only one plugin: they belong to that plugin. */
+export function errorCodeViolations(
+  files: readonly SourceFile[],
+  codes: readonly string[],
+): readonly string[] {
+  const users = files.filter(
+    ({ path }) => /^(lib|cmd|plugins)[/]/.test(path) && !path.startsWith("lib/base/errors/"),
+  );
+  return codes.flatMap((code) => {
+    const paths = users.filter(({ text }) => text.includes(`"${code}"`)).map(({ path }) => path);
+    const rooms = new Set(paths.map((path) => /^plugins[/][^/]+/.exec(path)?.[0] ?? "lib"));
+    const [only] = rooms;
+    if (rooms.size > 1 || only === "lib" || CODES_OF_ONE_PLUGIN.has(code)) return [];
+    return [
+      only === undefined
+        ? `no one uses the code ${code}`
+        : `only ${only} uses the code ${code}: declare it there`,
+    ];
   });
 }
 

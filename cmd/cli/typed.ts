@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 
+import { shellQuoted } from "../../lib/base/mod.ts";
 import { isExecutable } from "../process/thread-pool.ts";
 
 const ROOT = resolve(import.meta.dir, "../..");
@@ -15,13 +16,8 @@ export function typedFor(workspace?: string): (command: string) => string {
   // npm always runs a script in the folder of its package.
   const folder = isAtHome ? workspace : resolve(workspace ?? ".");
   const program = isExecutable()
-    ? quoted(process.argv0)
-    : `npm ${isAtHome ? "" : `--prefix ${quoted(ROOT)} `}run agnes --`;
-  const where = folder === undefined || folder === "." ? "" : ` --workspace ${quoted(folder)}`;
+    ? shellQuoted(process.argv0)
+    : `npm ${isAtHome ? "" : `--prefix ${shellQuoted(ROOT)} `}run agnes --`;
+  const where = folder === undefined || folder === "." ? "" : ` --workspace ${shellQuoted(folder)}`;
   return (command) => `${program} ${command}${where}`;
-}
-
-/** Quotes a text for a shell if necessary. */
-export function quoted(text: string): string {
-  return /^[\w./:\\@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,13 +1,13 @@
 import { join, resolve } from "node:path";
 
-import { AgnesError, createHost, type Host } from "../../lib/base/mod.ts";
+import { AgnesError, createHost, shellQuoted, type Host } from "../../lib/base/mod.ts";
 import { CONFIG_FILE } from "../../lib/workspace/mod.ts";
 import type { Cli } from "../cli/cli.ts";
 import { command } from "../cli/command.ts";
 import { openAgnes } from "../workspace/open-agnes.ts";
-import { printAnswer } from "../results/print-answer.ts";
+import { printResult } from "../results/print-result.ts";
 import { runSync } from "../sync/run-sync.ts";
-import { quoted, typedFor } from "../cli/typed.ts";
+import { typedFor } from "../cli/typed.ts";
 import { demoFiles, demoQueries } from "../demo/demo-files.ts";
 import { writeWorkspace } from "../workspace/write-workspace.ts";
 
@@ -32,8 +32,8 @@ export default command({
     cli.info(`\nFrom which airports did the most flights start in 2008, and to how many others?\n`);
     cli.info(indented(demoQueries.airports));
     cli.info("");
-    const answer = await agnes.query(demoQueries.airports, { signal: cli.signal });
-    await printAnswer(cli, answer, { format: cli.json ? "json" : "table" });
+    const result = await agnes.query(demoQueries.airports, { signal: cli.signal });
+    await printResult(cli, result, { format: cli.json ? "json" : "table" });
     suggestNext(cli, cli.workspace ?? args.dir);
     return 0;
   },
@@ -58,7 +58,7 @@ function suggestNext(cli: Cli, directory: string): void {
     typed("catalog"),
     typed("sample bird_strikes"),
     typed(`query "${birds}"`),
-    typed(`query "SELECT * FROM routes" --output ${quoted(routes)}`),
+    typed(`query "SELECT * FROM routes" --output ${shellQuoted(routes)}`),
     `add a CSV, JSON or Parquet file to ${join(directory, "exports")}, then run ${typed("sync")}`,
   ]);
 }

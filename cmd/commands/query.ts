@@ -3,7 +3,7 @@ import type { Cli } from "../cli/cli.ts";
 import { command } from "../cli/command.ts";
 import { openAgnes } from "../workspace/open-agnes.ts";
 import { splitCompression } from "../results/output-file.ts";
-import { answerFormats, printAnswer, type AnswerFormat } from "../results/print-answer.ts";
+import { printFormats, printResult, type PrintFormat } from "../results/print-result.ts";
 import { wholeNumber } from "../cli/strict-args.ts";
 
 /** The default limit of the table format, which keeps all rows in memory. */
@@ -20,7 +20,7 @@ export default command({
     format: {
       type: "enum",
       alias: "f",
-      options: [...answerFormats],
+      options: [...printFormats],
       description: "Format of the rows; default: table, json with --json, or the extension of --output",
     },
     output: {
@@ -61,11 +61,11 @@ export default command({
     using limit = withTimeout("the query", timeoutMs, cli.signal);
     try {
       await using agnes = await openAgnes(cli, { signal: limit.signal });
-      const answer = await agnes.query(sql, {
+      const result = await agnes.query(sql, {
         signal: limit.signal,
         limits: { timeoutMs, ...(maxRows === undefined ? {} : { maxRows }) },
       });
-      await printAnswer(cli, answer, { format, ...(output === undefined ? {} : { output }) });
+      await printResult(cli, result, { format, ...(output === undefined ? {} : { output }) });
     } catch (error) {
       cli.endSoon(error);
       throw error;
@@ -73,9 +73,9 @@ export default command({
   },
 });
 
-function formatOf(cli: Cli, asked: AnswerFormat | undefined, output: string | undefined): AnswerFormat {
+function formatOf(cli: Cli, asked: PrintFormat | undefined, output: string | undefined): PrintFormat {
   const { name: plainName, compression } = splitCompression(output ?? "");
-  const ending = answerFormats.find((name) => plainName.toLowerCase().endsWith(`.${name}`));
+  const ending = printFormats.find((name) => plainName.toLowerCase().endsWith(`.${name}`));
   const format = asked ?? ending ?? (cli.json ? "json" : "table");
   const refuse = (reason: string, next: string) =>
     new AgnesError("usage_wrong", { command: cli.name, reason, next });

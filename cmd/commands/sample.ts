@@ -1,6 +1,6 @@
 import { command } from "../cli/command.ts";
 import { openAgnes } from "../workspace/open-agnes.ts";
-import { printAnswer } from "../results/print-answer.ts";
+import { printResult } from "../results/print-result.ts";
 import { wholeNumber } from "../cli/strict-args.ts";
 
 export default command({
@@ -18,7 +18,7 @@ export default command({
   async run(cli, args) {
     const rows = wholeNumber(cli.name, "--rows", args.rows)!;
     await using agnes = await openAgnes(cli);
-    const answer = await agnes.sample(args.table, rows, { random: args.random === true, signal: cli.signal });
-    await printAnswer(cli, answer, { format: cli.json ? "json" : "table" });
+    const result = await agnes.sample(args.table, rows, { random: args.random === true, signal: cli.signal });
+    await printResult(cli, result, { format: cli.json ? "json" : "table" });
   },
 });

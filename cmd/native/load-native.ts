@@ -1,7 +1,11 @@
+import { randomUUID } from "node:crypto";
 import {
+  closeSync,
+  fsyncSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -45,7 +49,7 @@ export function loadNative(library: EmbeddedLibrary): unknown {
  * Unpacks the files once per content, and returns their folder.
  *
  * Each file is published by one rename, so several processes may start at once, and a killed process leaves no partial
- * file under a final name.
+ * file under a final name. Not by `publishFile`: a native module is loaded synchronously.
  */
 export function unpackLibrary(
   library: EmbeddedLibrary,
@@ -69,14 +73,25 @@ export function unpackLibrary(
 
 function unpackFile(file: EmbeddedFile, path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.size === file.sizeBytes) return;
-  const temporary = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}.tmp`;
+  const temporary = `${path}.${process.pid}.${randomUUID()}.tmp`;
   try {
-    writeFileSync(temporary, Bun.zstdDecompressSync(readFileSync(file.path)), { mode: 0o755 });
+    writeDurably(temporary, Bun.zstdDecompressSync(readFileSync(file.path)));
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
     // Windows refuses to replace a library that another process has loaded. Its content is the same.
     if (statSync(path, { throwIfNoEntry: false })?.size !== file.sizeBytes) throw error;
+  }
+}
+
+/** Writes a new file, and syncs it: a file is known to be whole by its size, which may be stored before its content. */
+function writeDurably(path: string, content: Uint8Array): void {
+  const descriptor = openSync(path, "wx", 0o755);
+  try {
+    writeFileSync(descriptor, content);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
   }
 }
 

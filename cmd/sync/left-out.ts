@@ -10,7 +10,7 @@ export function leftOutLines({
   skipped,
   errors,
 }: Pick<RebuildReport, "published" | "skipped" | "errors">): readonly string[] {
-  const shown = new Set(published.map(({ id }) => id));
+  const publishedIds = new Set(published.map(({ id }) => id));
   const lines: string[] = [];
   const perSource = new Map<string, number>();
   for (const { name, reason } of [...skipped, ...errors]) {
@@ -18,7 +18,7 @@ export function leftOutLines({
     const count = (perSource.get(source) ?? 0) + 1;
     perSource.set(source, count);
     if (count > LINES_MAX) continue;
-    const isTable = name.includes(".") && !shown.has(name);
+    const isTable = name.includes(".") && !publishedIds.has(name);
     lines.push(isTable ? `${name} is not in the catalog: ${reason}` : `${name}: ${reason}`);
   }
   for (const [source, count] of perSource) {

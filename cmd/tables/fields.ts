@@ -62,17 +62,24 @@ export function choiceOf<const Choice extends string>(
   });
 }
 
-/** The options of all commands that change the registry. */
-export const changeFlags = {
-  "dry-run": { type: "boolean", description: "Print the result without changing anything" },
-  "expect-version": {
-    type: "string",
-    valueHint: "N",
-    description: "Fail if the table changed after version N (see `agnes table show`)",
-  },
-} as const satisfies ArgsDef;
+/** The options of the commands that change a registered table. */
+export const changeFlags = changeFlagsOf(
+  "Fail if the table changed after version N (see `agnes table show`)",
+);
 
-/** The values of `changeFlags`. */
+/** The options of the commands that change the registry in other ways. */
+export const registryChangeFlags = changeFlagsOf(
+  "Fail if the registry changed after version N (see `version` of `agnes table list --json`)",
+);
+
+function changeFlagsOf(expectVersion: string) {
+  return {
+    "dry-run": { type: "boolean", description: "Print the result without changing anything" },
+    "expect-version": { type: "string", valueHint: "N", description: expectVersion },
+  } as const satisfies ArgsDef;
+}
+
+/** The values of `changeFlags` and `registryChangeFlags`. */
 export function changeOptions(
   name: string,
   args: Readonly<Record<string, unknown>>,

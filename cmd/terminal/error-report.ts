@@ -7,7 +7,7 @@ import {
   readableError,
   redact,
 } from "../../lib/base/mod.ts";
-import { labelled } from "./messages.ts";
+import { labelled, withIndent } from "./messages.ts";
 import type { Style } from "./style.ts";
 
 interface ReportOptions {
@@ -41,9 +41,9 @@ export function errorReport(thrown: unknown, options: ReportOptions): ErrorRepor
   const of = subject === undefined ? "" : `${cleanText(subject)}: `;
   const lines = [
     labelled("error", `${of}${message}`, style),
-    `${style("dim", " hint")}  ${hint}`,
-    `${style("dim", " code")}  ${cleanText(code)}`,
-    ...(options.verbose ? [cleanText(stackOf(error))] : []),
+    `${style("dim", " hint")}  ${withIndent(hint)}`,
+    `${style("dim", " code")}  ${withIndent(cleanText(code))}`,
+    ...(options.verbose ? [withIndent(cleanText(stackOf(error)))] : []),
   ];
   return { text: lines.join("\n"), status };
 }

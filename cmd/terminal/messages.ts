@@ -40,10 +40,15 @@ export function openMessages(options: {
   });
 }
 
-/** A message with the label of its type. */
+/** A message with the label of its type. Further lines are indented. */
 export function labelled(type: LogType, text: string, style: Style): string {
   const label = LABELS[type];
-  return label === undefined ? text : `${style(label.format, label.text)}  ${text}`;
+  return label === undefined ? text : `${style(label.format, label.text)}  ${withIndent(text)}`;
+}
+
+/** Indents all lines but the first, so that the text of a plugin cannot forge a message, a hint or a code. */
+export function withIndent(text: string): string {
+  return text.trimEnd().replace(/\n(?!\n)/g, "\n       ");
 }
 
 /** A message of the library's log, with its fields. */

@@ -38,6 +38,11 @@ export function createHost(overrides: Partial<Host> = {}): Host {
   } as Host;
 }
 
+/** Returns an id that no other process creates, of `0-9a-z`. */
+export function randomId(host: Pick<Host, "random">): string {
+  return randomName(host, 24);
+}
+
 /** Returns `length` random characters of `0-9a-z`, for names of temporary files. */
 export function randomName(host: Pick<Host, "random">, length = 8): string {
   return Array.from({ length }, () => Math.floor(host.random() * 36).toString(36)).join("");

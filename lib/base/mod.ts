@@ -43,7 +43,7 @@ export { nodeFiles } from "./files.ts";
 export type { Files } from "./files.ts";
 export type { OpenedFile } from "./opened-file.ts";
 export { writeOutput } from "./write-output.ts";
-export { createHost, randomName } from "./host.ts";
+export { createHost, randomId, randomName } from "./host.ts";
 export type { Host } from "./host.ts";
 export {
   checkEnvironmentName,
@@ -67,7 +67,7 @@ export {
   TEMPORARY_SUFFIX,
   temporaryPath,
 } from "./publish.ts";
-export { quoted } from "./quoted.ts";
+export { quoted, quotedText, shellQuoted } from "./quoted.ts";
 export { holdsSecret, printable, redact } from "./redact.ts";
 export { rowOfKept } from "./row-of-kept.ts";
 export { nameHoldsSecret, redactError, redactThrown, redactValue } from "./redact-value.ts";

@@ -1,6 +1,4 @@
-import { randomUUID } from "node:crypto";
-
-import { AgnesError, type Host } from "../base/mod.ts";
+import { AgnesError, randomId, type Host } from "../base/mod.ts";
 import type { LogEntry, LoggedChange } from "./storage.ts";
 
 /**
@@ -8,12 +6,12 @@ import type { LogEntry, LoggedChange } from "./storage.ts";
  * @throws `catalog_too_large`
  */
 export function newEntry(
-  { catalog, host }: { readonly catalog: string; readonly host: Pick<Host, "now"> },
+  { catalog, host }: { readonly catalog: string; readonly host: Pick<Host, "now" | "random"> },
   sizeBytesMax: number,
   content: Pick<LogEntry, "sequence" | "actor" | "changes">,
 ): LogEntry {
   const { sequence, actor, changes } = content;
-  const entry = { sequence, id: randomUUID(), at: host.now().toISOString(), actor, changes };
+  const entry = { sequence, id: randomId(host), at: host.now().toISOString(), actor, changes };
   const sizeBytes = Buffer.byteLength(JSON.stringify(entry));
   if (sizeBytes <= sizeBytesMax) return entry;
   throw new AgnesError("catalog_too_large", {

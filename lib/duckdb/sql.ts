@@ -1,17 +1,13 @@
-import { quoted } from "../base/mod.ts";
+import { quoted, quotedText } from "../base/mod.ts";
 
 /** Returns a name as a quoted SQL identifier, safe for any name: `a "b"` returns `"a ""b"""`. */
 export function quoteIdentifier(name: string): string {
   return quoted(name, '"');
 }
 
-/** Returns a text as an SQL literal: `it's` returns `'it''s'`. A statement ends at a NUL, so a text with one is concatenated. */
+/** Returns a text as an SQL literal: `it's` returns `'it''s'`. */
 export function quoteLiteral(text: string): string {
-  if (!text.includes("\0")) return quoted(text, "'");
-  return `(${text
-    .split("\0")
-    .map((piece) => quoted(piece, "'"))
-    .join(" || chr(0) || ")})`;
+  return quotedText(text);
 }
 
 /** Escapes the characters of a path that DuckDB treats as a glob pattern. */

@@ -1,3 +1,5 @@
+import { quoteIdentifier } from "./sql.ts";
+
 /** A parsed DuckDB type. */
 export type TypeTree =
   | { readonly kind: "plain"; readonly text: string }
@@ -36,9 +38,7 @@ export function printType(tree: TypeTree): string {
     case "map":
       return `MAP(${printType(tree.key)}, ${printType(tree.value)})`;
     case "fields": {
-      const fields = tree.fields.map(
-        ({ name, type }) => `"${name.replaceAll('"', '""')}" ${printType(type)}`,
-      );
+      const fields = tree.fields.map(({ name, type }) => `${quoteIdentifier(name)} ${printType(type)}`);
       return `${tree.typeName}(${fields.join(", ")})`;
     }
   }

@@ -1,7 +1,6 @@
-import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
 
-import { isAgnesError, redactThrown, type AgnesError } from "../base/mod.ts";
+import { isAgnesError, randomId, redactThrown, type AgnesError } from "../base/mod.ts";
 import { acquireLock, openDatabase } from "../duckdb/mod.ts";
 import type { Change } from "../kit/mod.ts";
 import { findTable, type ExtractState } from "./format/extract-state.ts";
@@ -37,10 +36,9 @@ interface RowChanges {
   readonly eventIds: readonly string[];
 }
 
-/** The result of row changes: either all tables are published or none. Nothing is published if all are unchanged. */
+/** The result of row changes: either all tables are published or none. */
 export type ChangedTables =
   | { readonly kind: "published"; readonly generation: number; readonly tables: readonly ChangedTable[] }
-  | { readonly kind: "unchanged"; readonly tables: readonly ChangedTable[] }
   | { readonly kind: "failed"; readonly table: string; readonly error: AgnesError };
 
 /** An extract under an exclusive lock. */
@@ -77,7 +75,7 @@ export async function changeExtract<T>(
     publish: async (previous, changes) => {
       const { source, partRows = PART_ROWS, signal } = request;
       const run: ExtractRun = {
-        id: randomUUID(),
+        id: randomId(services.host),
         services,
         database,
         directory,
@@ -88,7 +86,7 @@ export async function changeExtract<T>(
       };
       const generation = new NextGeneration(run, previous, signal);
       const merged = await generation.merge(changes.tables);
-      if (merged.kind !== "published") return merged;
+      if (merged.kind === "failed") return merged;
       const state = generation.stateOf(merged.tables, changes.eventIds);
       const verify = new Set(merged.tables.map(({ table }) => table.name));
       await publish(services, database, state, { previous: numberOf(previous), verify, signal });
@@ -101,7 +99,7 @@ export async function changeExtract<T>(
 }
 
 type MergedTables =
-  | Extract<ChangedTables, { kind: "failed" | "unchanged" }>
+  | Extract<ChangedTables, { kind: "failed" }>
   | Omit<Extract<ChangedTables, { kind: "published" }>, "generation">;
 
 /** The generation that comes after `previous`. */
@@ -132,7 +130,7 @@ class NextGeneration {
         return { kind: "failed", table: plan.name, error };
       }
     }
-    return { kind: tables.some(({ changed }) => changed) ? "published" : "unchanged", tables };
+    return { kind: "published", tables };
   }
 
   stateOf(changed: readonly ChangedTable[], eventIds: readonly string[]): ExtractState {
@@ -173,8 +171,8 @@ class NextGeneration {
     try {
       const checked = checkedChanges(plan, changes, quarantine);
       const order = await rankChanges(job, checked);
-      const within = withinParents(plan, checked, order, quarantine);
-      const changed = await applyChanges(job, lastChanges(within, plan, order), quarantine);
+      const accepted = withinParents(plan, checked, order, quarantine);
+      const changed = await applyChanges(job, lastChanges(accepted, plan, order), quarantine);
       for (const note of job.nulled?.notes ?? []) this.#run.services.log.warn(note, { table: plan.name });
       return changed;
     } finally {

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 
@@ -9,6 +8,7 @@ import {
   isAgnesError,
   messageOf,
   nameHoldsSecret,
+  randomId,
   redactError,
   throwIfAborted,
   withTimeout,
@@ -88,7 +88,7 @@ export async function extractSource(
     files: services.host.files,
     limits: { threads: THREADS, ...services.limits },
   });
-  const shared = { id: randomUUID(), database, progress: new Map<TablePlan, TableProgress>() };
+  const shared = { id: randomId(host), database, progress: new Map<TablePlan, TableProgress>() };
   const stats = new Map<TablePlan, TableStats>();
   let current = previous;
   let round = { ...request, directory };
@@ -262,6 +262,7 @@ class Extraction {
       checkPlan(plan);
       if (this.#duplicates.has(plan.name.toLowerCase())) {
         throw new AgnesError("table_plan_invalid", {
+          id: plan.id,
           table: plan.name,
           reason: "another table of the source has this name",
         });

@@ -45,7 +45,7 @@ export function createProgress(
       ...(totalBytes === undefined || totalBytes < bytesRead ? {} : { totalBytes }),
     });
   };
-  const reportNow = () => {
+  const reportIfDue = () => {
     const now = host.monotonicMs();
     if (now - reportedMs >= REPORT_EVERY_MS) report(now);
   };
@@ -53,11 +53,11 @@ export function createProgress(
     read: (read, written) => {
       rows = Math.max(rows, before.rows + read);
       sizeBytes = Math.max(sizeBytes, written);
-      reportNow();
+      reportIfDue();
     },
     readBytes: (bytes) => {
       bytesRead += bytes;
-      reportNow();
+      reportIfDue();
     },
     report: (progress) => {
       const isNew = progress.phase !== undefined && progress.phase !== sourcePhase;
@@ -65,7 +65,7 @@ export function createProgress(
       totalRows = figureOf(progress.totalRows, before.rows) ?? totalRows;
       totalBytes = figureOf(progress.totalBytes, before.bytes) ?? totalBytes;
       if (isNew) report(host.monotonicMs());
-      else reportNow();
+      else reportIfDue();
     },
     phase: (next) => {
       phase = next;

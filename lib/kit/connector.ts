@@ -26,7 +26,10 @@ export interface QueryLimits {
   readonly timeoutMs?: number;
 }
 
-/** Limits of a query in the source's engine. The runtime enforces those of the result itself. */
+/**
+ * Limits of a query in the source's engine, which the connector passes to it. Agnes itself passes none: live and
+ * materialized tables set the `signal` only, which aborts when the query or sync stops.
+ */
 export interface SourceQueryLimits extends QueryLimits {
   /**
    * Maximum number of bytes that the engine may read or bill, such as `maximumBytesBilled` of BigQuery; a query that needs
@@ -42,7 +45,8 @@ export type QueryParameter = FilterValue | null;
 export interface SourceQueryOptions {
   /**
    * The values of named parameters. The SQL names them in its own dialect: `@name` in BigQuery, `$name` in DuckDB. A
-   * connector passes them to the engine and never inserts them into the SQL as text. Default: none.
+   * connector passes them to the engine and never inserts them into the SQL as text. Only callers of the connector and the
+   * contract suite pass them; queries of tables have none. Default: none.
    */
   readonly parameters?: Readonly<Record<string, QueryParameter>>;
   /** Default: no limits. */
@@ -62,7 +66,7 @@ export interface SourceQueryOptions {
  * const stream = (first: number) => async function* () {
  *   yield [{ id: first }, { id: first + 1 }];
  * };
- * const answer: SourceResult = { schema: toSchema({ id: int64() }), parts: [stream(1), stream(3)] };
+ * const result: SourceResult = { schema: toSchema({ id: int64() }), parts: [stream(1), stream(3)] };
  * ```
  */
 export type SourceResult =
@@ -193,7 +197,7 @@ export interface CapabilityMethods {
   query: {
     /** Runs SQL in the source's engine. */
     query(sql: string, options: SourceQueryOptions): Promise<SourceResult>;
-    /** Estimates the cost of the SQL without running it. */
+    /** Estimates the cost of the SQL without running it. Only the contract suite and `agnes connector test` call it. */
     estimate?(sql: string, options: Omit<SourceQueryOptions, "limits">): Promise<QueryEstimate>;
     /**
      * Returns the SELECT for a live table in the SQL dialect of the source. It may return rows that do not match the

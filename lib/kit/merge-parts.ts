@@ -1,4 +1,12 @@
-import { abortError, AgnesError, atMost, formatValue, raceAbort, throwIfAborted } from "../base/mod.ts";
+import {
+  abortError,
+  AgnesError,
+  atMost,
+  formatValue,
+  linkedController,
+  raceAbort,
+  throwIfAborted,
+} from "../base/mod.ts";
 
 /** Opens one part of a stream. The signal aborts when the part must stop. */
 export type StreamPart<T> = (options: { readonly signal: AbortSignal }) => AsyncIterable<T>;
@@ -32,9 +40,7 @@ export async function* mergeParts<T>(
 ): AsyncGenerator<T, void, void> {
   checkConcurrency(concurrency);
   throwIfAborted(signal, WHAT);
-  const controller = new AbortController();
-  const forward = () => controller.abort(signal.reason);
-  signal.addEventListener("abort", forward, { once: true });
+  using controller = linkedController(signal);
   const open = new Set<AsyncIterator<T>>();
   const steps: Step<T>[] = [];
   let next = 0;
@@ -69,7 +75,6 @@ export async function* mergeParts<T>(
       void pull(iterator);
     } while (open.size > 0 || next < parts.length);
   } finally {
-    signal.removeEventListener("abort", forward);
     controller.abort(new AgnesError("aborted", { what: WHAT }));
     const closing = [...open].map(async (iterator) => iterator.return?.());
     if (closing.length > 0) await atMost(Promise.allSettled(closing), CLOSE_MS);

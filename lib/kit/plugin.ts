@@ -150,7 +150,11 @@ export interface ConnectContext<Options, Secrets extends Readonly<Record<string,
   readonly published: (table: string) => Promise<JsonValue | undefined>;
   /** Returns the current time; use it instead of `Date.now`, so that tests can control it. */
   readonly now: () => Date;
-  /** Waits for milliseconds; use it instead of `setTimeout`, so that tests do not wait. Throws `aborted` on abort. */
+  /**
+   * Waits for milliseconds; use it instead of `setTimeout`, so that tests do not wait.
+   *
+   * @throws `aborted` if the signal aborts
+   */
   readonly sleep: (durationMs: number, signal?: AbortSignal) => Promise<void>;
   /** Resolves a path from the options against the workspace. */
   readonly resolvePath: (path: string) => string;

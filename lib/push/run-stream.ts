@@ -10,7 +10,6 @@ import {
   type TablePlan,
 } from "../extract/mod.ts";
 import { collectChanges, freshEvents } from "./events.ts";
-import { readMergedIds, removeMergedIds, writeMergedIds } from "./merged-ids.ts";
 import { readSpool, sweepSpool, trimSpool, type SpooledEvents } from "./spool.ts";
 
 /** Options of `runStream`. */
@@ -46,7 +45,7 @@ export interface StreamStats {
   readonly partsWritten: number;
   /** The last published generation; null if there is none. */
   readonly generation: number | null;
-  /** Published generations. Events that change nothing are not published. */
+  /** Published generations. Events that change nothing are published too, with their ids. */
   readonly published: number;
   readonly errors: readonly { readonly table: string; readonly error: AgnesError }[];
 }
@@ -70,8 +69,8 @@ const NOTHING: StreamStats = {
  * Merges all spooled events of a source into its tables and publishes them.
  *
  * The ids of the merged events are published with the rows before the spool is trimmed, so a crash in between merges
- * nothing twice. If the events change nothing, their ids are stored beside the spool and nothing is published. If a table
- * cannot apply its changes, the events stay spooled.
+ * nothing twice, and a rollback also forgets the ids of the rows that it removes. This is why events that change nothing
+ * are published too. If a table cannot apply its changes, the events stay spooled.
  *
  * @throws `locked`, `extract_unreadable`, `aborted`, and errors of the connector's `stream`
  */
@@ -100,16 +99,14 @@ export async function runStream(services: ExtractServices, request: StreamReques
 }
 
 async function mergeSpooled(
-  { host, log }: ExtractServices,
+  { log }: ExtractServices,
   { source, tables, idsKept = IDS_KEPT, signal }: StreamRequest & { readonly signal: AbortSignal },
   extract: ChangingExtract,
   spooled: readonly SpooledEvents[],
 ): Promise<StreamStats> {
   const previous = await extract.read();
   const all = spooled.flatMap((file) => file.events);
-  const unpublished = await readMergedIds(host, extract.directory);
-  const known = [...(previous?.eventIds ?? []), ...unpublished];
-  const { fresh, superseded, remember } = freshEvents(known, all, idsKept);
+  const { fresh, superseded, remember } = freshEvents(previous?.eventIds ?? [], all, idsKept);
   const nothing = {
     ...NOTHING,
     replayed: all.length - fresh.length - superseded,
@@ -130,26 +127,22 @@ async function mergeSpooled(
     log.error("a table could not apply its changes; the events stay spooled", { table, error });
     return { ...nothing, errors: [{ table, error }] };
   }
-  const done = { ...nothing, ...countsOf(changed), events: fresh.length, superseded };
-  if (changed.kind === "unchanged") {
-    await writeMergedIds(host, extract.directory, remember);
-    return done;
-  }
-  if (unpublished.length > 0) await removeMergedIds(host, extract.directory);
-  return { ...done, generation: changed.generation, published: 1 };
+  return { ...nothing, ...countsOf(changed), events: fresh.length, superseded, published: 1 };
 }
 
 function countsOf({
+  generation,
   tables,
-}: Exclude<ChangedTables, { kind: "failed" }>): Pick<
+}: Extract<ChangedTables, { kind: "published" }>): Pick<
   StreamStats,
-  "upserts" | "deletes" | "rowsQuarantined" | "partsWritten"
+  "upserts" | "deletes" | "rowsQuarantined" | "partsWritten" | "generation"
 > {
   return {
     upserts: tables.reduce((sum, table) => sum + table.upserts, 0),
     deletes: tables.reduce((sum, table) => sum + table.deletes, 0),
     rowsQuarantined: tables.reduce((sum, table) => sum + table.rowsQuarantined, 0),
     partsWritten: tables.reduce((sum, table) => sum + table.partsWritten, 0),
+    generation,
   };
 }
 

@@ -1,9 +1,9 @@
-import { AgnesError, type TableCommand } from "../base/mod.ts";
+import { AgnesError, shellQuoted, type TableCommand } from "../base/mod.ts";
 import type { TableRecord } from "../tables/mod.ts";
 
 /**
  * Adds the command for a table to the details of an error whose hint uses it: a registered table is updated, another one
- * is registered. Other errors are returned unchanged.
+ * is registered. The message, which may be redacted, and the stack are kept. Other errors are returned unchanged.
  *
  * @param table its id, or the source and the source's own name of an unregistered table
  */
@@ -13,24 +13,23 @@ export function withTableCommand(
     | Pick<TableRecord, "id" | "quarantine" | "invalidValues">
     | { readonly source: string; readonly table: string },
 ): AgnesError {
-  const { code, details, cause, retry } = error;
+  const { code, cause, message, stack } = error;
   // A plugin's own codes have no hints about commands.
   if (code.includes("/")) return error;
-  const completed = new AgnesError(code, { ...details, tableCommand: commandOf(table) } as typeof details, {
-    cause,
-    retry,
-  });
-  return completed.hint === error.hint ? error : completed;
+  const details = { ...error.details, tableCommand: commandOf(table) } as typeof error.details;
+  const { hint } = new AgnesError(code, details);
+  if (hint === new AgnesError(code, error.details).hint) return error;
+  return Object.assign(error.withDetails(details, { cause, texts: { message, hint } }), { stack });
 }
 
 function commandOf(table: Parameters<typeof withTableCommand>[1]): TableCommand {
   return "id" in table
     ? {
-        update: `agnes table update ${quoted(table.id)}`,
+        update: `agnes table update ${shellQuoted(table.id)}`,
         canQuarantine: !table.quarantine && table.invalidValues === "fail",
       }
-    : { update: `agnes table register ${quoted(table.source)} ${quoted(table.table)}`, canQuarantine: true };
+    : {
+        update: `agnes table register ${shellQuoted(table.source)} ${shellQuoted(table.table)}`,
+        canQuarantine: true,
+      };
 }
-
-/** Quotes an argument for a shell if necessary. */
-const quoted = (text: string) => (/^[\w.,:/@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);

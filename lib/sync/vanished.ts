@@ -31,7 +31,10 @@ export async function reportVanished(
       only !== null ||
       (await tables.history({ id, first: "newest", limit: 1 }))[0]?.action !== "register";
     if (isLoss)
-      errors.push({ table: name, error: new AgnesError("table_vanished", { source, table: own ?? name }) });
+      errors.push({
+        table: name,
+        error: new AgnesError("table_vanished", { id, source, table: own ?? name }),
+      });
     else
       notes.push(
         `${id} is no longer in its source and was never published: remove it with \`agnes table unregister ${id}\``,

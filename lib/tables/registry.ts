@@ -373,8 +373,8 @@ export class TableRegistry implements AsyncDisposable {
         };
       },
     );
-    const registeredNow = new Map(written.map(({ candidate }) => [candidate.table, candidate]));
-    const candidates = plan.candidates.map((candidate) => registeredNow.get(candidate.table) ?? candidate);
+    const registeredByName = new Map(written.map(({ candidate }) => [candidate.table, candidate]));
+    const candidates = plan.candidates.map((candidate) => registeredByName.get(candidate.table) ?? candidate);
     return { ...plan, candidates };
   }
 

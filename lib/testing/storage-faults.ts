@@ -58,9 +58,9 @@ async function disturbed<T>(
   if (fault === "fails before") throw unavailable(operation);
   // A sent request arrives, even if its sender is dead.
   if (fault === "answers late") await host.sleep(faults.lateMs);
-  const answer = await work();
+  const result = await work();
   if (fault === "fails after") throw unavailable(operation);
-  return fault === "never answers" || !alive() ? unanswered() : answer;
+  return fault === "never answers" || !alive() ? unanswered() : result;
 }
 
 function unavailable(operation: string): AgnesError {

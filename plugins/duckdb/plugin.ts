@@ -7,6 +7,7 @@ import {
   type TableInfo,
 } from "agnes/kit";
 
+import { errors } from "./errors.ts";
 import { duckdbOptions, type DuckDBOptions } from "./options.ts";
 import { Source } from "./source.ts";
 import { readQuery } from "./read-query.ts";
@@ -21,6 +22,7 @@ export default definePlugin({
   register: "all",
   options: duckdbOptions,
   secrets: {},
+  errors,
   connect(context: ConnectContext<DuckDBOptions, Record<never, never>>) {
     const source = new Source(context);
     return {

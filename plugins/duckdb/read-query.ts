@@ -1,6 +1,14 @@
-import { arrow, type Filter, type FilterValue, type ReadOptions, type TableInfo } from "agnes/kit";
-
-import { literal, quoted } from "./source.ts";
+import {
+  AgnesError,
+  arrow,
+  filterToSql,
+  quoteIdentifier,
+  quoteLiteral,
+  type Cursor,
+  type Filter,
+  type ReadOptions,
+  type TableInfo,
+} from "agnes/kit";
 
 /** Returns the SELECT that reads a table. DuckDB applies columns, filter and cursor. */
 export function readQuery(
@@ -9,31 +17,40 @@ export function readQuery(
   options: Pick<ReadOptions, "columns" | "filter" | "cursor" | "limit">,
 ): string {
   const columns = options.columns ?? table.schema.fields.map((field) => String(field.name));
-  const from = [database, ...(table.remotePath ?? ["main", table.name])].map(quoted).join(".");
-  const { filter = [] } = options;
-  const conditions = filter.flatMap((one) => condition(one, table));
-  const isComplete = conditions.length === filter.length;
-  if (options.cursor !== undefined) {
-    // DuckDB casts the text to the type of the compared column.
-    const { column, value, inclusive } = options.cursor;
-    const name = comparable(column, table) ?? quoted(column);
-    const start = literal(value);
-    conditions.push(inclusive ? `(${name} >= ${start} OR ${name} IS NULL)` : `${name} > ${start}`);
-  }
+  const path = [database, ...(table.remotePath ?? ["main", table.name])];
+  const from = path.map((name) => quoteIdentifier(name)).join(".");
+  const { filter = [], cursor, limit } = options;
+  const all = [
+    ...filter.map((one) => filterCondition(one, table)),
+    ...(cursor === undefined ? [] : [cursorCondition(cursor, table)]),
+  ];
+  const conditions = all.filter((condition) => condition !== null);
   const where = conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
-  const limit = options.limit === undefined || !isComplete ? "" : ` LIMIT ${options.limit}`;
-  return `SELECT ${columns.map(quoted).join(", ")} FROM ${from}${where}${limit}`;
+  const rows = limit === undefined || conditions.length < all.length ? "" : ` LIMIT ${limit}`;
+  return `SELECT ${columns.map((name) => quoteIdentifier(name)).join(", ")} FROM ${from}${where}${rows}`;
 }
 
-const SIGNS = { gt: ">", ge: ">=", lt: "<", le: "<=" } as const;
+/**
+ * Returns a filter as SQL; null if DuckDB compares the values in another order than the published ones, or has no exact
+ * literal for them. The rows are filtered again.
+ */
+function filterCondition(filter: Filter, table: TableInfo): string | null {
+  const isText = filter.values.length > 0 && filter.values.every((value) => typeof value === "string");
+  const column = isText ? comparable(filter.column, table) : quoteIdentifier(filter.column);
+  if (column === null) return null;
+  try {
+    return filterToSql([filter], "ansi", () => column);
+  } catch (error) {
+    if (error instanceof AgnesError && error.code === "literal_unsupported") return null;
+    throw error;
+  }
+}
 
-/** Returns a condition as SQL; none if DuckDB compares the values in another order than the published ones. The core filters again. */
-function condition({ column, operator, values }: Filter, table: TableInfo): readonly string[] {
-  if (operator === "is_null") return [`${quoted(column)} IS NULL`];
-  if (operator === "is_not_null") return [`${quoted(column)} IS NOT NULL`];
-  const isText = values.every((value) => typeof value === "string");
-  const name = isText ? comparable(column, table) : quoted(column);
-  return name === null ? [] : [comparison(name, operator, values)];
+/** Returns the condition of a cursor as SQL. DuckDB casts the text to the type of the compared column. */
+function cursorCondition({ column, value, inclusive }: Cursor, table: TableInfo): string {
+  const name = comparable(column, table) ?? quoteIdentifier(column);
+  const start = quoteLiteral(value);
+  return inclusive ? `(${name} >= ${start} OR ${name} IS NULL)` : `${name} > ${start}`;
 }
 
 /**
@@ -41,28 +58,10 @@ function condition({ column, operator, values }: Filter, table: TableInfo): read
  * of the collation of the column; null if SQL has no such text.
  */
 function comparable(column: string, { schema }: TableInfo): string | null {
-  const name = quoted(column);
+  const name = quoteIdentifier(column);
   const field = schema.fields.find((one) => one.name === column);
   if (field === undefined || !arrow.DataType.isUtf8(field.type)) return name;
   const type = field.metadata.get("duckdb.type");
   if (type === "UNION" || type === "VARIANT") return null;
   return type === undefined ? `${name} COLLATE "binary"` : `CAST(${name} AS VARCHAR)`;
-}
-
-function comparison(
-  name: string,
-  operator: Exclude<Filter["operator"], "is_null" | "is_not_null">,
-  values: readonly FilterValue[],
-): string {
-  const list = values.map(valueOf);
-  if (operator === "eq") return list.length === 0 ? "false" : `${name} IN (${list.join(", ")})`;
-  if (operator === "ne") return list.length === 0 ? "true" : `${name} NOT IN (${list.join(", ")})`;
-  return list.length === 0
-    ? "true"
-    : list.map((value) => `${name} ${SIGNS[operator]} ${value}`).join(" AND ");
-}
-
-function valueOf(value: FilterValue): string {
-  if (value instanceof Date) return `TIMESTAMPTZ ${literal(value.toISOString())}`;
-  return typeof value === "string" ? literal(value) : String(value);
 }

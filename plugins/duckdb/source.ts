@@ -62,11 +62,3 @@ export class Source {
 
 const OTHER_VERSION =
   "Copy it to an older storage version with the DuckDB version that wrote it: `ATTACH 'copy.duckdb' AS copy (STORAGE_VERSION 'v1.0.0')`, then `COPY FROM DATABASE name TO copy`.";
-
-/** Returns a name as a quoted SQL identifier. */
-export const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
-/** Returns a text as an SQL literal. DuckDB ends a statement at a NUL, so a text with one is concatenated. */
-export function literal(text: string): string {
-  const pieces = text.split("\0").map((piece) => `'${piece.replaceAll("'", "''")}'`);
-  return pieces.length === 1 ? pieces[0]! : `(${pieces.join(" || chr(0) || ")})`;
-}

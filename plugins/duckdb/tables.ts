@@ -1,7 +1,15 @@
-import { AgnesError, table as tableInfo, type TableInfo, type TableMetadata } from "agnes/kit";
+import {
+  AgnesError,
+  quoteIdentifier,
+  quoteLiteral,
+  table as tableInfo,
+  type TableInfo,
+  type TableMetadata,
+} from "agnes/kit";
 
+import { errors } from "./errors.ts";
 import type { DuckDBOptions } from "./options.ts";
-import { literal, quoted, type Source } from "./source.ts";
+import type { Source } from "./source.ts";
 
 /** A table or view in the catalog of the database. */
 interface Listed {
@@ -15,7 +23,7 @@ interface Listed {
 /**
  * Lists the tables and views. Those outside the schema `main` are named `schema.name`.
  *
- * @throws `source_schema_missing` if none of the configured schemas exists
+ * @throws `duckdb/schema_missing` if none of the configured schemas exists
  */
 export async function describeTables(
   source: Source,
@@ -51,7 +59,7 @@ export async function statistics(
 }
 
 async function list(source: Source, signal: AbortSignal): Promise<readonly Listed[]> {
-  const here = `database_name = ${literal(source.name)} AND NOT internal`;
+  const here = `database_name = ${quoteLiteral(source.name)} AND NOT internal`;
   const rows = await source.rows(
     `SELECT schema_name, table_name AS name, comment, false AS is_view, estimated_size AS size
        FROM duckdb_tables() WHERE ${here}
@@ -76,7 +84,7 @@ async function primaryKeys(
   const rows = await source.rows(
     `SELECT schema_name, table_name, unnest(constraint_column_names) AS column_name
        FROM duckdb_constraints()
-      WHERE database_name = ${literal(source.name)} AND constraint_type = 'PRIMARY KEY'`,
+      WHERE database_name = ${quoteLiteral(source.name)} AND constraint_type = 'PRIMARY KEY'`,
     signal,
   );
   const keys = new Map<string, string[]>();
@@ -94,7 +102,7 @@ async function describe(
   signal: AbortSignal,
 ): Promise<TableInfo> {
   const remotePath = [one.schema, one.name];
-  const from = [source.name, ...remotePath].map(quoted).join(".");
+  const from = [source.name, ...remotePath].map((name) => quoteIdentifier(name)).join(".");
   try {
     const { schema, batches } = await source.query(`SELECT * FROM ${from} LIMIT 0`, { signal });
     for await (const _ of batches);
@@ -149,7 +157,7 @@ async function missingSchemas(
   if (schemas.length === 0) return [];
   const rows = await source.rows(
     `SELECT schema_name AS name FROM duckdb_schemas()
-      WHERE database_name = ${literal(source.name)} AND schema_name NOT IN ('information_schema', 'pg_catalog')
+      WHERE database_name = ${quoteLiteral(source.name)} AND schema_name NOT IN ('information_schema', 'pg_catalog')
       ORDER BY name`,
     signal,
   );
@@ -157,7 +165,7 @@ async function missingSchemas(
   const missing = [...new Set(schemas)].filter((name) => !holds(known, name));
   const problems = missing.map((schema) => ({
     name: `${schema}.*`,
-    problem: new AgnesError("source_schema_missing", { schema, option: "schemas", known }),
+    problem: errors.schema_missing({ schema, option: "schemas", known }),
   }));
   if (problems.length === new Set(schemas).size) throw problems[0]!.problem;
   return problems.map(({ name, problem }) => tableInfo(name, {}, { problem }));
@@ -175,7 +183,7 @@ function missingTables(
       name,
       {},
       {
-        problem: new AgnesError("source_table_missing", { table: name, option: "include", known }),
+        problem: errors.table_missing({ table: name, option: "include", known }),
       },
     ),
   );

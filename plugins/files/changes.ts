@@ -4,6 +4,7 @@ import { stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 
 import { parseFileReading, type FileReading, type JsonValue } from "agnes/kit";
+import * as v from "valibot";
 
 import { fileFailure } from "./failures.ts";
 
@@ -130,18 +131,32 @@ export function writeState(state: ReadState, now: Date): JsonValue {
 
 /** Parses the result of `writeState`. Returns `null` for any other value, which causes a full read. */
 export function parseState(state: JsonValue | undefined): ReadState | null {
-  const found = state as KeptState | null | undefined;
-  if (found?.version !== 3 || typeof found.files !== "object" || found.files === null) return null;
-  const { settings, conditions, layouts, layoutOf, files } = found;
-  const reading = parseFileReading(found.reading);
-  return { reading, settings, conditions, layouts, layoutOf, files: new Map(Object.entries(files)) };
+  if (!v.is(keptState, state)) return null;
+  const { settings, conditions, layouts, layoutOf } = state;
+  const reading = parseFileReading(state.reading as JsonValue);
+  if (reading === null) return null;
+  const files = new Map(Object.entries(state.files as Readonly<Record<string, Fingerprint>>));
+  return { reading, settings, conditions, layouts, layoutOf, files };
 }
 
-type KeptState = Required<Omit<ReadState, "files" | "reading">> & {
-  readonly version: unknown;
-  readonly reading: JsonValue;
-  readonly files: Readonly<Record<string, Fingerprint>>;
-};
+const keptState = v.looseObject({
+  version: v.literal(3),
+  reading: v.looseObject({}),
+  settings: v.string(),
+  conditions: v.string(),
+  layouts: v.array(v.array(v.string())),
+  layoutOf: v.record(v.string(), v.number()),
+  files: v.record(
+    v.string(),
+    v.looseObject({
+      sizeBytes: v.number(),
+      modifiedAtMs: v.number(),
+      changedAtMs: v.number(),
+      inode: v.number(),
+      sha256: v.optional(v.string()),
+    }),
+  ),
+});
 
 /** Whether a read today returns the same rows for unchanged files. Notes do not affect the rows. */
 function sameReading(before: ReadState, now: ReadState): boolean {

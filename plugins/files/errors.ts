@@ -4,6 +4,12 @@ import { counted } from "./counted.ts";
 
 /** The error codes of the plugin. */
 export const errors = defineErrors("files", {
+  table_gone: errorSpec<{ table: string }>({
+    isDataError: true,
+    status: 404,
+    message: (d) => `table ${formatValue(d.table)} no longer exists in its source`,
+    hint: () => "Restore it, or unregister the table; the published data stays until then.",
+  }),
   files_empty: errorSpec<{ path: string; files: number }>({
     isDataError: true,
     status: 404,

@@ -3,6 +3,8 @@ import {
   table as tableInfo,
   type Batch,
   type ConnectContext,
+  type Filter,
+  type JsonValue,
   type ReadResult,
   type ReadOptions,
   type TableInfo,
@@ -108,7 +110,7 @@ export class FilesSource {
   async #table(name: string, signal: AbortSignal): Promise<FilesTable> {
     const listed = this.#listed?.get(name) ?? (await this.tables(signal)).get(name);
     const table = listed && (await refreshTable(listed));
-    if (table === undefined || table === null) throw new AgnesError("source_table_gone", { table: name });
+    if (table === undefined || table === null) throw errors.table_gone({ table: name });
     if (table.problem !== undefined) throw table.problem;
     return table;
   }
@@ -119,9 +121,7 @@ export class FilesSource {
     before: ReadState | null,
     { columns, filter, signal }: ReadOptions,
   ): Promise<ReadState> {
-    const conditions = JSON.stringify([columns ?? null, filter ?? null], (_key, value: unknown) =>
-      typeof value === "bigint" ? `${value}n` : value,
-    );
+    const conditions = JSON.stringify([columns ?? null, filter?.map(identityOf) ?? null]);
     const files = table.files.map((file) => [originOf(table, file), file] as const);
     const { now } = this.#context;
     return {
@@ -178,6 +178,15 @@ function infoOf(table: FilesTable, described: DescribedTable): TableInfo {
 }
 
 /** Describes a table that cannot be read, so that discovery continues with the others. */
+/** Returns JSON that is equal for equal conditions. */
+function identityOf({ column, operator, values }: Filter): JsonValue {
+  const typed = values.map((value) => [
+    typeof value,
+    value instanceof Date ? value.getTime() : String(value),
+  ]);
+  return [column, operator, typed];
+}
+
 function unreadableTable({ name, isSkipped, notes }: FilesTable, problem: AgnesError): TableInfo {
   return tableInfo(
     name,

@@ -59,7 +59,7 @@ export class StorageApi {
     });
   }
 
-  /** Returns the answer to a GET, or to a POST if there is `json`. A POST is repeated after a lost connection. */
+  /** Returns the response to a GET, or to a POST if there is `json`. A POST is repeated after a lost connection. */
   async call<T>(path: string, { what, ...request }: ApiRequest<T>): Promise<T> {
     await this.#address.check(this.#url);
     try {

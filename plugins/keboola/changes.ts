@@ -99,7 +99,7 @@ export function stateAfter(
   return state;
 }
 
-/** Whether the dates of the table tell that no row changed: not those of views, external and linked tables. */
+/** Whether the dates of the table show that no row changed: not those of views, external and linked tables. */
 function canSkip({ found: { table }, isKnown }: ReadSubject): boolean {
   const kind = kindOf(table);
   return isKnown && (kind === "table" || kind === "alias") && (table.lastChangeDate ?? null) !== null;

@@ -75,14 +75,14 @@ export const errors = defineErrors("keboola", {
   request_refused: errorSpec<{ what: string; reason: string }>({
     isDataError: true,
     status: 400,
-    message: (d) => `Keboola refuses ${d.what}: ${d.reason}`,
+    message: (d) => `Keboola rejected ${d.what}: ${d.reason}`,
     hint: () => "Correct the columns and conditions of the table with `agnes table update`.",
   }),
   unavailable: errorSpec<{ what: string; reason: string; retryAfterMs?: number }>({
     isDataError: true,
     status: 503,
     retry: "transient",
-    message: (d) => `Keboola does not answer the request for ${d.what}: ${d.reason}`,
+    message: (d) => `Keboola did not respond to the request for ${d.what}: ${d.reason}`,
     hint: (d) =>
       d.retryAfterMs === undefined
         ? "Run it again later."
@@ -106,7 +106,7 @@ export const errors = defineErrors("keboola", {
     status: 502,
     retry: "transient",
     message: (d) =>
-      `the cloud storage of Keboola refuses a file of the export of ${formatValue(d.table)}, also with new credentials: ${d.reason}`,
+      `the cloud storage of Keboola rejected a file of the export of ${formatValue(d.table)}, also with new credentials: ${d.reason}`,
     hint: () => "Run `agnes sync` again.",
   }),
   file_untrusted: errorSpec<{ table: string; reason: string }>({

@@ -54,7 +54,7 @@ export class Exports {
   readonly #api: StorageApi;
   readonly #now: () => Date;
   readonly #jobs: (signal: AbortSignal) => Promise<Semaphore>;
-  /** Whether the stack refused Parquet. */
+  /** Whether the stack rejected Parquet. */
   #isCsv = false;
 
   constructor(api: StorageApi, now: () => Date, jobs: (signal: AbortSignal) => Promise<Semaphore>) {
@@ -109,11 +109,11 @@ export class Exports {
     return isVolatile && ageMs > CONTINUED_MS ? null : found;
   }
 
-  /** Starts an export, of CSV if the stack refuses Parquet. */
+  /** Starts an export, of CSV if the stack rejects Parquet. */
   async #start(request: ExportRequest, run: ExportRun): Promise<FinishedExport | null> {
     if (this.#isCsv) return this.#finish(request, await this.#post("csv", request, run), run);
     try {
-      const pending = await this.#post("parquet", request, run).catch(refused);
+      const pending = await this.#post("parquet", request, run).catch(rejectedFormat);
       if (pending !== null) return await this.#finish(request, pending, run);
     } catch (error) {
       if (!isExportFailed(error) || !/parquet|file ?type/i.test(error.message)) throw error;
@@ -177,7 +177,7 @@ export class Exports {
         this.#api.poll(job.url, {
           schema: jobSchema,
           what: `job ${job.id}`,
-          isDone: (answer) => isDone(answer, table),
+          isDone: (job) => isDone(job, table),
           phaseOf: ({ status }) => (status === "waiting" ? "waiting for the export" : "exporting"),
           onProgress,
           signal,
@@ -190,7 +190,7 @@ export class Exports {
   }
 }
 
-/** The body as JSON: in a form, the stack ignores or refuses conditions that are JSON. */
+/** The body as JSON: in a form, the stack ignores or rejects conditions that are JSON. */
 function bodyOf(
   { table, columns, csvExtra, whereFilters, changedSince, limit, hasTimezone }: ExportRequest,
   fileType: "parquet" | "csv",
@@ -231,8 +231,8 @@ function failed(error: unknown): null {
 const isExportFailed = (error: unknown): error is AgnesError =>
   error instanceof AgnesError && error.code === errors.export_failed.code;
 
-/** The stack may have refused the format of an export. */
-function refused(error: unknown): null {
+/** The stack may have rejected the format of an export. */
+function rejectedFormat(error: unknown): null {
   const status = statusOf(error);
   if (status === 400 || status === 415 || status === 422 || status === 501) return null;
   throw error;

@@ -54,7 +54,7 @@ async function subjectOf(source: Source, info: TableInfo, options: ReadOptions):
     const column = known.get(name);
     const type = declared.get(name);
     if (column === undefined) throw outdated(info, `it has no column ${JSON.stringify(name)} any more`);
-    // Types of a typed table that a list does not tell. Outside a sync the description cannot be corrected.
+    // Types of a typed table that a list does not contain. Outside a sync the description cannot be corrected.
     if (type !== undefined && type !== column.type && directory !== undefined)
       throw outdated(info, `its column ${JSON.stringify(name)} is ${column.type}, not ${type}`);
     return { ...column, type: type ?? column.type };
@@ -67,7 +67,7 @@ function outdated({ name }: TableInfo, reason: string): AgnesError {
   return new AgnesError("file_reading_outdated", { file: name, reason });
 }
 
-/** Adds what a table does not tell of its bucket: whether it is external. */
+/** Adds whether the bucket of a table is external, if the table itself does not contain it. */
 async function withBucket(
   source: Source,
   found: FoundTable,
@@ -78,7 +78,7 @@ async function withBucket(
   if (isTold) return { found, isKnown: true };
   try {
     const bucket = await source.tables.bucket(bucketOf(table.id), branch, signal);
-    // A stack without external buckets does not tell.
+    // A stack without external buckets does not return it.
     return { found: { table: { ...table, bucket: { ...table.bucket, ...bucket } }, branch }, isKnown: true };
   } catch (error) {
     if (statusOf(error) !== 403 && statusOf(error) !== 404) throw error;

@@ -23,7 +23,7 @@ type Column = Pick<TableColumn, "name" | "type">;
 /**
  * Returns how files with these columns are read: values are text, which is converted to the types of the columns.
  *
- * Typed tables tell null and the empty text apart: only an unquoted empty value is null. Untyped tables have no null: an
+ * Typed tables distinguish null from the empty text: only an unquoted empty value is null. Untyped tables have no null: an
  * empty value is an empty text, and null in a column of another type.
  *
  * @param csvExtra further columns of a CSV file; see `ExportRequest`
@@ -61,7 +61,7 @@ function fileColumn({ name, type }: Column): FileColumn {
 }
 
 /**
- * Returns how to read a downloaded file, by its first bytes: its name and the request do not tell.
+ * Returns how to read a downloaded file, by its first bytes: its name and the request do not determine it.
  *
  * @param isFirst whether it is the first file, the only one that may begin with the names of the columns
  */

@@ -20,7 +20,7 @@ const count = v.fallback(
 
 const text = v.fallback(v.optional(v.nullable(v.string())), null);
 
-/** An object, or an empty list: PHP cannot tell an empty object from an empty list. */
+/** An object, or an empty list: PHP does not distinguish an empty object from an empty list. */
 const mapOf = <T>(item: v.GenericSchema<unknown, T>) =>
   v.fallback(
     v.optional(
@@ -137,7 +137,7 @@ export type StorageTable = v.InferOutput<typeof tableSchema>;
 
 const limit = v.object({ value: v.union([v.number(), v.string()]) });
 
-/** The answer to the verification of a token. */
+/** The response to the verification of a token. */
 export const tokenSchema = v.object({
   id,
   description: text,

@@ -20,7 +20,7 @@ export interface SliceServices {
   readonly file: (signal: AbortSignal) => Promise<StorageFile | null>;
 }
 
-/** One answer of the stack about a file. */
+/** One response of the stack about a file. */
 interface Access {
   readonly file: StorageFile;
   readonly cloud: CloudFiles;
@@ -51,7 +51,7 @@ export class ExportSlices {
     return entries.map((entry, at) => ({
       key: `${file.id}/${at}`,
       url: this.#urlOf(async (access, stop) => {
-        // A signed address expires with its list; others are signed anew.
+        // A signed address expires with its list; others are signed again.
         if (!isSigned(entry)) return access.cloud.slice(entry);
         const now = await this.#entriesOf(access, stop);
         if (now.length !== entries.length || pathOf(now[at]!) !== pathOf(entry))

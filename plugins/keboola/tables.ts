@@ -128,7 +128,7 @@ export class StorageTables {
   /** Lists the tables of each bucket of the token. A bucket that it can no longer read is left out. */
   async #tablesByBucket(
     branch: string | undefined,
-    refused: unknown,
+    rejection: unknown,
     signal: AbortSignal,
   ): Promise<readonly unknown[]> {
     const { bucketPermissions } = await this.#token.get(signal);
@@ -152,7 +152,7 @@ export class StorageTables {
     };
     await Promise.all(Array.from({ length: BUCKETS_AT_ONCE }, work));
     // Nothing at all is no empty project.
-    if (found.size === 0) throw refused;
+    if (found.size === 0) throw rejection;
     return ids.flatMap((id) => found.get(id) ?? []);
   }
 

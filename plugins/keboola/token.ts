@@ -51,7 +51,7 @@ export function jobsAtOnce({ owner }: Token): number {
   return Number.isInteger(limit) && limit > 0 ? limit : JOBS_DEFAULT;
 }
 
-/** Every stack answers this request; a server that does not is none. */
+/** Every stack responds to this request; another server is not a stack. */
 function noStack(error: unknown): never {
   const isOther = error instanceof AgnesError && error.code === "source_answer_invalid";
   if (!isOther && statusOf(error) !== 404) throw error;

@@ -102,7 +102,7 @@ export function nativeType(
 
 /**
  * Returns the type for the description of an untyped column. The portable type decides; the type of the system that the
- * data came from only if there is none, or to tell whether a timestamp has a zone.
+ * data came from only if there is none, or to determine whether a timestamp has a zone.
  */
 export function describedColumnType({ basetype, type, length }: DescribedType): ColumnType {
   const base = (basetype ?? type ?? "").trim().toUpperCase();

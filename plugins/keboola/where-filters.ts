@@ -20,7 +20,7 @@ export interface FilterColumns {
   readonly backend: Backend;
 }
 
-/** More values make a request that a stack may refuse. */
+/** More values make a request that a stack may reject. */
 const VALUES_MAX = 1000;
 /** Times are compared with the zone and the form that the stack assumes; two days are more than any of them differs. */
 const TIME_MARGIN_MS = 2 * 24 * 60 * 60_000;

@@ -247,9 +247,9 @@ describe("a session over extracts of other programs", () => {
     ]);
     const rows = async () => {
       await using session = openQuerySession(services(), { dataDirectory: data });
-      const answer = await session.runQuery({ sql: "SELECT * FROM odd.w", access: new Set(["odd.w"]) });
+      const result = await session.runQuery({ sql: "SELECT * FROM odd.w", access: new Set(["odd.w"]) });
       const found: unknown[] = [];
-      for await (const batch of answer.batches) found.push(...batch.toArray().map((row) => row.toJSON()));
+      for await (const batch of result.batches) found.push(...batch.toArray().map((row) => row.toJSON()));
       return found;
     };
     expect(await rows()).toEqual([{ answer: 42, one: 1, z: 42 }]);

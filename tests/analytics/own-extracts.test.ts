@@ -38,10 +38,10 @@ async function extract(data: string, tables: readonly TablePlan[], rows: readonl
 }
 
 async function firstRow(session: QuerySession, sql: string) {
-  const answer = await session.runQuery({ sql });
+  const result = await session.runQuery({ sql });
   let first: unknown;
-  for await (const batch of answer.batches) first ??= batch.get(0)?.toJSON();
-  return { first, receipt: answer.receipt() };
+  for await (const batch of result.batches) first ??= batch.get(0)?.toJSON();
+  return { first, receipt: result.receipt() };
 }
 
 const columns = { id: int64({ nullable: false }), label: utf8({ description: "what it is called" }) };

@@ -80,9 +80,9 @@ async function expectKept(data: string, report: RebuildReport): Promise<void> {
     const limits = { rows: 10, timeoutMs: 10_000 };
     const sql = `SELECT * FROM ${id}`;
     const text = await (async () => {
-      const answer = await session.runQuery({ sql, access: new Set([id]), limits });
+      const result = await session.runQuery({ sql, access: new Set([id]), limits });
       const rows: unknown[] = [];
-      for await (const batch of answer.batches) rows.push(...batch.toArray().map((row) => String(row)));
+      for await (const batch of result.batches) rows.push(...batch.toArray().map((row) => String(row)));
       return JSON.stringify(rows);
     })().catch((error: unknown) => `failed: ${(error as Error).message}`);
     if (id.startsWith("good.")) expect(text).toContain("42");

@@ -44,10 +44,10 @@ test("readers of a session and of the file get complete generations during repea
   const mixtures: unknown[] = [];
   const reader = async () => {
     for (let last = 0; writing;) {
-      const answer = await session.runQuery({
+      const result = await session.runQuery({
         sql: "SELECT min(l.n) AS low, max(r.n) AS high, count(*) AS c FROM (SELECT n FROM left_t) l POSITIONAL JOIN right_t r",
       });
-      for await (const batch of answer.batches) {
+      for await (const batch of result.batches) {
         const { low, high, c } = batch.get(0)!.toJSON() as { low: number; high: number; c: bigint };
         if (low !== high || c !== 2000n || low < last) mixtures.push({ low, high, c, last });
         last = low;

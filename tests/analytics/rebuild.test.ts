@@ -328,13 +328,13 @@ describe("rebuildAnalytics()", () => {
     await mkdir(join(place.data, "analytics"));
     const lock = await acquireLock(createHost().files, join(place.data, "analytics", ".lock"), "a test");
     const controller = new AbortController();
-    const given = rebuild(place.data, { signal: controller.signal }).catch(
+    const failure = rebuild(place.data, { signal: controller.signal }).catch(
       (error: unknown) => (error as AgnesError).code,
     );
     const waiting = rebuild(place.data);
     await Bun.sleep(50);
     controller.abort();
-    expect(await given).toBe("aborted");
+    expect(await failure).toBe("aborted");
     await lock[Symbol.asyncDispose]();
     expect((await waiting).published.length).toBe(1);
   });

@@ -49,12 +49,12 @@ async function twoExtracts() {
   };
 }
 
-const scanOf = (data: string, given: DuckDBLimits) =>
+const scanOf = (data: string, limits: DuckDBLimits) =>
   scanExtract({
     files: nodeFiles(),
     root: join(data, "extracts"),
     source: "odd",
-    limits: given,
+    limits,
     signal: new AbortController().signal,
   });
 
@@ -124,11 +124,11 @@ test("a rebuild publishes an extract whose files have hard links, such as backup
   const report = await rebuildAnalytics(services(), { dataDirectory: place.data, owners: null });
   expect(report.published.map(({ id }) => id)).toContain("saved.part");
   await using session = openQuerySession(services(), { dataDirectory: place.data });
-  const answer = await session.runQuery({
+  const result = await session.runQuery({
     sql: "SELECT * FROM saved.part",
     access: new Set(["saved.part"]),
   });
   const rows: unknown[] = [];
-  for await (const batch of answer.batches) rows.push(...batch.toArray().map((row) => row.toJSON()));
+  for await (const batch of result.batches) rows.push(...batch.toArray().map((row) => row.toJSON()));
   expect(rows).toEqual([{ id: 1 }]);
 });

@@ -27,9 +27,9 @@ async function writeGarbage(data: string, source: string): Promise<void> {
 
 async function granted(data: string, sql: string, grant: string): Promise<unknown> {
   await using session = openQuerySession(services(), { dataDirectory: data });
-  const answer = await session.runQuery({ sql, access: new Set([grant]) });
+  const result = await session.runQuery({ sql, access: new Set([grant]) });
   const rows: unknown[] = [];
-  for await (const batch of answer.batches) rows.push(...batch.toArray().map((row) => row.toJSON()));
+  for await (const batch of result.batches) rows.push(...batch.toArray().map((row) => row.toJSON()));
   return rows;
 }
 

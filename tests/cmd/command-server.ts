@@ -1,6 +1,6 @@
 /** Runs commands one after the other as they come from the parent, each as if it were typed in a shell of its own. */
 import manifest from "../../package.json" with { type: "json" };
-import { dispatch } from "../../cmd/cli/dispatch.ts";
+import { dispatch } from "../../cmd/dispatch.ts";
 import { mainCommand } from "../../cmd/main-command.ts";
 import { exitProcess } from "../../cmd/process/exit.ts";
 import type { CliResult } from "./run-cli.ts";

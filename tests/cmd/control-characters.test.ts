@@ -4,7 +4,9 @@ import { join } from "node:path";
 
 import { writePluginOutput } from "../../cmd/terminal/stderr.ts";
 import { printableOn, styleFor } from "../../cmd/terminal/style.ts";
+import { openTerminal } from "../../cmd/terminal/terminal.ts";
 import { createLog } from "../../lib/base/mod.ts";
+import { permanent } from "../../lib/kit/public.ts";
 import { runCli, temporaryDirectory } from "./run-cli.ts";
 
 /** Clears the screen, returns to the start of the line, rings, and reverses text. */
@@ -73,6 +75,31 @@ test.each([
   const printed = stdout + stderr;
   for (const text of texts) expect(printed).toContain(`${text}\\u001b[2J`);
   expect(printed).not.toMatch(/[^\P{Cc}\n\t]|\u202e/u);
+});
+
+test("line feeds of a plugin start no line of their own in logs, errors, hints and stacks", () => {
+  const forged = "x\nerror  forged\n\n hint  forged\n code  forged\n";
+  let text = "";
+  const spy = spyOn(process.stderr, "write").mockImplementation((chunk) => {
+    text += String(chunk);
+    return true;
+  });
+  try {
+    const terminal = openTerminal({ json: false, verbose: true, quiet: false, color: false });
+    terminal.log.debug(forged, { [forged]: forged });
+    terminal.log.info(forged);
+    terminal.log.warn(forged);
+    terminal.log.error(forged);
+    terminal.warn(forged);
+    terminal.error(permanent(forged, { hint: forged }), forged);
+    terminal.error(new Error(forged, { cause: new Error(forged) }));
+  } finally {
+    spy.mockRestore();
+  }
+  expect(text.match(/forged/g)!.length).toBeGreaterThan(30);
+  expect(text.split("\n").filter((line) => /^ {0,3}\S.*forged/.test(line))).toEqual([]);
+  // The message and its hint stay together.
+  expect(text).toContain(" code  forged\n hint  x\n");
 });
 
 test("printableOn() keeps the styles of a terminal and escapes all other control characters", () => {

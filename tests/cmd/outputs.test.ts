@@ -41,8 +41,8 @@ describe("agnes query --output", () => {
       ["o.table", 2, "the format table cannot be written to a file"],
       ["exports", 1, "it is a folder"],
     ] as const) {
-      const given = name === "exports" ? "csv" : name === "o.table" ? "table" : null;
-      const format = given === null ? [] : ["--format", given];
+      const detected = name === "exports" ? "csv" : name === "o.table" ? "table" : null;
+      const format = detected === null ? [] : ["--format", detected];
       const result = await own.query("SELECT 1 AS a", "--output", name, ...format);
       expect([name, result.status, result.stdout]).toEqual([name, status, ""]);
       expect(result.stderr).toContain(words);
@@ -121,7 +121,7 @@ test.each([
   });
   const [stderr, status] = await Promise.all([new Response(child.stderr).text(), child.exited]);
   expect(stderr).toBe(
-    "error  the disk is full: could not write standard output\n hint  Free disk space and run it again; nothing was published.\n code  disk_full\n",
+    "error  the disk is full: could not write standard output\n hint  Free disk space and run it again.\n code  disk_full\n",
   );
   expect(status).toBe(1);
 });

@@ -54,9 +54,9 @@ let server: ReturnType<typeof startServer> | undefined;
 let queue: Promise<unknown> = Promise.resolve();
 
 function runOnServer(request: CommandRequest): Promise<CliResult> {
-  const answer = queue.then(() => (server ??= startServer())(request));
-  queue = answer.catch(() => {});
-  return answer;
+  const result = queue.then(() => (server ??= startServer())(request));
+  queue = result.catch(() => {});
+  return result;
 }
 
 function startServer(): (request: CommandRequest) => Promise<CliResult> {
@@ -70,11 +70,11 @@ function startServer(): (request: CommandRequest) => Promise<CliResult> {
       server = undefined;
       throw new Error(`the process ended with ${status} at agnes ${request.args.join(" ")}`);
     });
-    const answer = new Promise<CliResult>((resolve) => {
+    const response = new Promise<CliResult>((resolve) => {
       answered = resolve;
     });
     child.send(request);
-    return Promise.race([answer, died]);
+    return Promise.race([response, died]);
   };
 }
 

@@ -64,7 +64,7 @@ describe("agnes table", () => {
     );
 
     const refused: readonly (readonly [readonly string[], number, RegExp])[] = [
-      [["register", "exports", "orders"], 2, /already registered[^]*agnes table update exports\.orders/],
+      [["register", "exports", "orders"], 2, /already registered[^]*agnes table show exports\.orders/],
       [["register", "export", "x"], 2, /no source "export"[^]*"exports"/],
       [["register", "exports", "x", "--as", "ORDERS"], 2, /belongs to "exports\.orders"[^]*--as exports_x/],
       [["register", "exports", "../x"], 2, /source_table should be letters/],
@@ -191,12 +191,12 @@ describe("agnes table", () => {
     };
     const fields = Object.values(flags).map(([, field]) => field);
     expect([...fields, "source", "source_table"].sort()).toEqual([...storedFieldNames].sort());
-    const given = Object.entries(flags).filter(([flag]) => flag !== "columns");
-    const args = given.flatMap(([flag, [text]]) => [`--${flag}`, text]);
+    const present = Object.entries(flags).filter(([flag]) => flag !== "columns");
+    const args = present.flatMap(([flag, [text]]) => [`--${flag}`, text]);
     const result = await agnes("table", "register", "exports", "orders", ...args, "--json");
     expect([result.status, result.stderr]).toEqual([0, ""]);
     expect(json(result)).toMatchObject({
-      table: Object.fromEntries(given.map(([, [, field, value]]) => [field, value])),
+      table: Object.fromEntries(present.map(([, [, field, value]]) => [field, value])),
     });
     const listed = await agnes(
       "table",
@@ -313,7 +313,9 @@ describe("agnes table", () => {
     expect(json(await agnes("table", "folder", "--json"))).toMatchObject({ version: 1 });
     const stale = await agnes("table", "import", "registry.json", "--expect-version", "0");
     expect([stale.status, stale.stdout]).toEqual([1, ""]);
-    expect(json(await agnes("table", "import", "registry.json", "--json"))).toMatchObject({
+    const { version } = json(await agnes("table", "list", "--json")) as { version: number };
+    const current = ["--expect-version", String(version)];
+    expect(json(await agnes("table", "import", "registry.json", ...current, "--json"))).toMatchObject({
       folders: [{ kind: "set", bucket: "in.c-crm", folder: "sales" }],
       dryRun: false,
     });

@@ -25,7 +25,7 @@ export default command({
 });
 `;
 const MAIN = `
-import { dispatch } from ${path("cmd/cli/dispatch.ts")};
+import { dispatch } from ${path("cmd/dispatch.ts")};
 import { group, lazy } from ${path("cmd/cli/command.ts")};
 const root = group("agnes", "", { busy: lazy("busy", "", () => import("./busy.ts")) });
 process.exit(await dispatch(root, process.argv.slice(2), "0"));

@@ -46,6 +46,21 @@ describe("usage", () => {
     expect(stdout).toContain("-- kept by hand");
   });
 
+  test("--expect-version names the version that each command compares: that of the table or of the registry", async () => {
+    const described = async (name: string) => {
+      const { default: command } = (await import(`../../cmd/commands/table/${name}.ts`)) as {
+        default: { args: Record<string, { description: string }> };
+      };
+      return command.args["expect-version"]!.description;
+    };
+    for (const name of ["update", "unregister"])
+      expect(await described(name)).toContain("the table changed after version N (see `agnes table show`)");
+    for (const name of ["register", "import", "folder"])
+      expect(await described(name)).toContain(
+        "the registry changed after version N (see `version` of `agnes table",
+      );
+  });
+
   const wrong: readonly [args: readonly string[], code: string, message: string][] = [
     [["qurey"], "command_unknown", "Did you mean `agnes query`?"],
     [["connector", "lst"], "command_unknown", "Did you mean `agnes connector list`?"],

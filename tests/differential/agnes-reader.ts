@@ -4,12 +4,12 @@ import { dirname, join } from "node:path";
 
 import { createAgnes, type Agnes } from "../../lib/mod.ts";
 import files from "../../plugins/files/plugin.ts";
-import type { ShownTable, WrittenTable } from "./model.ts";
+import type { ReaderTable, WrittenTable } from "./model.ts";
 
 /** Reads tables with Agnes: one workspace for all, one sync, then each by SQL. */
 export async function readWithAgnes(
   tables: readonly WrittenTable[],
-): Promise<ReadonlyMap<string, ShownTable>> {
+): Promise<ReadonlyMap<string, ReaderTable>> {
   const workspace = await mkdtemp(join(tmpdir(), "agnes-differential-"));
   try {
     for (const file of tables.flatMap((table) => table.files)) {
@@ -31,23 +31,23 @@ export async function readWithAgnes(
     const report = await agnes.sync();
     const [source] = report.sources;
     const refusals = new Map(source?.stats?.errors.map(({ table, error }) => [table, error.message]));
-    const shown = new Map<string, ShownTable>();
+    const actual = new Map<string, ReaderTable>();
     for (const { name } of tables) {
       const error = refusals.get(name) ?? source?.error?.message ?? null;
-      shown.set(name, error === null ? await showTable(agnes, name).catch(refused) : refused(error));
+      actual.set(name, error === null ? await showTable(agnes, name).catch(refused) : refused(error));
     }
-    return shown;
+    return actual;
   } finally {
     await rm(workspace, { recursive: true, force: true });
   }
 }
 
 /** A table that cannot be asked is no better than one that was not read. */
-function refused(error: unknown): ShownTable {
+function refused(error: unknown): ReaderTable {
   return { error: error instanceof Error ? error.message : String(error), columns: [], rows: [] };
 }
 
-async function showTable(agnes: Agnes, table: string): Promise<ShownTable> {
+async function showTable(agnes: Agnes, table: string): Promise<ReaderTable> {
   const empty = await agnes.query(`SELECT * FROM ${table} LIMIT 0`);
   const { names } = empty;
   await empty.close();

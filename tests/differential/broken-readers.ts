@@ -1,10 +1,10 @@
-import type { Cell, Reader, ShownTable, WrittenTable } from "./model.ts";
+import type { Cell, Reader, ReaderTable, WrittenTable } from "./model.ts";
 
 /** A reader that shows every value as the text that was written, and refuses what is malformed by file and line. */
 export const faithfulReader: Reader = (tables) =>
   Promise.resolve(new Map(tables.map((table) => [table.name, faithful(table)])));
 
-function faithful({ columns, files, malformed }: WrittenTable): ShownTable {
+function faithful({ columns, files, malformed }: WrittenTable): ReaderTable {
   if (malformed !== null)
     return { error: `${malformed.file}:${malformed.lines?.first ?? 0}`, columns: [], rows: [] };
   return {
@@ -18,7 +18,7 @@ function textOf(cell: Cell): string | null {
   return cell.kind === "null" ? null : cell.text;
 }
 
-function changing(change: (shown: ShownTable, written: WrittenTable) => ShownTable): Reader {
+function changing(change: (actual: ReaderTable, written: WrittenTable) => ReaderTable): Reader {
   return (tables) =>
     Promise.resolve(new Map(tables.map((table) => [table.name, change(faithful(table), table)])));
 }
@@ -29,15 +29,15 @@ function columnsThat(
   type: string,
   change: (text: string) => string | null,
 ): Reader {
-  return changing((shown) => {
-    const changed = shown.columns.map((_, at) => {
-      const held = shown.rows.map((row) => row[at]!).filter((text) => text !== null);
+  return changing((actual) => {
+    const changed = actual.columns.map((_, at) => {
+      const held = actual.rows.map((row) => row[at]!).filter((text) => text !== null);
       return held.length > 0 && held.every(test);
     });
     return {
-      error: shown.error,
-      columns: shown.columns.map((column, at) => (changed[at]! ? { ...column, type } : column)),
-      rows: shown.rows.map((row) =>
+      error: actual.error,
+      columns: actual.columns.map((column, at) => (changed[at]! ? { ...column, type } : column)),
+      rows: actual.rows.map((row) =>
         row.map((text, at) => (text !== null && changed[at]! ? change(text) : text)),
       ),
     };
@@ -46,9 +46,9 @@ function columnsThat(
 
 /** Changes single texts. */
 function textsThat(test: RegExp, change: (text: string) => string | null): Reader {
-  return changing((shown) => ({
-    ...shown,
-    rows: shown.rows.map((row) =>
+  return changing((actual) => ({
+    ...actual,
+    rows: actual.rows.map((row) =>
       row.map((text) => (text !== null && test.test(text) ? change(text) : text)),
     ),
   }));
@@ -178,31 +178,34 @@ export const brokenReaders: Readonly<Record<string, Reader>> = {
     text.replace(/[\u{10000}-\u{10ffff}]/gu, "?"),
   ),
   "decodes UTF-8 as latin-1": textsThat(/[é日]/, (text) => Buffer.from(text).toString("latin1")),
-  "skips rows that look like comments": changing((shown) => ({
-    ...shown,
-    rows: shown.rows.filter((row) => row[0]?.startsWith("#") !== true),
+  "skips rows that look like comments": changing((actual) => ({
+    ...actual,
+    rows: actual.rows.filter((row) => row[0]?.startsWith("#") !== true),
   })),
-  "swallows the first row": changing((shown) => ({ ...shown, rows: shown.rows.slice(1) })),
-  "loses the last row": changing((shown) => ({ ...shown, rows: shown.rows.slice(0, -1) })),
-  "shows a row twice": changing((shown) => ({ ...shown, rows: [...shown.rows, ...shown.rows.slice(-1)] })),
-  "sorts rows": changing((shown) => ({
-    ...shown,
-    rows: [...shown.rows].sort((a, b) => (String(a[0]) < String(b[0]) ? -1 : 1)),
+  "swallows the first row": changing((actual) => ({ ...actual, rows: actual.rows.slice(1) })),
+  "loses the last row": changing((actual) => ({ ...actual, rows: actual.rows.slice(0, -1) })),
+  "shows a row twice": changing((actual) => ({
+    ...actual,
+    rows: [...actual.rows, ...actual.rows.slice(-1)],
   })),
-  "stops after the sample": changing((shown) => ({ ...shown, rows: shown.rows.slice(0, 20_480) })),
-  "joins files by place, not by name": changing((shown, { files }) => ({
-    ...shown,
+  "sorts rows": changing((actual) => ({
+    ...actual,
+    rows: [...actual.rows].sort((a, b) => (String(a[0]) < String(b[0]) ? -1 : 1)),
+  })),
+  "stops after the sample": changing((actual) => ({ ...actual, rows: actual.rows.slice(0, 20_480) })),
+  "joins files by place, not by name": changing((actual, { files }) => ({
+    ...actual,
     rows: files.flatMap(({ rows }, at) =>
       rows.map((row) => (at === 0 ? row : [...row].reverse()).map(textOf)),
     ),
   })),
-  "shows no column at all but one": changing((shown) => ({
-    error: shown.error,
-    columns: shown.columns.slice(0, 1),
-    rows: shown.rows.map((row) => row.slice(0, 1)),
+  "shows no column at all but one": changing((actual) => ({
+    error: actual.error,
+    columns: actual.columns.slice(0, 1),
+    rows: actual.rows.map((row) => row.slice(0, 1)),
   })),
-  "makes numbers of JSON's strings": changing((shown, { columns, files }) => ({
-    ...shown,
+  "makes numbers of JSON's strings": changing((actual, { columns, files }) => ({
+    ...actual,
     columns: columns.map(({ name }, at) => {
       const cells = files.flatMap(({ rows }) => rows.map((row) => row[at]!));
       const isString = cells.some(({ kind }) => kind === "string");
@@ -216,19 +219,19 @@ export const brokenReaders: Readonly<Record<string, Reader>> = {
     }),
   })),
   "loses a field of an object": textsThat(/^\{"a":1/, () => '{"a":1}'),
-  "accepts what is malformed": changing((shown, { malformed, columns }) =>
+  "accepts what is malformed": changing((actual, { malformed, columns }) =>
     malformed === null
-      ? shown
+      ? actual
       : { error: null, columns: columns.map(({ name }) => ({ name, type: "VARCHAR" })), rows: [] },
   ),
-  "names no line": changing((shown, { malformed }) =>
-    malformed === null ? shown : { ...shown, error: malformed.file },
+  "names no line": changing((actual, { malformed }) =>
+    malformed === null ? actual : { ...actual, error: malformed.file },
   ),
-  "names no file": changing((shown, { malformed }) =>
-    malformed === null ? shown : { ...shown, error: `line ${malformed.lines?.first ?? 0}` },
+  "names no file": changing((actual, { malformed }) =>
+    malformed === null ? actual : { ...actual, error: `line ${malformed.lines?.first ?? 0}` },
   ),
-  "refuses what it should read": changing((shown, { columns }) =>
-    columns.length === 1 ? { error: "sniffing failed", columns: [], rows: [] } : shown,
+  "refuses what it should read": changing((actual, { columns }) =>
+    columns.length === 1 ? { error: "sniffing failed", columns: [], rows: [] } : actual,
   ),
   "forgets a table": (tables) => faithfulReader(tables.slice(1)),
 };

@@ -4,8 +4,8 @@ import { sameMoment } from "./compare-moments.ts";
 import { exactNumber } from "./exact-number.ts";
 
 /** Whether two JSON texts have the same values; a key that is missing is null. */
-export function sameJson(written: string, shown: string): boolean {
-  return same(parse(written), parseOr(shown));
+export function sameJson(written: string, actual: string): boolean {
+  return same(parse(written), parseOr(actual));
 }
 
 function parseOr(text: string): unknown {

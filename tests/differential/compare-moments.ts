@@ -47,16 +47,16 @@ function isAmbiguous(texts: readonly string[]): boolean {
 }
 
 function isSame(cell: HeldCell, value: string, order: Order, hasZone: boolean): boolean {
-  const [written, shown] = [momentOf(cell.text, order), momentOf(value, "ymd")];
-  if (written === null || shown === null || written.nanoseconds !== shown.nanoseconds) return false;
+  const [written, actual] = [momentOf(cell.text, order), momentOf(value, "ymd")];
+  if (written === null || actual === null || written.nanoseconds !== actual.nanoseconds) return false;
   // Parquet declares that its timestamps are in UTC.
   if (cell.kind === "moment") return true;
   return hasZone ? written.hasZone : !written.hasZone || written.isUtc;
 }
 
 /** Whether two texts denote the same day or moment, year first. */
-export function sameMoment(written: string, shown: string): boolean {
-  const [a, b] = [momentOf(written, "ymd"), momentOf(shown, "ymd")];
+export function sameMoment(written: string, actual: string): boolean {
+  const [a, b] = [momentOf(written, "ymd"), momentOf(actual, "ymd")];
   return a !== null && b !== null && a.nanoseconds === b.nanoseconds;
 }
 

@@ -54,7 +54,7 @@ export interface Malformed {
 }
 
 /** A table as SQL shows it. */
-export interface ShownTable {
+export interface ReaderTable {
   /** Why it was refused, or null. */
   readonly error: string | null;
   readonly columns: readonly { readonly name: string; readonly type: string }[];
@@ -63,7 +63,7 @@ export interface ShownTable {
 }
 
 /** Reads tables that were written; one answer for each, by name. */
-export type Reader = (tables: readonly WrittenTable[]) => Promise<ReadonlyMap<string, ShownTable>>;
+export type Reader = (tables: readonly WrittenTable[]) => Promise<ReadonlyMap<string, ReaderTable>>;
 
 export const NULL_CELL: Cell = { kind: "null" };
 

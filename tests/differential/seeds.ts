@@ -17,9 +17,9 @@ export async function seedDifferences(
   const found: string[] = [];
   for (let first = from; first < to; first += BATCH) {
     const tables = Array.from({ length: Math.min(BATCH, to - first) }, (_, at) => knownTable(first + at));
-    const shown = await reader(tables);
+    const actual = await reader(tables);
     for (const table of tables) {
-      const differences = differencesOf(table, shown.get(table.name));
+      const differences = differencesOf(table, actual.get(table.name));
       if (differences.length === 0) continue;
       const { seed, format, dialect, files } = table;
       const rows = files.map((file) => file.rows.length).join(" + ");

@@ -316,8 +316,8 @@ test("inspectParquet() merges times with nanoseconds with times and text, also u
     types: { v: "VARCHAR" },
     rows,
   });
-  const given = await readParquet(selects, { change: toTimes(false), types: { v: "VARCHAR" } });
-  expect(given.rows).toEqual(rows);
+  const configured = await readParquet(selects, { change: toTimes(false), types: { v: "VARCHAR" } });
+  expect(configured.rows).toEqual(rows);
   const time = { change: toTimes(false), types: { v: "TIME" } };
   expect((await rejection(readParquet(selects, time))).message).toBe(
     '"0.parquet", column v: "00:00:00.000001001" is not TIME',

@@ -6,6 +6,7 @@ import { fileError, nodeFiles, type Files } from "../../lib/base/mod.ts";
 import { openDatabase } from "../../lib/duckdb/mod.ts";
 import { extractSource } from "../../lib/extract/mod.ts";
 import { int64, table, utf8, type FileChunk } from "../../lib/kit/mod.ts";
+import { seededRandom } from "../../lib/testing/fakes/fake-host.ts";
 import { connectorOf, openBench, planOf, sourceOf, type ReadFunction } from "./harness.ts";
 
 const [t, other] = ["t", "other"].map((name) => table(name, { id: int64(), name: utf8() }));
@@ -64,6 +65,16 @@ test.each([
     expect(await bench.rows("SELECT DISTINCT id, name FROM t")).toEqual([{ id: 7n, name: "new" }]);
   },
 );
+
+test("extractSource() takes the id of a run from the randomness of the host", async () => {
+  const runId = async (seed: number) => {
+    await using bench = await openBench({ random: seededRandom(seed) });
+    return (await bench.run([planOf(t!)], () => [[{ id: 1, name: "a" }]])).runId;
+  };
+  const id = await runId(1);
+  expect(await runId(1)).toBe(id);
+  expect(await runId(2)).not.toBe(id);
+});
 
 async function parquet(directory: string): Promise<Uint8Array> {
   await using database = await openDatabase();

@@ -87,6 +87,35 @@ describe("a first load in windows", () => {
     );
   });
 
+  test("stays in windows if the source honours them but not a filter that keeps few of very many rows", async () => {
+    await using bench = await openBench({ now });
+    const data = join(bench.directory, "events.parquet");
+    const windows: unknown[] = [];
+    const read = async function* (
+      _: TableInfo,
+      { window }: ReadOptions,
+    ): AsyncGenerator<readonly FileChunk[] | FileChunk> {
+      windows.push(window ?? null);
+      const [from, to] = [window?.from, window?.to].map((date) => date?.toISOString().slice(0, 19));
+      const condition = [from && `"at" >= TIMESTAMP '${from}'`, to && `"at" < TIMESTAMP '${to}'`].filter(
+        Boolean,
+      );
+      await copyTo(
+        data,
+        `SELECT * FROM (SELECT id, TIMESTAMP '2026-03-10 15:00:00' - INTERVAL 1 MINUTE * id AS "at", id AS n
+           FROM range(20000) r(id)) WHERE ${condition.join(" AND ") || "true"}`,
+      );
+      yield { kind: "file", format: "parquet", data };
+    };
+    const filter = [{ column: "n", operator: "ge", values: [19_900] }] as const;
+    const plan = incremental(EVENTS, { chunkDays: 7, historyDays: 21, filter });
+    const stats = await bench.run([plan], read as never);
+    expect(stats.errors).toEqual([]);
+    expect(stats.tables[0]).toMatchObject({ rows: 100 });
+    expect(windows).not.toContain(null);
+    expect(stats.tables[0]!.notes.join()).not.toContain("ignores load windows");
+  });
+
   test("stays in windows if the source yields some rows at their edges, or ignores a filter", async () => {
     // A row every five hours up to now; those of the last ten days are loaded.
     const rows = Array.from({ length: 60 }, (_, at) => ({

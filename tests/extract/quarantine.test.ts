@@ -62,7 +62,7 @@ test("extractSource() never replaces rows if all new rows are rejected, regardle
 test("extractSource() names the main reason and the file in its notes", async () => {
   const { stats } = await readOnce([...bad(2), { id: 5, at: "late" }, ...good(97)]);
   expect(stats.notes).toEqual([
-    `3 rows were rejected, mostly because of column id: the text is not an integer (for example "no0" in row 1); see ${stats.quarantinePath}`,
+    `3 rows were rejected; the most frequent reason: column id: the text is not an integer (for example "no0" in row 1); see ${stats.quarantinePath}`,
   ]);
 });
 

@@ -24,9 +24,9 @@ export function memoryGateway(table: MemoryTable, faults: TableFaults = noFaults
     });
   const through = async <T>(operation: string, work: () => T): Promise<T> => {
     await faults.before(operation);
-    const answer = work();
+    const response = work();
     await faults.after(operation);
-    return answer;
+    return response;
   };
   return {
     prepare: async () => {},

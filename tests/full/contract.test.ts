@@ -4,9 +4,9 @@ import * as v from "valibot";
 
 import { CRM_TOKEN, crmData, fakeCrm } from "../fakes/crm.ts";
 import { failuresOf, memoryConfig } from "../testing/failures.ts";
-import { brokenPlugins } from "../testing/plugins/broken.ts";
+import { brokenPlugins } from "../testing/memory/broken.ts";
 import { faultyConnectors, soundConnector } from "../testing/plugins/faulty-crm.ts";
-import { memoryPlugin } from "../testing/plugins/memory.ts";
+import { memoryPlugin } from "../testing/memory/memory.ts";
 
 describe("connectorContract() catches what is broken and nothing else:", () => {
   for (const { title, breaking, caught, capabilities } of brokenPlugins) {

@@ -43,7 +43,7 @@ function tableOf(name: string): WrittenTable {
 test("createAgnes() shows every file of csv-spectrum as it is meant", async () => {
   expect(names.length).toBe(12);
   const tables = names.map(tableOf);
-  const shown = await readWithAgnes(tables);
-  const differing = tables.map((table) => [table.name, differencesOf(table, shown.get(table.name))]);
+  const actual = await readWithAgnes(tables);
+  const differing = tables.map((table) => [table.name, differencesOf(table, actual.get(table.name))]);
   expect(differing.filter(([, differences]) => differences!.length > 0)).toEqual([]);
 });

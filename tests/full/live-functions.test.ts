@@ -169,8 +169,8 @@ async function firstThatWorks(connection: Connection, calls: Iterable<string>): 
 /** The code and message of what an answer fails with; null when it does not. */
 async function failureOf(agnes: Agnes, sql: string): Promise<string | null> {
   try {
-    const answer = await agnes.query(sql);
-    for await (const _batch of answer.batches);
+    const result = await agnes.query(sql);
+    for await (const _batch of result.batches);
     return null;
   } catch (error) {
     if (!isAgnesError(error)) throw error;

@@ -113,8 +113,8 @@ describe.each([
       const isNumber = reader === "hyparquet" && /^(DECIMAL|HUGEINT)/.test(type);
       const comparable = (value: unknown) => (isNumber ? asNumbers(value) : value);
       const expected = column(values, ({ raw, arrow = raw }) => (format === "arrow" ? arrow : raw));
-      const given = inOrder(found, names[at]!);
-      expect({ type, values: given.map(comparable) }).toEqual({ type, values: expected.map(comparable) });
+      const actual = inOrder(found, names[at]!);
+      expect({ type, values: actual.map(comparable) }).toEqual({ type, values: expected.map(comparable) });
     }
   });
 });
@@ -129,11 +129,11 @@ test.each(["pyarrow", "polars", "arrow-rs", "hyparquet"])(
     );
     const found = await read(reader, "wide part");
     const order = found["r"]!.map(Number);
-    const given: unknown[][] = [];
+    const actual: unknown[][] = [];
     for (const [at, row] of order.entries())
-      given[row] = ["r", "n", "u", "d", "b", "t", "f"].map((name) => found[name]![at]);
+      actual[row] = ["r", "n", "u", "d", "b", "t", "f"].map((name) => found[name]![at]);
     const floats = (row: readonly unknown[]) => [...row.slice(0, 6), Number(row[6])];
-    expect(given.map(floats)).toEqual(expected.map(({ row }) => floats(row)));
+    expect(actual.map(floats)).toEqual(expected.map(({ row }) => floats(row)));
   },
 );
 
@@ -165,8 +165,8 @@ test.each(["json", "ndjson"] as const)(
       Record<string, unknown>
     >[];
     for (const [at, { type, values }] of TYPE_CASES.entries()) {
-      const given = found.map((row) => numbers(row[names[at]!]));
-      expect({ type, values: given }).toEqual({
+      const actual = found.map((row) => numbers(row[names[at]!]));
+      expect({ type, values: actual }).toEqual({
         type,
         values: [...column(values, ({ json }) => numbers(json))],
       });

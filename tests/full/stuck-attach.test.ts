@@ -23,9 +23,9 @@ test.each([2, 3])(
   "databases that never answer ATTACH leave a thread to other queries, with a pool of %d",
   async (poolThreads) => {
     const { late, stuck, ...rest } = await run(poolThreads);
-    const answer = '[{"id":1}]';
+    const result = '[{"id":1}]';
     expect(rest).toEqual({
-      others: Array.from({ length: 6 }, () => answer),
+      others: Array.from({ length: 6 }, () => result),
       lost: "timed_out",
       isResponsive: true,
     });

@@ -61,14 +61,8 @@ describe("quoteLiteral()", () => {
       "TIMESTAMP '2026-01-31 10:00:00.123+00:00'",
       "'2026-01-31 10:00:00.123'::TIMESTAMP_NTZ",
     ]);
-    const none = [
-      Number.NaN,
-      Number.POSITIVE_INFINITY,
-      10n ** 38n,
-      new Date(Number.NaN),
-      new Date(8.64e15),
-      "a\0b",
-    ];
+    expect(quoted("a\0b")).toEqual(["('a' || chr(0) || 'b')", "literal_unsupported", "literal_unsupported"]);
+    const none = [NaN, Infinity, 10n ** 38n, new Date(NaN), new Date(8.64e15)];
     for (const value of none) expect(quoted(value)).toEqual(DIALECTS.map(() => "literal_unsupported"));
   });
 
@@ -100,6 +94,13 @@ describe("filterToSql()", () => {
     const request = { columns: ["a"], filter: [filters[1]!], limit: 3 };
     expect(toSelectSql(["my-project", "crm", "t"], request, "bigquery")).toBe(
       "SELECT `a` FROM `my-project`.`crm`.`t` WHERE (`b` >= 5) LIMIT 3",
+    );
+  });
+
+  test("filterToSql() compares an expression in place of a column", () => {
+    const binary = (column: string) => `${quoteIdentifier(column)} COLLATE "binary"`;
+    expect(filterToSql(filters, "ansi", binary)).toBe(
+      `"a" COLLATE "binary" IN ('x', 'it''s') AND ("b" COLLATE "binary" >= 5) AND "c" COLLATE "binary" IS NOT NULL`,
     );
   });
 

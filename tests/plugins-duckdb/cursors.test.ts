@@ -124,6 +124,14 @@ test("a cursor and a condition may contain a NUL", async () => {
   expect((await rowsOf(handle, nuls, equal)).map((row) => row["id"])).toEqual([1]);
 });
 
+test("a condition without an exact literal, and the limit of such a read, are left to the reader", async () => {
+  await change(`CREATE TABLE doubles AS SELECT * FROM (VALUES (1, 1.5::DOUBLE), (2, 2.5)) t(id, c)`);
+  const handle = await warehouse.connect();
+  const doubles = await tableOf(handle, "doubles");
+  const filter = [{ column: "c", operator: "lt", values: [NaN] }] as const;
+  expect((await rowsOf(handle, doubles, { filter, limit: 1 })).map((row) => row["id"])).toEqual([1, 2]);
+});
+
 test("an incremental table is read from scratch when the path of its database changes", async () => {
   await using other = await makeWarehouse(
     "CREATE TABLE t AS SELECT * FROM (VALUES (1, 3), (2, 20)) v(id, ts)",

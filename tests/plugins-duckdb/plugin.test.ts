@@ -98,14 +98,14 @@ describe("duckdb: discover() and metadata()", () => {
   test("discover() reports a missing schema of schemas with the existing ones", async () => {
     const connect = (schemas: readonly string[]) => warehouse.connect({ path: warehouse.file, schemas });
     expect(await rejection(discoverTables(await connect(["sale", "x"])))).toMatchObject({
-      code: "source_schema_missing",
+      code: "duckdb/schema_missing",
       message: 'the source has no schema "sale", which the option `schemas` refers to',
       hint: 'Did you mean "sales"? The source has main, sales.',
     });
     const tables = await discoverTables(await connect(["sales", "archive", "archive"]));
     expect(tables.map(({ name, problem }) => [name, problem?.code, problem?.hint])).toEqual([
       ["sales.orders", undefined, undefined],
-      ["archive.*", "source_schema_missing", "Correct `schemas` in agnes.yaml. The source has main, sales."],
+      ["archive.*", "duckdb/schema_missing", "Correct `schemas` in agnes.yaml. The source has main, sales."],
     ]);
   });
 
@@ -130,7 +130,7 @@ describe("duckdb: discover() and metadata()", () => {
     const result = await agnes.sync();
     expect(result.status).toBe("partial");
     expect(await agnes.rows("SELECT count(*) AS n FROM orders")).toEqual([{ n: 5000 }]);
-    expect(JSON.stringify(result.sources[0]!.stats!.errors)).toContain("source_schema_missing");
+    expect(JSON.stringify(result.sources[0]!.stats!.errors)).toContain("duckdb/schema_missing");
   });
 
   test("discover() lists the others when a view is broken, and only reading that one fails", async () => {
@@ -195,11 +195,11 @@ describe("duckdb: read() and query()", () => {
   test("query() runs SQL with the tables under the name of the source", async () => {
     const handle = await warehouse.connect();
     const { signal } = new AbortController();
-    const answer = await handle.connector.query!("SELECT count(*) AS n FROM wh.sales.orders WHERE paid", {
+    const counted = await handle.connector.query!("SELECT count(*) AS n FROM wh.sales.orders WHERE paid", {
       signal,
     });
     const rows: unknown[] = [];
-    for await (const batch of answer.batches!) rows.push(...(batch as Iterable<{ toJSON(): unknown }>));
+    for await (const batch of counted.batches!) rows.push(...(batch as Iterable<{ toJSON(): unknown }>));
     expect(rows.map((row) => (row as { toJSON(): unknown }).toJSON())).toEqual([{ n: 2500n }]);
   });
 

@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { rename, rm, stat, utimes } from "node:fs/promises";
 
+import { parseFileReading } from "../../lib/kit/public.ts";
 import {
   fingerprint,
   fingerprintFiles,
+  parseState,
   planRead,
   writeState,
   type Fingerprint,
@@ -26,6 +28,48 @@ async function age(file: string): Promise<void> {
 
 /** The reading of the files of these tests. */
 const asked = { reading: { format: "csv", columns: [] }, settings: "s", conditions: "c" } as const;
+
+test("parseState() parses what writeState() returns, and returns null for any other value", () => {
+  const files = new Map([["a.csv", { sizeBytes: 1, modifiedAtMs: 1, changedAtMs: 1, inode: 1 }]]);
+  const layouts = { layouts: [["id"]], layoutOf: { "a.csv": 0 } };
+  const stored = writeState({ ...asked, ...layouts, files }, new Date()) as Record<string, never>;
+  expect(parseState(stored)).toEqual({ ...asked, ...layouts, files });
+  const broken = {
+    reading: [null, {}, { columns: null }, "csv"],
+    files: [null, 1, { a: 1 }],
+    settings: [null, 1],
+  };
+  for (const [key, values] of Object.entries(broken))
+    for (const value of values)
+      expect([key, value, parseState({ ...stored, [key]: value as never })]).toEqual([
+        key,
+        value as never,
+        null,
+      ]);
+  for (const other of [undefined, null, [], 3, {}, { version: 3 }]) expect(parseState(other)).toBeNull();
+});
+
+test("parseFileReading() accepts readings of earlier versions, and returns null for any other value", () => {
+  const column = { name: "id", type: "BIGINT" };
+  const former = { format: "json", columns: [{ ...column, given: true, key: "ID" }] };
+  const reading = { format: "json", columns: [{ ...column, isConfigured: true, key: "ID" }] };
+  expect(JSON.stringify(parseFileReading(former))).toBe(JSON.stringify(reading));
+  for (const other of [
+    undefined,
+    null,
+    "csv",
+    [],
+    {},
+    { columns: null },
+    { columns: [column] },
+    { format: "xml", columns: [column] },
+    { format: "csv", columns: [null] },
+    { format: "csv", columns: [{ name: "id" }] },
+    { format: "csv", columns: [column], csv: { delimiter: 1 } },
+    { format: "csv", columns: [column], notes: "x" },
+  ])
+    expect([other, parseFileReading(other as never)]).toEqual([other, null]);
+});
 
 describe("files: unchanged files", () => {
   test("read() yields nothing and reports `unchanged` if no file changed", async () => {

@@ -148,6 +148,6 @@ describe("files: failures", () => {
     const source = await folder.connect();
     const table = (await source.tables()).get("orders");
     await rm(file);
-    expect(await rejection(source.read(table))).toMatchObject({ code: "source_table_gone" });
+    expect(await rejection(source.read(table))).toMatchObject({ code: "files/table_gone" });
   });
 });

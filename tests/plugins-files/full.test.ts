@@ -66,10 +66,10 @@ test("a full sync decides types and date orders from the current files, not from
   await write("e/b.csv", "id,v\n2,5\n");
   await write("d/b.csv", "id,v\n2,31/01/2026\n");
   await write("j/b.ndjson", '{"id":1,"v":"x"}\n');
-  const later = await sync();
-  expect(later.errors).toEqual([]);
+  const second = await sync();
+  expect(second.errors).toEqual([]);
   // The ambiguous dates are now decided.
-  expect(later.notes.join()).not.toMatch(/can be read as/);
+  expect(second.notes.join()).not.toMatch(/can be read as/);
   await remove("t/b.csv");
   await remove("j/b.ndjson");
   expect((await sync({ only: ["exports.t", "exports.e"], full: true })).errors).toEqual([]);

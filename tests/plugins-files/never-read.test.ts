@@ -23,9 +23,9 @@ test("a file that was never readable and is removed fails a sync only if its tab
     ["big", "file_unreadable"],
   ]);
   await rm(join(folder.path, "exports/big.csv"));
-  const later = (await agnes.sync()).sources[0]!;
-  expect([later.status, later.stats!.errors]).toEqual(["complete", []]);
-  expect(later.notes).toEqual([
+  const second = (await agnes.sync()).sources[0]!;
+  expect([second.status, second.stats!.errors]).toEqual(["complete", []]);
+  expect(second.notes).toEqual([
     "exports.big is no longer in its source and was never published: remove it with `agnes table unregister exports.big`",
   ]);
   const asked = (await agnes.sync({ only: ["exports.big"] })).sources[0]!;

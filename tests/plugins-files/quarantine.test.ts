@@ -59,7 +59,7 @@ test("a Parquet file without valid rows fails its table despite the quarantine",
   const [failure] = (await sync()).errors;
   expect(failure!.error.code).toBe("quarantine_exceeded");
   expect(failure!.error.message).toBe(
-    '1 of 1 row of table "t" was rejected (no row of a.parquet was left), mostly because of column id: it is not DOUBLE (for example 9007199254740993 in row 1 of a.parquet); the published data stays',
+    '1 of 1 row of table "t" was rejected (no row of a.parquet was left), so the published data stays; the reason: column id: it is not DOUBLE (for example 9007199254740993 in row 1 of a.parquet)',
   );
   expect(failure!.error.hint).toMatch(/correct the source, or the types of its columns\. Published rows/);
 });
@@ -117,8 +117,8 @@ test("a JSON row that is not an object is quarantined with its line, at the firs
       ]);
     }
     await folder.write(`${name}/t.${name.slice(2)}`, written(records({ 50: "null", 60: '"x"' })));
-    const later = await syncFolder(folder, { path: name }, { plan: { quarantine: true } });
-    expect(later.tables[0]).toMatchObject({ status: "extracted", rowsQuarantined: 1, rows: 59 });
+    const second = await syncFolder(folder, { path: name }, { plan: { quarantine: true } });
+    expect(second.tables[0]).toMatchObject({ status: "extracted", rowsQuarantined: 1, rows: 59 });
     await folder.write(`${name}/t.${name.slice(2)}`, written(records({ 1: "1", 2: "2", 3: "3", 4: "4" })));
     const [failure] = (await syncFolder(folder, { path: name }, { plan: { quarantine: true } })).errors;
     expect(failure!.error.code).toBe("quarantine_exceeded");

@@ -47,7 +47,7 @@ describe("a sync", () => {
     await using project = await openProject(keboola);
     const stats = await project.sync(ORDERS);
     expect(errorsOf(stats)[0]).toStartWith(
-      "orders: keboola/request_refused: Keboola refuses table in.c-crm.orders",
+      "orders: keboola/request_refused: Keboola rejected table in.c-crm.orders",
     );
     expect(keboola.requestsOf("table")).toHaveLength(1);
   });

@@ -40,7 +40,7 @@ type Column = KitColumn | arrow.Field;
 const upsert = (row: Row): Change => ({ kind: "upsert", table: "t", row });
 const remove = (key: Row): Change => ({ kind: "delete", table: "t", key });
 /** Changes of another table. */
-const within = (name: string, changes: readonly Change[]) =>
+const ofTable = (name: string, changes: readonly Change[]) =>
   changes.map((change): Change => ({ ...change, table: name }));
 const replace = (parent: Row, ...rows: readonly Row[]): Change => ({
   kind: "replace",
@@ -81,7 +81,7 @@ test("runStream() orders the versions of one batch as their column is stored, in
   const changes = ascending.flatMap(([, older, newer], at) => {
     const old = (id: number) => upsert({ id, version: older, name: "older" });
     const next = (id: number) => upsert({ id, version: newer, name: "newer" });
-    return within(`t${at}`, [old(1), next(1), next(2), old(2)]);
+    return ofTable(`t${at}`, [old(1), next(1), next(2), old(2)]);
   });
   await using bench = await openBench();
   expect((await push(bench, plans, changes)).errors).toEqual([]);
@@ -117,7 +117,7 @@ test("runStream() identifies keys and parents by their stored values, in any spe
     incremental(table(`t${at}`, { id: column, parent: column, name: utf8() }, { primaryKey: ["id"] })),
   );
   const changes = equal.flatMap(([, one, other], at) =>
-    within(`t${at}`, [
+    ofTable(`t${at}`, [
       upsert({ id: one, parent: one, name: "a" }),
       remove({ id: other }),
       upsert({ id: other, parent: one, name: "b" }),
@@ -144,7 +144,7 @@ test("runStream() identifies parents by lists, and by records in any order of th
     incremental(table(`t${at}`, { id: int64({ nullable: false }), parent }, { primaryKey: ["id"] })),
   );
   const changes = nested.flatMap(([, one, other], at) =>
-    within(`t${at}`, [
+    ofTable(`t${at}`, [
       upsert({ id: 1, parent: one }),
       upsert({ id: 2, parent: one }),
       replace({ parent: other }, { id: 3, parent: one }),

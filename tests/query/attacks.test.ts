@@ -168,9 +168,9 @@ describe("runQuery() refuses", () => {
     test(what, async () => {
       const through: string[] = [];
       for (const attempt of attempts) {
-        const answer = await outcomeOf(attempt);
-        if (!["sql_not_allowed", "sql_malformed", "table_unknown"].includes(answer)) {
-          through.push(`${attempt} → ${answer}`);
+        const result = await outcomeOf(attempt);
+        if (!["sql_not_allowed", "sql_malformed", "table_unknown"].includes(result)) {
+          through.push(`${attempt} → ${result}`);
         }
       }
       expect(through).toEqual([]);

@@ -230,8 +230,8 @@ test("runQuery() rejects disallowed functions that are called as methods", async
       `PIVOT orders ON customer USING count(label.${method})`,
       `WITH c AS (SELECT label.${method} AS x FROM orders) PIVOT orders ON customer`,
     ]) {
-      const answer = await outcomeOf(sql);
-      if (answer !== "sql_not_allowed" && answer !== "sql_malformed") through.push(`${sql} → ${answer}`);
+      const result = await outcomeOf(sql);
+      if (result !== "sql_not_allowed" && result !== "sql_malformed") through.push(`${sql} → ${result}`);
     }
   }
   expect(through).toEqual([]);
@@ -310,14 +310,14 @@ test("runQuery() rejects VARIANT if a table has JSON columns", async () => {
   });
   await rebuildAnalytics(testServices(), { dataDirectory: folder.data, owners: null });
   await using own = openQuerySession(testServices(), { dataDirectory: folder.data });
-  for (const [sql, answer] of [
+  for (const [sql, result] of [
     ["SELECT body::VARIANT FROM notes", "sql_not_allowed"],
     ["SELECT id::VARIANT FROM notes", "sql_not_allowed"],
     ["SELECT id FROM notes", "[[1]]"],
     ["SELECT typeof(body::VARIANT) FROM plain", '[["VARIANT"]]'],
     ["SELECT typeof(replace_type(body, NULL::INTEGER, NULL::BIGINT)) FROM notes", '[["JSON[]"]]'],
   ] as const) {
-    expect([sql, await outcomeOf(sql, own)]).toEqual([sql, answer]);
+    expect([sql, await outcomeOf(sql, own)]).toEqual([sql, result]);
   }
 });
 

@@ -61,14 +61,14 @@ describe("a query that causes an internal error in DuckDB", () => {
     let rows = (await batches.next()).value!.numRows;
     const started = Array.from({ length: 8 }, (_, n) => rowsOf(session, `SELECT ${n} AS n`));
     const failing = failureOf(FATAL.sql, FATAL);
-    const later = Array.from({ length: 8 }, (_, n) => rowsOf(session, `SELECT ${n} AS n FROM customers`));
+    const queued = Array.from({ length: 8 }, (_, n) => rowsOf(session, `SELECT ${n} AS n FROM customers`));
     await failing;
     for (let next = await batches.next(); next.done !== true; next = await batches.next()) {
       rows += next.value.numRows;
     }
     expect(rows).toBe(200_000);
-    for (const [n, answer] of (await Promise.all(started)).entries()) expect(answer).toEqual([{ n }]);
-    for (const [n, answer] of (await Promise.all(later)).entries()) expect(answer[0]).toEqual({ n });
+    for (const [n, result] of (await Promise.all(started)).entries()) expect(result).toEqual([{ n }]);
+    for (const [n, rows] of (await Promise.all(queued)).entries()) expect(rows[0]).toEqual({ n });
   });
 
   test("fails later queries on the same instance with a separate error", () => {
@@ -169,10 +169,10 @@ describe("runQuery() stops or rejects, and runs the next query, for", () => {
 
 describe("maxBytes", () => {
   async function capped(sql: string, sizeBytes: number) {
-    const answer = await session.runQuery({ sql, limits: { maxBytes: sizeBytes } });
+    const result = await session.runQuery({ sql, limits: { maxBytes: sizeBytes } });
     let bytes = 0;
-    for await (const piece of encodeResult(answer, "ndjson")) bytes += piece.length;
-    const { truncated, rows, sizeBytes: reported } = answer.receipt();
+    for await (const piece of encodeResult(result, "ndjson")) bytes += piece.length;
+    const { truncated, rows, sizeBytes: reported } = result.receipt();
     return { bytes, truncated, rows, reported };
   }
 

@@ -65,7 +65,7 @@ export function liveShops(): LiveShops {
 
 /** Runs SQL to its end. */
 export async function run(agnes: Agnes, sql: string, rows?: number): Promise<Receipt> {
-  const answer = await agnes.query(sql, rows === undefined ? {} : { limits: { maxRows: rows } });
-  for await (const _batch of answer.batches);
-  return answer.receipt();
+  const result = await agnes.query(sql, rows === undefined ? {} : { limits: { maxRows: rows } });
+  for await (const _batch of result.batches);
+  return result.receipt();
 }

@@ -307,7 +307,7 @@ export function testSameResults(setups: readonly LiveSetup[]): void {
   });
 
   test("most of the statements return rows, so that missing rows are detected", () => {
-    const bare = [...expected].filter(([, answer]) => typeof answer === "string" || String(answer) === "");
+    const bare = [...expected].filter(([, result]) => typeof result === "string" || String(result) === "");
     expect(bare.map(([sql]) => sql)).toEqual([
       "SELECT id FROM b WHERE id NOT IN (1, 2, NULL)",
       "SELECT id FROM b WHERE id = NULL",

@@ -53,9 +53,9 @@ export async function rowsOf(
   sql: string,
   options: Omit<Parameters<QuerySession["runQuery"]>[0], "sql"> = {},
 ): Promise<readonly Record<string, unknown>[]> {
-  const answer = await session.runQuery({ sql, ...options });
+  const result = await session.runQuery({ sql, ...options });
   const rows: Record<string, unknown>[] = [];
-  for await (const batch of answer.batches)
+  for await (const batch of result.batches)
     for (const row of batch) rows.push(row.toJSON() as Record<string, unknown>);
   return rows;
 }

@@ -173,10 +173,10 @@ test("a table is read live if attaching times out, and its instance is abandoned
   });
   const options = { dataDirectory: place.data, live, attachTimeoutMs: 200 };
   await using session = openQuerySession(testServices(), options);
-  const answer = await session.runQuery({ sql: "SELECT id FROM visits" });
+  const result = await session.runQuery({ sql: "SELECT id FROM visits" });
   await rebuildAnalytics(testServices(), { ...place.request, declaredRemote: async () => null, full: true });
   // The query still uses the instance that the next one replaces.
   expect(await rowsOf(session, "FROM people")).toEqual([{ id: 1 }]);
-  for await (const batch of answer.batches) expect(batch.get(0)!["id"]).toBe(7n);
-  expect(answer.receipt().remotes).toMatchObject([{ id: "shop.visits", accessMode: "live" }]);
+  for await (const batch of result.batches) expect(batch.get(0)!["id"]).toBe(7n);
+  expect(result.receipt().remotes).toMatchObject([{ id: "shop.visits", accessMode: "live" }]);
 });

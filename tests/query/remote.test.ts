@@ -87,9 +87,9 @@ describe("a remote table", () => {
     expect(
       await rowsOf(session, "SELECT sum(v.id)::INT AS a FROM visits v JOIN local l ON l.id = v.id"),
     ).toEqual([{ a: 1 }]);
-    const answer = await session.runQuery({ sql: "SELECT count(*) AS n FROM shop.visits" });
-    for await (const batch of answer.batches) expect(batch.get(0)!["n"]).toBe(5n);
-    expect(answer.receipt().remotes).toEqual([{ id: "shop.visits", accessMode: "attach" }]);
+    const result = await session.runQuery({ sql: "SELECT count(*) AS n FROM shop.visits" });
+    for await (const batch of result.batches) expect(batch.get(0)!["n"]).toBe(5n);
+    expect(result.receipt().remotes).toEqual([{ id: "shop.visits", accessMode: "attach" }]);
     expect((await session.describeTable("visits")).schema.map(({ name }) => name)).toEqual(["id"]);
   });
 
@@ -128,10 +128,10 @@ describe("a remote table", () => {
     expect(await rowsOf(session, "SELECT count(*) AS n FROM shop.visits a, visits b")).toEqual([{ n: 9n }]);
     expect(resolved).toEqual(["shop.visits"]);
     expect(opened[0]).toEqual(["name"]);
-    const answer = await session.runQuery({ sql: "FROM visits" });
-    await answer.close();
+    const closed = await session.runQuery({ sql: "FROM visits" });
+    await closed.close();
     const pushedDown = { columns: ["id", "name"], conditions: [], keys: [], limit: null, rows: 3 };
-    expect(answer.receipt().remotes).toEqual([{ id: "shop.visits", accessMode: "live", pushedDown }]);
+    expect(closed.receipt().remotes).toEqual([{ id: "shop.visits", accessMode: "live", pushedDown }]);
   });
 
   test("is attached as soon as possible, even if its extract did not change", async () => {

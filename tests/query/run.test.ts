@@ -32,18 +32,18 @@ function stuckAfter(batches: number): Run {
 test.each([0, 2])(
   "startQuery() ends at its deadline when DuckDB is stuck after %d batches",
   async (batches) => {
-    const answer = await startQuery(
+    const result = await startQuery(
       createHost(),
       { limits: { timeoutMs: 20 }, failure: (error) => error },
       async () => stuckAfter(batches),
     );
     const read = async () => {
       let rows = 0;
-      for await (const batch of answer.batches) rows += batch.numRows;
+      for await (const batch of result.batches) rows += batch.numRows;
       return rows;
     };
     const error = await read().catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: "timed_out" });
-    expect(answer.receipt().rows).toBe(batches);
+    expect(result.receipt().rows).toBe(batches);
   },
 );

@@ -123,10 +123,10 @@ describe("runQuery()", () => {
 
   test("applies the limits of rows and bytes exactly and reports truncation", async () => {
     const measure = async (sql: string, limits: QueryLimits) => {
-      const answer = await session.runQuery({ sql, limits });
+      const limited = await session.runQuery({ sql, limits });
       let rows = 0;
-      for await (const batch of answer.batches) rows += batch.numRows;
-      const receipt = answer.receipt();
+      for await (const batch of limited.batches) rows += batch.numRows;
+      const receipt = limited.receipt();
       expect(receipt.rows).toBe(rows);
       return { rows, truncated: receipt.truncated, sizeBytes: receipt.sizeBytes };
     };
@@ -188,32 +188,32 @@ describe("runQuery()", () => {
   });
 
   test("releases its connection if the rows are not read in time", async () => {
-    const answer = await session.runQuery({
+    const found = await session.runQuery({
       sql: "SELECT * FROM range(100000000)",
       limits: { timeoutMs: 50 },
     });
     await Bun.sleep(120);
     const read = async () => {
-      for await (const _batch of answer.batches) break;
+      for await (const _batch of found.batches) break;
     };
     expect(await codeOf(read())).toBe("timed_out");
   });
 
   test("runs many queries concurrently", async () => {
-    const answers = await Promise.all(
+    const results = await Promise.all(
       Array.from({ length: 20 }, (_, n) =>
         rowsOf(session, `SELECT ${n} AS n, count(*) AS c FROM orders WHERE id >= ${n}`),
       ),
     );
-    expect(answers.map(([row]) => row)).toEqual(
+    expect(results.map(([row]) => row)).toEqual(
       Array.from({ length: 20 }, (_, n) => ({ n, c: BigInt(10_000 - n) })),
     );
   });
 
   test("returns a receipt with tables, extracts and generations", async () => {
-    const answer = await session.runQuery({ sql: "SELECT * FROM orders o, stock" });
-    for await (const _batch of answer.batches);
-    expect(answer.receipt()).toMatchObject({
+    const selected = await session.runQuery({ sql: "SELECT * FROM orders o, stock" });
+    for await (const _batch of selected.batches);
+    expect(selected.receipt()).toMatchObject({
       generation: 1,
       extracts: [
         { source: "erp", generation: null, extractedAt: "2026-03-01T10:00:00.000Z", staleReason: null },
@@ -331,9 +331,9 @@ describe("catalog(), describeTable() and sampleTable()", () => {
 
   test("sampleTable() returns the first rows, or random rows", async () => {
     const idsOf = async (random: boolean) => {
-      const answer = await session.sampleTable("orders", 5, { random });
+      const result = await session.sampleTable("orders", 5, { random });
       const ids: bigint[] = [];
-      for await (const batch of answer.batches) for (const row of batch) ids.push(row["id"] as bigint);
+      for await (const batch of result.batches) for (const row of batch) ids.push(row["id"] as bigint);
       return ids;
     };
     expect(await idsOf(false)).toEqual([0n, 1n, 2n, 3n, 4n]);

@@ -94,11 +94,11 @@ describe.each(Object.keys(replacements))("files replaced by %s after the rebuild
     }
     const changed: readonly string[] = affected;
     for (const table of TABLES) {
-      const answer = await resultOf(session, table);
+      const result = await resultOf(session, table);
       // The definition of `text` has a backslash, so it is not certain which files it reads.
       if (changed.includes(table) || table === "text")
-        expect([table, answer]).toEqual([table, "extract_changed"]);
-      else expect(answer).toMatch(/mine|canary/);
+        expect([table, result]).toEqual([table, "extract_changed"]);
+      else expect(result).toMatch(/mine|canary/);
     }
     const limits = { timeoutMs: TIMEOUT_MS };
     expect((await rowsOf(session, "SHOW ALL TABLES", { limits })).length).toBe(8);

@@ -237,9 +237,9 @@ describe("a connector's iterables", () => {
     const { connector: c } = await connectTo({ query: async () => ({ schema: numbers.schema, parts }) }, [
       "query",
     ]);
-    const answer = await c.query!("SELECT 1", { signal });
-    expect(answer).toMatchObject({ schema: numbers.schema });
-    const failed = await failureOf(drain(resultBatches(answer, { signal })));
+    const result = await c.query!("SELECT 1", { signal });
+    expect(result).toMatchObject({ schema: numbers.schema });
+    const failed = await failureOf(drain(resultBatches(result, { signal })));
     expect(failed).toMatchObject({ code: "plugin_failed", details: { operation: "query" } });
     const bad = [numbers.schema] as never;
     const { connector: other } = await connectTo(

@@ -21,7 +21,7 @@ describe("a remote table of a plugin without discover", () => {
 
   async function openUnlisted(
     folder: string,
-    given: {
+    cases: {
       readonly batches?: () => AsyncGenerator<Batch>;
       readonly database?: string;
       readonly register?: Record<string, unknown>;
@@ -29,7 +29,7 @@ describe("a remote table of a plugin without discover", () => {
   ) {
     const asks: Ask[] = [];
     const common = { name: "hand", version: "1.0.0", description: "Registered by hand" };
-    const { batches, database, register } = given;
+    const { batches, database, register } = cases;
     const plugin =
       batches === undefined
         ? definePlugin({
@@ -110,11 +110,11 @@ describe("a remote table of a plugin without discover", () => {
     const csv = join(folder.path, "rows.csv");
     await writeFile(csv, "day,x\n1,a\n2,b\n");
     const [batch] = arrow.tableFromArrays({ day: new BigInt64Array([1n, 2n]) }).batches;
-    const given: readonly (readonly [string, Batch])[] = [
+    const cases: readonly (readonly [string, Batch])[] = [
       ["arrow", batch!],
       ["file", { kind: "file", format: "csv", data: csv }],
     ];
-    for (const [name, one] of given) {
+    for (const [name, one] of cases) {
       const { agnes } = await openUnlisted(join(folder.path, name), {
         async *batches() {
           yield one;
@@ -141,7 +141,7 @@ describe("a remote table of a plugin without discover", () => {
         });
         await using _agnes = agnes;
         const failure = await agnes.rows("SELECT id FROM rows").catch((error: unknown) => error);
-        expect(failure).toMatchObject({ message: expect.stringContaining("is not a batch: it is") });
+        expect(failure).toMatchObject({ message: expect.stringContaining("is not valid: it is") });
       }
     }
   });

@@ -9,12 +9,12 @@ const info = { alias: "pg", extension: "postgres", url: "host=db", tokenEnv: "PG
 const postgres: ExtensionSpec = { secret: { type: "postgres", tokenParameter: "PASSWORD" } };
 
 /** Returns the result of `remote()` of a connected source. */
-async function remoteOf(given: RemoteAttachInfo, extensions = { postgres }): Promise<RemoteAttachInfo> {
+async function remoteOf(info: RemoteAttachInfo, extensions = { postgres }): Promise<RemoteAttachInfo> {
   const used = plugin({
     capabilities: ["remote"],
     secrets: { PG_PASSWORD: { description: "password", required: true } },
     extensions,
-    connect: () => ({ remote: () => given }),
+    connect: () => ({ remote: () => info }),
   });
   const { handle } = await connect(
     used,

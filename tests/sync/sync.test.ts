@@ -356,9 +356,9 @@ describe("the registry of a workspace", () => {
     await agnes.sync();
     shop.people.push({ name: "cat", city: "Rome" });
     expect(await agnes.rows("SELECT city FROM people WHERE name = 'cat'")).toEqual([{ city: "Rome" }]);
-    const answer = await agnes.query("SELECT name FROM people");
-    for await (const batch of answer.batches) expect(batch.numRows).toBe(3);
-    expect(answer.receipt().remotes).toMatchObject([{ id: "shop.people", accessMode: "live" }]);
+    const result = await agnes.query("SELECT name FROM people");
+    for await (const batch of result.batches) expect(batch.numRows).toBe(3);
+    expect(result.receipt().remotes).toMatchObject([{ id: "shop.people", accessMode: "live" }]);
   });
 });
 

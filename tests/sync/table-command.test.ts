@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { AgnesError, defineErrors, errorSpec } from "../../lib/base/mod.ts";
+import { AgnesError, defineErrors, errorSpec, redactError } from "../../lib/base/mod.ts";
 import { withTableCommand } from "../../lib/sync/table-command.ts";
 
 const registered = { id: "s.t", quarantine: false, invalidValues: "fail" } as const;
@@ -32,6 +32,26 @@ test("withTableCommand() completes the hints that advise a change of the table",
   );
 });
 
+test("withTableCommand() keeps the stack of an error, and texts that were redacted", () => {
+  function rejectValue() {
+    return new AgnesError("value_invalid", { ...value, value: "hunter2hunter2" });
+  }
+  const redacted = redactError(rejectValue(), ["hunter2hunter2"]);
+  const completed = withTableCommand(redacted, registered);
+  expect(completed).not.toBe(redacted);
+  expect(completed.stack).toContain("rejectValue");
+  expect(completed.stack).toBe(redacted.stack!);
+  expect(completed.hint).toContain("`agnes table update s.t --quarantine true`");
+  // The texts of an error may be redacted although its details are not.
+  const texts = { message: "the message was redacted", hint: "x" };
+  const replaced = new AgnesError("value_invalid", value).withDetails(value, { texts });
+  expect(withTableCommand(replaced, registered).message).toBe(texts.message);
+});
+
+test("hints recommend the quarantine only for a table that is known", () => {
+  expect(new AgnesError("value_invalid", value).hint).toBe("Correct the type that the plugin declares.");
+});
+
 test("withTableCommand() keeps the cause and retry class of an error, and every other error as it is", () => {
   const cause = new Error("cause");
   const completed = withTableCommand(
@@ -49,6 +69,10 @@ test("withTableCommand() keeps the cause and retry class of an error, and every 
     failed({ at: 1 }),
     new AgnesError("plugin_failed", details),
     new AgnesError("file_row_invalid", row),
+    new AgnesError("aborted", { what: "x" }).withDetails(
+      { what: "x" },
+      { texts: { message: "m", hint: "h" } },
+    ),
     new AgnesError("aborted", { what: "x" }),
   ])
     expect(withTableCommand(error, registered)).toBe(error);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 
 import { connectorContract, runCases, type ContractConfig } from "agnes/testing";
 
-import { memoryPlugin } from "./plugins/memory.ts";
+import { memoryPlugin } from "./memory/memory.ts";
 
 const HEALTH = "health() returns a sentence";
 const config = (exceptions: ContractConfig["exceptions"] = []): ContractConfig => ({

@@ -6,8 +6,8 @@ import * as v from "valibot";
 
 import { CaseWatch } from "../../lib/testing/connector/watch.ts";
 import { failuresOf, memoryConfig as config } from "./failures.ts";
-import { brokenPlugins } from "./plugins/broken.ts";
-import { memoryPlugin, PEOPLE, type Breaking } from "./plugins/memory.ts";
+import { brokenPlugins } from "./memory/broken.ts";
+import { memoryPlugin, PEOPLE, type Breaking } from "./memory/memory.ts";
 
 // Opens many databases, which is slow on a busy machine.
 setDefaultTimeout(60_000);

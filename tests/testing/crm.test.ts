@@ -22,13 +22,13 @@ describe("fakeCrm()", () => {
     const ids: number[] = [];
     const pages: number[] = [];
     for (let cursor: string | null = ""; cursor !== null;) {
-      const answer = await server.fetch(
+      const response = await server.fetch(
         `https://crm.example.com/v1/contacts?limit=50${cursor && `&cursor=${cursor}`}`,
         {
           headers,
         },
       );
-      const page = (await answer.json()) as { results: { id: number }[]; paging: { next: string | null } };
+      const page = (await response.json()) as { results: { id: number }[]; paging: { next: string | null } };
       pages.push(page.results.length);
       ids.push(...page.results.map((contact) => contact.id));
       cursor = page.paging.next;

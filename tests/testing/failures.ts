@@ -1,7 +1,7 @@
 import type { AnyPlugin } from "agnes/kit";
 import { connectorContract, runCases, type ContractConfig } from "agnes/testing";
 
-import { PARAMETER_QUERY, signature } from "./plugins/memory.ts";
+import { PARAMETER_QUERY, signature } from "./memory/memory.ts";
 
 const TOKEN = "t0ken-of-the-test/+ä";
 const body = new TextEncoder().encode(JSON.stringify({ id: 1, name: "Ada" }));

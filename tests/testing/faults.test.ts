@@ -40,12 +40,12 @@ describe("fakeServer()", () => {
     let count = 0;
     const server = fakeServer({ "GET /": () => Response.json((count += 1)) });
     server.inject([{ kind: "repeat" }], 1);
-    const answers = [
+    const results = [
       await server.fetch("https://x/"),
       await server.fetch("https://x/"),
       await server.fetch("https://x/"),
     ];
-    expect(await Promise.all(answers.map((answer) => answer.json()))).toEqual([1, 1, 2]);
+    expect(await Promise.all(results.map((response) => response.json()))).toEqual([1, 1, 2]);
   });
 
   test("fakeServer() repeats a response of the same path only, with any query", async () => {
@@ -71,7 +71,7 @@ describe("fakeServer()", () => {
 
   test("fakeServer() stops an aborted request", async () => {
     const server = fakeServer({ "GET /": () => Response.json(1) });
-    const answer = server.fetch("https://x/", { signal: AbortSignal.abort() });
-    expect(await answer.catch((error: Error) => error.name)).toBe("AbortError");
+    const result = server.fetch("https://x/", { signal: AbortSignal.abort() });
+    expect(await result.catch((error: Error) => error.name)).toBe("AbortError");
   });
 });

@@ -23,6 +23,7 @@ describe("docs/guide", () => {
     await assertGuideConnector("write-a-connector", "crm.ts");
     await assertGuideConnector("export-connector", "warehouse.ts");
     await assertGuideConnector("helpdesk-connector", "helpdesk.ts");
+    await assertGuideConnector("query-connector", "bigquery.ts");
   });
 
   for (const page of ["write-a-connector", "helpdesk-connector"] as const) {

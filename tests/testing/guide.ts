@@ -7,7 +7,7 @@ import type { ContractCase } from "agnes/testing";
 const TESTING = join(import.meta.dir, "../../lib/testing/mod.ts");
 
 /** A page of the guide: its connector, and the test of the connector. */
-export type GuidePage = "write-a-connector" | "export-connector" | "helpdesk-connector";
+export type GuidePage = "write-a-connector" | "export-connector" | "helpdesk-connector" | "query-connector";
 
 /** The TypeScript blocks of a page, in order. */
 export async function guideBlocks(page: GuidePage): Promise<readonly string[]> {

@@ -29,6 +29,13 @@ describe("docs", () => {
     expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
   });
 
+  test("the drawing in ARCHITECTURE.md names each file by its full path", () => {
+    const drawing = /```([\s\S]*?)```/.exec(readFileSync(join(ROOT, "ARCHITECTURE.md"), "utf8"))![1]!;
+    const files = drawing.match(/[\w./-]+\.ts\b/g)!;
+    expect(files.length).toBeGreaterThan(15);
+    expect(files.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+  });
+
   test("driftedPages() finds no difference between docs/reference and the code", async () => {
     const read = (path: string) =>
       existsSync(join(ROOT, path)) ? readFileSync(join(ROOT, path), "utf8") : undefined;

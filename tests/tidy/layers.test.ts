@@ -4,12 +4,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { layerTableViolations, layerViolations } from "../../tools/layers.ts";
+import { circleViolations, layerTableViolations, layerViolations } from "../../tools/layers.ts";
 import { ROOT, sourceFiles } from "../../tools/source.ts";
 
 describe("layers", () => {
   test("layerViolations() finds none in the repository", () => {
-    const files = sourceFiles([".ts"], ["lib/", "plugins/", "cmd/"]);
+    const files = sourceFiles([".ts"], ["lib/", "plugins/", "cmd/", "tests/testing/plugins/"]);
     expect(files.length).toBeGreaterThan(20);
     expect(layerViolations(files)).toEqual([]);
   });
@@ -48,6 +48,13 @@ describe("layers", () => {
     ["plugins/files/plugin.ts", `import { x } from "../duckdb/plugin.ts";`, "kit alone"],
     ["cmd/commands/a.ts", `import { x } from "../../lib/extract/run.ts";`, "through its mod.ts"],
     ["cmd/commands/a.ts", `import { x } from "../../lib/catalog/public.ts";`, "through its mod.ts"],
+    ["lib/base/a.ts", `createRequire(import.meta.url)("../sync/mod.ts");`, "down the layers"],
+    ["lib/base/a.ts", `new Worker(new URL("../sync/mod.ts", import.meta.url));`, "down the layers"],
+    ["lib/base/a.ts", "new URL(`../sync/mod.ts`, import.meta.url);", "down the layers"],
+    ["lib/base/a.ts", `import { createRequire } from "node:module";`, "by path"],
+    ["plugins/files/a.ts", `new URL("../../lib/sync/mod.ts", import.meta.url);`, "kit alone"],
+    ["tests/testing/plugins/a.ts", `import { x } from "../../../lib/kit/mod.ts";`, "kit alone"],
+    ["cmd/commands/a.ts", `import { x } from "../../plugins/files/whole.ts";`, "by its plugin.ts"],
     ["cmd/terminal/a.ts", `import type { Cli } from "../cli/cli.ts";`, "knows no command"],
   ];
   for (const [path, text, reason] of seeded) {
@@ -55,6 +62,33 @@ describe("layers", () => {
       expect(layerViolations([{ path, text }])[0]).toContain(reason);
     });
   }
+
+  test("circleViolations() finds none in the repository", () => {
+    expect(circleViolations(sourceFiles([".ts"], ["lib/", "plugins/", "cmd/", "tools/"]))).toEqual([]);
+  });
+
+  test("circleViolations() catches files that import each other by import()", () => {
+    const files = [
+      { path: "cmd/commands/a.ts", text: `export const load = () => import("../main.ts");` },
+      { path: "cmd/main.ts", text: `export const load = () => import("./commands/a.ts");` },
+    ];
+    expect(circleViolations(files)).toEqual([
+      "these import each other: cmd/commands/a.ts → cmd/main.ts → cmd/commands/a.ts",
+    ]);
+  });
+
+  test("circleViolations() catches folders that import each other, in cmd and inside a folder of lib", () => {
+    const circle = (folder: string) => [
+      { path: `${folder}/one/a.ts`, text: `import type { X } from "../two/deep/b.ts";` },
+      { path: `${folder}/two/c.ts`, text: `import { x } from "../three/d.ts";` },
+      { path: `${folder}/three/e.ts`, text: `export * from "../one/f.ts";` },
+    ];
+    for (const folder of ["cmd", "lib/duckdb", "lib/duckdb/files"]) {
+      const names = ["one", "two", "three", "one"].map((name) => `${folder}/${name}`);
+      expect(circleViolations(circle(folder))).toEqual([`these import each other: ${names.join(" → ")}`]);
+      expect(circleViolations(circle(folder).slice(1))).toEqual([]);
+    }
+  });
 
   test("oxlint catches files that import each other, types included", () => {
     const directory = mkdtempSync(join(tmpdir(), "agnes-circle-"));
@@ -82,6 +116,7 @@ describe("layers", () => {
       { path: "lib/extract/publish/a.ts", text: `import { x } from "../merge/merge.ts";` },
       { path: "lib/agnes.ts", text: `import { x } from "./extract/mod.ts";` },
       { path: "cmd/commands/a.ts", text: `import { x } from "../../lib/extract/mod.ts";` },
+      { path: "cmd/plugins.ts", text: `const x = import("../plugins/files/plugin.ts");` },
     ];
     expect(layerViolations(files)).toEqual([]);
   });

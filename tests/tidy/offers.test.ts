@@ -1,8 +1,10 @@
 import { describe, expect, test } from "bun:test";
 
 import manifest from "../../package.json" with { type: "json" };
+import { AgnesError, errorCodes, type ErrorCode } from "../../lib/base/mod.ts";
 import { linesInCode, linesInPage, optionsIn, scriptsIn, shellWords } from "../../tools/command-lines.ts";
 import { knownOptions, offerProblems } from "../../tools/offers.ts";
+import { errorExamples } from "../../tools/reference/error-details.ts";
 import { sourceFiles } from "../../tools/source.ts";
 
 const pages = sourceFiles([".md"]);
@@ -25,6 +27,22 @@ describe("offers", () => {
     const mentioned = texts.flatMap(({ path, text }) => optionsIn(text).map((option) => ({ path, option })));
     expect(mentioned.length).toBeGreaterThan(40);
     expect(mentioned.filter(({ option }) => !known.has(option))).toEqual([]);
+  });
+
+  test("every command line in the hint of an error runs as it is printed", async () => {
+    const hints = [...errorExamples()].flatMap(([code, { whole, least }]) =>
+      code in errorCodes
+        ? [whole, least].map((details) => ({
+            path: code,
+            text: new AgnesError(code as ErrorCode, details as never).hint,
+          }))
+        : [],
+    );
+    const lines = hints.flatMap(linesInPage).map((line) => ({ ...line, isTyped: true }));
+    expect(lines.length).toBeGreaterThan(40);
+    expect(await offerProblems(lines)).toEqual([]);
+    // This command needs an option to change something.
+    expect(lines.filter(({ text }) => /^agnes table update(?!.* --)/.test(text))).toEqual([]);
   });
 
   test("every npm script that a page names is in package.json", () => {

@@ -2,16 +2,19 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { errorCodes } from "../../lib/base/mod.ts";
 import { ROOT, sourceFiles } from "../../tools/source.ts";
 import {
   dependencyViolations,
+  errorCodeViolations,
   lockViolations,
   publishViolations,
+  replacerViolations,
   runtimeViolations,
   sizeViolations,
   vendorViolations,
   hostViolations,
-  wordViolations,
+  textViolations,
 } from "../../tools/tidy.ts";
 
 const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
@@ -31,13 +34,43 @@ describe("tidy", () => {
     expect(publishViolations(code)).toEqual([]);
   });
 
-  test("publishViolations() catches a rename of its own, in lib and in plugins", () => {
-    const texts = ["await files.rename(a, b);", "fs.renameSync(a, b);", "await rename(a, b);"];
+  test("publishViolations() catches a rename of its own, in lib, plugins and cmd, by any name", () => {
+    const texts = [
+      "await files.rename(a, b);",
+      "fs.renameSync(a, b);",
+      "await rename(a, b);",
+      'await files["rename"](a, b);',
+      "const { rename: move } = files;",
+      'import { rename as move } from "node:fs/promises";',
+      "const move = files.rename;",
+    ];
     for (const text of texts) {
-      for (const path of ["lib/sync/a.ts", "plugins/files/a.ts"])
+      for (const path of ["lib/sync/a.ts", "plugins/files/a.ts", "cmd/native/a.ts"])
         expect(publishViolations([{ path, text }])).toHaveLength(1);
     }
     expect(publishViolations([{ path: "lib/base/publish.ts", text: texts[0]! }])).toEqual([]);
+  });
+
+  test("replacerViolations() finds none in the repository", () => {
+    expect(replacerViolations(code.filter(({ path }) => /^(lib|cmd|plugins)[/]/.test(path)))).toEqual([]);
+  });
+
+  test("replacerViolations() catches a replacer of its own for a bigint", () => {
+    const own = 'JSON.stringify(x, (key, y) => (typeof y === "bigint" ? `${y}n` : y));';
+    expect(replacerViolations([{ path: "lib/a.ts", text: own }])).toHaveLength(1);
+    const shared = 'typeof x === "bigint"; JSON.stringify(x, (key, y) => bigintAsText(key, y));';
+    expect(replacerViolations([{ path: "lib/a.ts", text: shared }])).toEqual([]);
+  });
+
+  test("errorCodeViolations() finds none in the repository", () => {
+    expect(errorCodeViolations(code, Object.keys(errorCodes))).toEqual([]);
+  });
+
+  test("errorCodeViolations() catches a code of one plugin, and one that is not used", () => {
+    const files = ["lib/base/errors/a.ts", "plugins/s3/a.ts"].map((path) => ({ path, text: '"gone"' }));
+    expect(errorCodeViolations(files, ["gone", "unused"])).toHaveLength(2);
+    const users = [...files, { path: "plugins/files/a.ts", text: '"gone"' }];
+    expect(errorCodeViolations(users, ["gone"])).toEqual([]);
   });
 
   test("vendorViolations() finds none in the repository", () => {
@@ -79,18 +112,18 @@ describe("tidy", () => {
       expect(hostViolations([{ path, text: `await openDatabase(${options});` }])).toEqual([]);
   });
 
-  test("wordViolations() finds none in the repository", () => {
-    expect(wordViolations(sourceFiles([".ts", ".md", ".json", ".yaml", ".toml", "run"]))).toEqual([]);
+  test("textViolations() finds none in the repository", () => {
+    expect(textViolations(sourceFiles([".ts", ".md", ".json", ".yaml", ".toml", "run"]))).toEqual([]);
   });
 
-  test("wordViolations() catches each forbidden word", () => {
+  test("textViolations() catches each forbidden word", () => {
     for (const text of [
       `https://regi${"stry"}.npmjs.org/x`,
       `see /wo${"rk"}/main`,
       `test.sk${"ip"}("x")`,
       `// TO${"DO"}: later`,
     ]) {
-      expect(wordViolations([{ path: "a.ts", text }])).toHaveLength(1);
+      expect(textViolations([{ path: "a.ts", text }])).toHaveLength(1);
     }
   });
 

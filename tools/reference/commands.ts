@@ -44,7 +44,7 @@ function argumentTable(args: ArgsDef): string {
     arg.default === undefined ? (arg.required === true ? "required" : "") : `\`${String(arg.default)}\``,
     arg.description ?? "",
   ]);
-  return markdownTable(["argument", "type", "default", "what it is"], rows);
+  return markdownTable(["argument", "type", "default", "description"], rows);
 }
 
 /** An option as it is typed, with its short form. */

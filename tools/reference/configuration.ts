@@ -23,13 +23,13 @@ const VARIABLES: readonly (readonly [string, string])[] = [
 export function configurationPage(): string {
   return page(
     "Configuration",
-    "`agnes.yaml` in the folder of a workspace. `createAgnes({ config })` takes the same. Unknown keys are errors." +
-      " Secrets are never in it: it names the environment variables that hold them.",
-    markdownTable(["key", "type", "default", "what it is"], schemaRows(workspaceConfig)),
+    "`agnes.yaml` in the folder of a workspace. `createAgnes({ config })` accepts the same keys. Unknown keys are errors." +
+      " It contains no secrets, only the names of the environment variables that contain them.",
+    markdownTable(["key", "type", "default", "description"], schemaRows(workspaceConfig)),
     "## Environment variables",
     markdownTable(
-      ["variable", "what it is"],
-      VARIABLES.map(([name, words]) => [`\`${name}\``, words]),
+      ["variable", "description"],
+      VARIABLES.map(([name, description]) => [`\`${name}\``, description]),
     ),
   );
 }

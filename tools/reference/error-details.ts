@@ -1,6 +1,7 @@
 import { parseSync } from "oxc-parser";
 
 import { sourceFiles, walk, type SyntaxNode } from "../source.ts";
+import { DETAIL_TEXTS } from "./error-texts.ts";
 
 /** Details of every error code, as an error may have them: all of them, and without those that are optional. */
 export interface ErrorExample {
@@ -42,8 +43,8 @@ function collect(
 }
 
 function exampleOf(code: string, type: SyntaxNode, interfaces: Interfaces): ErrorExample {
-  const given = type["members"] as readonly SyntaxNode[] | undefined;
-  const members = given ?? interfaces.get(nameOf(type["typeName"])) ?? [];
+  const inline = type["members"] as readonly SyntaxNode[] | undefined;
+  const members = inline ?? interfaces.get(nameOf(type["typeName"])) ?? [];
   const required = members.filter((member) => member["optional"] !== true);
   return { whole: objectOf(code, members, interfaces), least: objectOf(code, required, interfaces) };
 }
@@ -80,6 +81,7 @@ function valueOf(code: string, name: string, type: SyntaxNode, interfaces: Inter
       return objectOf(code, interfaces.get(nameOf(type["typeName"])) ?? [], interfaces);
     default:
       return (
+        DETAIL_TEXTS[`${code}.${name}`] ??
         TEXTS[`${code}.${name}`] ??
         TEXTS[name] ??
         `the ${name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)}`

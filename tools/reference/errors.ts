@@ -10,9 +10,9 @@ export async function errorsPage(): Promise<string> {
   const plugins = (await bundledPlugins()).toSorted((a, b) => (a.name < b.name ? -1 : 1));
   return page(
     "Errors",
-    "Every failure is an `AgnesError` with one of these codes. Codes are stable; the words may change, and messages and" +
-      " hints are given here for one example each. *HTTP* is the status it is served with, *exit* the status of the" +
-      " executable, *retry* whether the same call may succeed later.",
+    "Every failure is an `AgnesError` with one of these codes. Codes are stable; the texts of messages and hints may" +
+      " change, and each is an example. *HTTP* is the status of an HTTP response with this error, *exit* is the exit status" +
+      " of the executable, and *retry* states whether the same call may succeed later.",
     codesTable(Object.entries(errorCodes)),
     ...plugins.flatMap(({ name, errors }) => {
       if (errors === undefined) return [];

@@ -26,12 +26,12 @@ export async function pluginsPage(): Promise<string> {
               ]),
           ...(options.length === 0
             ? []
-            : [markdownTable(["option", "type", "default", "what it is"], options)]),
+            : [markdownTable(["option", "type", "default", "description"], options)]),
           ...(secrets.length === 0
             ? []
             : [
                 markdownTable(
-                  ["secret", "required", "what it is"],
+                  ["secret", "required", "description"],
                   secrets.map(([name, spec]) => [
                     `\`${name}\``,
                     spec.required === true ? "yes" : "no",

@@ -25,7 +25,7 @@ export default command({
         tables: tables.map(({ schema, problem, ...table }) => ({
           ...table,
           ...(table.reading === undefined ? {} : { readAs: fullReadingText(table.reading) }),
-          columns: shownColumns(schema),
+          columns: printedColumns(schema),
           ...(problem === undefined ? {} : { problem: { code: problem.code, message: problem.message } }),
         })),
       });
@@ -43,7 +43,7 @@ export default command({
       ]),
     );
     const columns = tables.flatMap(({ name: table, schema }) =>
-      shownColumns(schema).map(({ name, type, nullable, description = "" }) => [
+      printedColumns(schema).map(({ name, type, nullable, description = "" }) => [
         table,
         name,
         type,
@@ -71,7 +71,7 @@ function compareNames(a: string, b: string): number {
 }
 
 /** The columns with their published types, or the Arrow type if it is not supported. */
-function shownColumns(schema: TableInfo["schema"]): readonly PublishedColumn[] {
+function printedColumns(schema: TableInfo["schema"]): readonly PublishedColumn[] {
   return schema.fields.flatMap((field) => {
     try {
       return columnsOf(schema, [String(field.name)]);

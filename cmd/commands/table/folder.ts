@@ -2,7 +2,7 @@ import { AgnesError } from "../../../lib/base/mod.ts";
 import { command } from "../../cli/command.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
 import { printRows } from "../../terminal/print-rows.ts";
-import { changeFlags, changeOptions } from "../../tables/fields.ts";
+import { registryChangeFlags, changeOptions } from "../../tables/fields.ts";
 
 export default command({
   args: {
@@ -14,7 +14,7 @@ export default command({
       description: "Folder for its tables; default: show the current folder",
     },
     clear: { type: "boolean", description: "Remove the folder of the bucket" },
-    ...changeFlags,
+    ...registryChangeFlags,
   },
   examples: ["agnes table folder", "agnes table folder in.c-crm crm", "agnes table folder in.c-crm --clear"],
   async run(cli, args) {

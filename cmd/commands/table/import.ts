@@ -14,7 +14,7 @@ import { command } from "../../cli/command.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
 import { partStatus } from "../../cli/exit-status.ts";
 import { printRows } from "../../terminal/print-rows.ts";
-import { changeFlags, changeOptions } from "../../tables/fields.ts";
+import { registryChangeFlags, changeOptions } from "../../tables/fields.ts";
 
 export default command({
   args: {
@@ -38,7 +38,7 @@ export default command({
       type: "boolean",
       description: "Import the valid tables and list the others, instead of importing none",
     },
-    ...changeFlags,
+    ...registryChangeFlags,
   },
   examples: [
     "agnes table import registry.json --dry-run",

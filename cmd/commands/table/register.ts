@@ -1,7 +1,13 @@
 import { knownSource } from "../../tables/known-source.ts";
 import { command } from "../../cli/command.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
-import { changeFlags, changeFrom, changeOptions, fieldFlags, settableFields } from "../../tables/fields.ts";
+import {
+  registryChangeFlags,
+  changeFrom,
+  changeOptions,
+  fieldFlags,
+  settableFields,
+} from "../../tables/fields.ts";
 import { reportWrite } from "../../tables/report-write.ts";
 import { warnOfSource } from "../../tables/warn-of-source.ts";
 
@@ -22,7 +28,7 @@ export default command({
       description: "Name of the table in its source; optional with a query",
     },
     ...fieldFlags(fields),
-    ...changeFlags,
+    ...registryChangeFlags,
   },
   examples: [
     "agnes table register crm orders",

@@ -36,7 +36,7 @@ export default command({
     const stored = toStoredFields(table);
     if (cli.json) return await cli.printJson({ table: stored, folder, primary_key: key, ...freshness });
     await cli.print(`${cli.style("bold", table.id)} · version ${table.version}\n\n`);
-    const fields = tableFieldNames.filter((field) => args.all === true || isShown(table, field));
+    const fields = tableFieldNames.filter((field) => args.all === true || isListed(table, field));
     await printRows(
       cli,
       ["field", "value"],
@@ -58,7 +58,7 @@ export default command({
   },
 });
 
-function isShown(table: RegisteredTable, field: keyof typeof tableDefaults | "source" | "name"): boolean {
+function isListed(table: RegisteredTable, field: keyof typeof tableDefaults | "source" | "name"): boolean {
   if (field === "source" || field === "name") return true;
   if (field === "queryMode" || field === "syncStrategy") return true;
   return JSON.stringify(table[field]) !== JSON.stringify(tableDefaults[field]);

@@ -38,7 +38,7 @@ export const baseErrors = {
       d.neededBytes === undefined
         ? `the disk is full: could not write ${d.path}`
         : `not enough disk space: ${d.path} needs ${counted(d.neededBytes, "byte")}, ${d.freeBytes ?? 0} are free`,
-    hint: () => "Free disk space and run it again; nothing was published.",
+    hint: () => "Free disk space and run it again.",
   }),
   file_failed: errorSpec<{ operation: string; path: string; reason: string }>({
     isDataError: true,

@@ -6,7 +6,7 @@ import { orQuarantine, type TableCommand } from "./table-command.ts";
 export const duckdbErrors = {
   duckdb_failed: errorSpec<{ operation: string; kind: string; reason: string }>({
     message: (d) => `DuckDB could not run ${d.operation}: ${d.reason}`,
-    hint: () => "Correct the statement; `agnes doctor` checks the files that it reads.",
+    hint: () => "Correct the statement, or the files that it reads.",
   }),
   duckdb_out_of_memory: errorSpec<{ operation: string; reason: string }>({
     status: 507,

@@ -8,7 +8,8 @@ import { orQuarantine, type TableCommand } from "./table-command.ts";
 export const extractErrors = {
   extract_unreadable: errorSpec<{ path: string; reason: string }>({
     message: (d) => `the extract ${d.path} cannot be read: ${d.reason}`,
-    hint: () => "Publish an older generation with `agnes table rollback`, or move the file away and sync.",
+    hint: () =>
+      "Publish an older generation with `agnes table rollback SOURCE GENERATION`, or move the file away and sync.",
   }),
   extract_foreign: errorSpec<{ path: string }>({
     status: 409,
@@ -55,8 +56,10 @@ export const extractErrors = {
     message: (d) => `table ${formatValue(d.table)} cannot be extracted as configured: ${d.reason}`,
     hint: (d) =>
       d.id === undefined
-        ? "Correct the table with `agnes table update`; `agnes table update --help` lists the options."
-        : `Correct the table, for example with \`agnes table update ${d.id}${d.option === undefined ? "" : ` ${d.option}`}\`.`,
+        ? "Correct the table; `agnes table update --help` lists the options."
+        : d.option === undefined
+          ? `\`agnes table show ${d.id}\` prints its settings, and \`agnes table update --help\` lists what can change.`
+          : `Correct the table, for example with \`agnes table update ${[d.id, d.option].join(" ")}\`.`,
   }),
   table_read_failed: errorSpec<{ source: string; table: string; reason: string }>({
     status: 502,
@@ -67,11 +70,12 @@ export const extractErrors = {
     status: 504,
     retry: "transient",
     message: (d) => `source ${d.source} returned no rows of table ${formatValue(d.table)} for ${d.idleMs} ms`,
-    hint: () => "Check the source; run it again or increase the stall timeout.",
+    hint: () =>
+      "Check the source and run it again; a connector that yields nothing for minutes calls `onProgress` meanwhile.",
   }),
   batch_invalid: errorSpec<{ table: string; batch: number; reason: string }>({
     status: 502,
-    message: (d) => `batch ${d.batch} of table ${formatValue(d.table)} is not a batch: ${d.reason}`,
+    message: (d) => `batch ${d.batch} of table ${formatValue(d.table)} is not valid: ${d.reason}`,
     hint: () => "A connector yields Arrow record batches, arrays of row objects, or file chunks.",
   }),
   batch_schema_mismatch: errorSpec<{ table: string; batch: number; differences: readonly string[] }>({
@@ -116,7 +120,7 @@ export const extractErrors = {
         d.rejected < d.read
           ? `at most ${d.maxPercent} % may be`
           : `no row${d.origin === undefined ? "" : ` of ${d.origin}`} was left`
-      }), mostly because of ${d.reason}; the published data stays`,
+      }), so the published data stays; ${d.rejected === 1 ? "the reason" : "the most frequent reason"}: ${d.reason}`,
     hint: (d) =>
       d.rejected < d.read
         ? `See ${d.path} for the rejected rows; correct the source, or allow more with \`agnes table update ${d.id} --quarantine-max-percent ${Math.ceil((d.rejected * 100) / d.read)}\`.`

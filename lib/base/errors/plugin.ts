@@ -39,7 +39,7 @@ export const pluginErrors = {
     exit: 2,
     message: (d) =>
       `the plugin ${formatValue(d.plugin)}${d.file === undefined ? "" : ` of ${placed(d.file, d.place)}`} is not valid: ${d.reason}`,
-    hint: () => "Correct the plugin; `agnes connector new` generates a valid example.",
+    hint: () => "Correct the plugin; `agnes connector new NAME` generates a valid example.",
   }),
   package_missing: errorSpec<{ package: string }>({
     status: 500,

@@ -7,11 +7,11 @@ export interface TableCommand {
 }
 
 /**
- * Returns the advice to let a table quarantine rows, to append to other advice; empty if it does so already.
+ * Returns the advice to let a table quarantine rows, to append to other advice. Empty if it does so already, or if the
+ * table is not known: a live read quarantines nothing.
  *
  * @param what the table and the rows: `the table quarantine such rows`
  */
 export function orQuarantine(what: string, table: TableCommand | undefined): string {
-  if (table === undefined) return `, or let ${what}`;
-  return table.canQuarantine ? `, or let ${what} with \`${table.update} --quarantine true\`` : "";
+  return table?.canQuarantine === true ? `, or let ${what} with \`${table.update} --quarantine true\`` : "";
 }

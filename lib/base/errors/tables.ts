@@ -17,7 +17,7 @@ export const tablesErrors = {
     message: (d) => `there is no registered table ${formatValue(d.id)}`,
     hint: (d) =>
       d.nearest === undefined
-        ? "`agnes table list` lists the registered tables; `agnes table register SOURCE TABLE` adds one."
+        ? `\`agnes table list\` lists the registered tables; \`agnes table register ${registration(d.id)}.`
         : `Did you mean ${formatValue(d.nearest)}?`,
   }),
   table_exists: errorSpec<{ id: string; existing: string }>({
@@ -27,7 +27,8 @@ export const tablesErrors = {
       d.id === d.existing
         ? `the table ${formatValue(d.id)} is already registered`
         : `the table ${formatValue(d.id)} differs from the registered ${formatValue(d.existing)} only in case`,
-    hint: (d) => `Change it with \`agnes table update ${d.existing}\`, or register under another --name.`,
+    hint: (d) =>
+      `\`agnes table show ${d.existing}\` prints its settings; change it, or register the other table under another --name.`,
   }),
   table_view_taken: errorSpec<{ viewName: string; owner: string; suggestion: string }>({
     status: 409,
@@ -135,6 +136,12 @@ export const tablesErrors = {
     hint: () => "Correct them and import again, or skip them with --skip-invalid.",
   }),
 } as const;
+
+/** The end of the advice to register a table, with the words of its id if it has the form of one. */
+function registration(id: string): string {
+  const [, source, table] = /^([a-z]\w*)\.([a-z]\w*)$/i.exec(id) ?? [];
+  return source === undefined ? "SOURCE TABLE` adds one" : `${source} ${table}\` adds it`;
+}
 
 function formatChanges(changes: readonly ForeignChange[]): string {
   const last = changes.slice(-5).map((change) => {

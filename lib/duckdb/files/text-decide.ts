@@ -64,7 +64,7 @@ export async function decideTextTypes(
   options: DecideOptions = {},
 ): Promise<ReadonlyMap<string, DecidedType>> {
   const { keep, ...rest } = options;
-  if (keep !== undefined) return decideWithinKinds(connection, relation, columns, { ...rest, keep });
+  if (keep !== undefined) return decideKeepingKinds(connection, relation, columns, { ...rest, keep });
   const entries = [...columns];
   const texts = entries.map(([name, sql]) => ({ sql, hint: options.hints?.get(name)?.type }));
   const sql = texts.length <= COLUMNS_IN_ONE_ROW_MAX ? factsInOneRow : factsInRows;
@@ -79,7 +79,7 @@ export async function decideTextTypes(
 }
 
 /** As `decideTextTypes`, but a column whose texts of its kind have no common type keeps its type. */
-async function decideWithinKinds(
+async function decideKeepingKinds(
   connection: Connection,
   relation: string,
   columns: ReadonlyMap<string, string>,

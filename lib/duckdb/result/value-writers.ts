@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 
 import * as arrow from "apache-arrow";
 
+import { bigintAsText } from "../../base/mod.ts";
 import { isNull } from "../arrow/scratch.ts";
 import { writeDay, writeTimestamp, writeTimeOfDay } from "./timestamp.ts";
 import type { TextWriter } from "./text-writer.ts";
@@ -255,12 +256,8 @@ function listWriter(data: arrow.Data, type: arrow.List | arrow.FixedSizeList | a
 /** Encodes rare types as JSON: bytes as base64, big integers as digits. */
 function anyJson(value: unknown): string {
   if (value instanceof Uint8Array) return JSON.stringify(Buffer.from(value).toString("base64"));
-  const text = JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === "bigint"
-      ? inner.toString()
-      : inner instanceof Uint8Array
-        ? Buffer.from(inner).toString("base64")
-        : inner,
+  const text = JSON.stringify(value, (key, inner: unknown) =>
+    inner instanceof Uint8Array ? Buffer.from(inner).toString("base64") : bigintAsText(key, inner),
   ) as string | undefined;
   return text ?? "null";
 }

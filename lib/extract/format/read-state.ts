@@ -178,7 +178,10 @@ function toTable(
   const current = schemas.at(-1);
   const state = parsed<JsonValue>(cursor?.state);
   const remote = parsed<NonNullable<PublishedTable["remote"]>>(cursor?.remote);
-  const reading = parsed<JsonValue>(cursor?.reading);
+  const storedReading = parsed<JsonValue>(cursor?.reading);
+  const reading = parseFileReading(storedReading);
+  if (storedReading !== undefined && reading === null)
+    throw new Error(`the stored reading of table ${meta.table_name} is not valid`);
   const rejecting = parsed<RejectRules>(cursor?.rejecting);
   return {
     name: meta.table_name,
@@ -198,7 +201,7 @@ function toTable(
       : {}),
     ...(state === undefined ? {} : { state }),
     ...(remote === undefined ? {} : { remote }),
-    ...(reading === undefined ? {} : { reading: parseFileReading(reading) }),
+    ...(reading === null ? {} : { reading }),
     ...(rejecting === undefined ? {} : { rejecting }),
     ...(cursor?.loaded_until == null ? {} : { loadedUntil: cursor.loaded_until }),
   };

@@ -19,13 +19,11 @@ import { mergeDelta } from "./merge.ts";
 import { stageDeletes, withTombstones } from "./stage-deletes.ts";
 import { stageReplaced } from "./stage-replaced.ts";
 import { stageRows } from "./stage-rows.ts";
-import { dropTombstoned, keyText, sameTombstones } from "./tombstones.ts";
+import { dropTombstoned, keyText } from "./tombstones.ts";
 
 /** A table after its changes were merged. */
 export interface ChangedTable {
   readonly table: PublishedTable;
-  /** Whether the table differs from the published one. */
-  readonly changed: boolean;
   readonly upserts: number;
   readonly deletes: number;
   readonly rowsQuarantined: number;
@@ -42,7 +40,9 @@ export async function applyChanges(
   const { services, directory } = job.run;
   if (plan.primaryKey.length === 0) {
     throw new AgnesError("table_plan_invalid", {
+      id: plan.id,
       table: plan.name,
+      option: "--primary-key COLUMNS",
       reason: "pushed changes need a primary key",
     });
   }
@@ -82,11 +82,6 @@ export async function applyChanges(
       job.nulled?.isEmpty === false,
     );
     return {
-      changed:
-        job.previous === undefined ||
-        merged.changed ||
-        JSON.stringify(rejecting) !== JSON.stringify(previous.rejecting) ||
-        !sameTombstones(change.tombstones, previous.tombstones),
       table: {
         ...previous,
         parts,

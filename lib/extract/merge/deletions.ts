@@ -66,13 +66,13 @@ async function remainingRows(
   gone: { readonly table: string; readonly at: number; readonly columns: readonly PublishedColumn[] },
 ): Promise<StagedPart> {
   const { table, at, columns } = gone;
-  const later = `(FROM ${table} WHERE agnes_place > ${at}) d ON ${keysMatch(job.plan.primaryKey, "p", "d")}`;
+  const laterDeletions = `(FROM ${table} WHERE agnes_place > ${at}) d ON ${keysMatch(job.plan.primaryKey, "p", "d")}`;
   const rows = `(SELECT *, file_row_number AS agnes_row FROM ${readParquet([part.path])}) p`;
-  const hit = await connection.rows(`SELECT 1 FROM ${rows} SEMI JOIN ${later} LIMIT 1`, {
+  const hit = await connection.rows(`SELECT 1 FROM ${rows} SEMI JOIN ${laterDeletions} LIMIT 1`, {
     signal: job.signal,
   });
   if (hit.length === 0) return part;
-  const sql = `SELECT ${columnList(columns)} FROM ${rows} ANTI JOIN ${later} ORDER BY agnes_row`;
+  const sql = `SELECT ${columnList(columns)} FROM ${rows} ANTI JOIN ${laterDeletions} ORDER BY agnes_row`;
   const rewritten = await writeSql(job, sql, part.origin, { ordered: true });
   await discard(job.run, [part]);
   return rewritten;

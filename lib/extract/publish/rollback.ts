@@ -1,7 +1,6 @@
-import { randomUUID } from "node:crypto";
 import { join, resolve } from "node:path";
 
-import { AgnesError, isAgnesError, type Files } from "../../base/mod.ts";
+import { AgnesError, isAgnesError, randomId, type Files } from "../../base/mod.ts";
 import { acquireLock, openDatabase } from "../../duckdb/mod.ts";
 import type { ExtractState } from "../format/extract-state.ts";
 import { generationPath, lockPath } from "../format/paths.ts";
@@ -46,7 +45,7 @@ export async function rollbackExtract(
       ...old.generation,
       number,
       kind: "rollback",
-      runId: randomUUID(),
+      runId: randomId(host),
       startedAt: host.now(),
       finishedAt: host.now(),
       directory: root,

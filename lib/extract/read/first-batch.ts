@@ -91,7 +91,9 @@ async function schemaOfRows(job: TableJob, rows: readonly Row[]): Promise<Schema
     return toSchema(Object.fromEntries([...names].map((name) => [name, utf8()])));
   }
   throw new AgnesError("table_plan_invalid", {
+    id: plan.id,
     table: plan.name,
+    option: "--columns COLUMNS",
     reason:
       "its plugin has no discover, so its columns are taken from its first rows, and the read returned none; " +
       "sync the table when it has rows, or register it with its columns",

@@ -57,7 +57,7 @@ const ROWS_OUTSIDE_MAX = 1000;
  * earlier runs loaded count as inside, because they are published.
  */
 export function watchWindows({ plan, previous }: TableJob): WindowWatch {
-  // The rows that a filter of the table excludes cannot be distinguished from those outside a window.
+  // The rows that a filter of the table excludes cannot be distinguished from those outside a window, so nothing is judged.
   const isFiltered = (plan.filter ?? []).length > 0;
   const isContinued = previous?.loadedUntil !== undefined;
   let windows = isContinued ? 1 : 0;
@@ -66,12 +66,13 @@ export function watchWindows({ plan, previous }: TableJob): WindowWatch {
   return {
     ignoresWindows(rowsRead, parts) {
       if (parts.some((part) => part.origin !== null)) return true;
+      if (isFiltered) return false;
       const kept = parts.reduce((sum, part) => sum + (part.kind === "staged" ? (part.rows ?? 0) : 0), 0);
       const dropped = rowsRead - kept;
       if (rowsRead > 0) windows += 1;
       inside += kept;
       outside += dropped;
-      return dropped > ROWS_OUTSIDE_MAX + 2 * kept || (!isFiltered && windows >= 2 && outside > inside);
+      return dropped > ROWS_OUTSIDE_MAX + 2 * kept || (windows >= 2 && outside > inside);
     },
   };
 }

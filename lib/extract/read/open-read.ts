@@ -104,6 +104,7 @@ async function start(
 
 function missing({ plan, run: { source } }: TableJob, capability: string): AgnesError {
   return new AgnesError("table_plan_invalid", {
+    id: plan.id,
     table: plan.name,
     reason: `source ${source.name} does not support ${capability}`,
   });

@@ -10,13 +10,13 @@ export function diffColumns(
   after: readonly PublishedColumn[],
 ): readonly SchemaChange[] {
   const old = byFoldedName(before);
-  const now = byFoldedName(after);
+  const columnsAfter = byFoldedName(after);
   const changes: SchemaChange[] = [];
   for (const { name, type } of after) {
     if (!old.has(folded(name))) changes.push({ kind: "added", column: name, type });
   }
   for (const { name, type } of before) {
-    if (!now.has(folded(name))) changes.push({ kind: "removed", column: name, type });
+    if (!columnsAfter.has(folded(name))) changes.push({ kind: "removed", column: name, type });
   }
   for (const column of after) {
     const was = old.get(folded(column.name));
@@ -29,7 +29,7 @@ export function diffColumns(
       changes.push({ kind: "nullability_changed", column: column.name, nullable: column.nullable });
     }
   }
-  const from = before.map(({ name }) => name).filter((name) => now.has(folded(name)));
+  const from = before.map(({ name }) => name).filter((name) => columnsAfter.has(folded(name)));
   const to = after.map(({ name }) => name).filter((name) => old.has(folded(name)));
   if (from.some((name, at) => folded(name) !== folded(to[at]!)))
     changes.push({ kind: "reordered", from, to });

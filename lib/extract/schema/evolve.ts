@@ -54,7 +54,7 @@ export function evolve(
     throw new AgnesError("schema_frozen", { id, table, changes: changes.map(describeChange) });
   }
   if (options.accept) return { columns: source, changes };
-  const now = byFoldedName(source);
+  const sourceColumns = byFoldedName(source);
   // A type that the options of the source set is accepted by the owner.
   const configured = new Set(
     (options.reading?.columns ?? []).flatMap((column) => (column.isConfigured === true ? [column.name] : [])),
@@ -63,7 +63,7 @@ export function evolve(
   // Earlier versions published a column twice when the case of its name changed.
   const before = [...byFoldedName(previous.columns).values()];
   const kept = before.map((was): PublishedColumn => {
-    const is = now.get(folded(was.name));
+    const is = sourceColumns.get(folded(was.name));
     if (is === undefined) return { ...was, nullable: true };
     const type = options.replaced && configured.has(is.name) ? is.type : widest(was.type, is.type, options);
     if (type === null) {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-import { AgnesError, JsonText, rowOfKept, type Host } from "../../base/mod.ts";
+import { AgnesError, bigintAsText, JsonText, rowOfKept, type Host } from "../../base/mod.ts";
 import type { RowReject } from "../../kit/mod.ts";
 import type { TablePlan } from "../job/plan.ts";
 import { quarantineMaxPercentOf } from "../job/rejecting.ts";
@@ -145,9 +145,8 @@ export function checkQuarantine(
 export function quarantineNotes(quarantine: Quarantine | null): readonly string[] {
   if (quarantine === null || quarantine.rows === 0) return [];
   const { rows, mainReason, path } = quarantine;
-  return [
-    `${rows} ${rows === 1 ? "row was" : "rows were"} rejected, mostly because of ${mainReason}; see ${path}`,
-  ];
+  const [what, reason] = rows === 1 ? ["row was", "the reason"] : ["rows were", "the most frequent reason"];
+  return [`${rows} ${what} rejected; ${reason}: ${mainReason}; see ${path}`];
 }
 
 function exampleOf({ value, row, origin }: KeptReject & Partial<RowReject>): string {
@@ -162,8 +161,6 @@ function toJson({ record, ...reject }: KeptReject & Partial<RowReject>): string 
 }
 
 /** Converts numbers that JSON does not support to text. */
-function textOfUnsupported(_key: string, item: unknown): unknown {
-  return typeof item === "bigint" || (typeof item === "number" && !Number.isFinite(item))
-    ? item.toString()
-    : item;
+function textOfUnsupported(key: string, item: unknown): unknown {
+  return typeof item === "number" && !Number.isFinite(item) ? item.toString() : bigintAsText(key, item);
 }

@@ -7,7 +7,7 @@ import {
   type Log,
   counted,
 } from "../../base/mod.ts";
-import { lostError, OpenAnswer } from "./answer.ts";
+import { lostError, OpenResponse } from "./response.ts";
 import { basicAuthorization, headerLayer, headersFor, type HeaderLayer } from "./headers.ts";
 import type { HttpDefaults, HttpRequest } from "./http.ts";
 import type { RateLimit } from "./rate-limit.ts";
@@ -88,7 +88,7 @@ export class Call {
    *
    * @param until whether the total timeout includes reading the body, or ends when the response begins
    */
-  async run<T>(read: (answer: OpenAnswer) => Promise<T>): Promise<T> {
+  async run<T>(read: (opened: OpenResponse) => Promise<T>): Promise<T> {
     const { host, rateLimit, log } = this.#services;
     const timeoutMs = this.#request.timeoutMs ?? this.#defaults.timeoutMs ?? TIMEOUT_MS;
     const retries = this.#request.retries ?? this.#defaults.retries ?? RETRIES;
@@ -122,7 +122,7 @@ export class Call {
   }
 
   async #attempt<T>(
-    read: (answer: OpenAnswer) => Promise<T>,
+    read: (response: OpenResponse) => Promise<T>,
     layers: readonly HeaderLayer[],
     {
       signal,
@@ -140,10 +140,10 @@ export class Call {
       const { status } = response;
       log.debug(this.#what, { status, attempt, elapsedMs: Math.round(host.monotonicMs() - startedMs) });
       const { maxBytes } = this.#request;
-      const answer = new OpenAnswer({ response, watch, what: this.#what, url, secrets, maxBytes });
-      if (response.ok || this.#request.accept?.includes(status) === true) return await read(answer);
+      const opened = new OpenResponse({ response, watch, what: this.#what, url, secrets, maxBytes });
+      if (response.ok || this.#request.accept?.includes(status) === true) return await read(opened);
       const isRetried = this.#isRetried(status);
-      throw await statusError(answer, this.#what, secrets, { now: host.now(), isRetried });
+      throw await statusError(opened, this.#what, secrets, { now: host.now(), isRetried });
     } catch (error) {
       watch.close();
       throw error;

@@ -1,5 +1,5 @@
 import type { Host, Log } from "../../base/mod.ts";
-import type { OpenAnswer } from "./answer.ts";
+import type { OpenResponse } from "./response.ts";
 import { Call, type CallServices, type CredentialOrigins } from "./call.ts";
 import { rememberSecrets } from "./headers.ts";
 import { downloadFiles } from "./download.ts";
@@ -53,22 +53,22 @@ class HttpClient implements Http {
   }
 
   async request(url: string, request: HttpRequest = {}): Promise<HttpResponse> {
-    return this.#call(url, request, (answer) => Promise.resolve(answer));
+    return this.#call(url, request, (response) => Promise.resolve(response));
   }
 
   async json<T = unknown>(url: string, request: HttpJsonRequest<T> = {}): Promise<T> {
     const { schema } = request;
-    return this.#call(url, acceptingJson(request), async (answer) =>
-      answer.check(await answer.json(), schema),
+    return this.#call(url, acceptingJson(request), async (response) =>
+      response.check(await response.json(), schema),
     );
   }
 
   async text(url: string, request: HttpRequest = {}): Promise<string> {
-    return this.#call(url, request, (answer) => answer.text());
+    return this.#call(url, request, (response) => response.text());
   }
 
   async bytes(url: string, request: HttpRequest = {}): Promise<Uint8Array> {
-    return this.#call(url, request, (answer) => answer.bytes());
+    return this.#call(url, request, (response) => response.bytes());
   }
 
   async *pages<T = unknown>(url: string, request: HttpPagesRequest<T>): AsyncGenerator<T, void, void> {
@@ -87,10 +87,10 @@ class HttpClient implements Http {
       const page = await this.#call(
         target,
         asked,
-        async (answer) => {
-          const text = await answer.text();
-          const body = answer.parse(text);
-          return { text, body, checked: answer.check(body, schema), headers: answer.headers };
+        async (response) => {
+          const text = await response.text();
+          const body = response.parse(text);
+          return { text, body, checked: response.check(body, schema), headers: response.headers };
         },
         origins,
       );
@@ -104,13 +104,13 @@ class HttpClient implements Http {
     const { timeoutMs: _, signal, schema, ...rest } = request;
     const redacted = redactedUrl(this.#resolve(url), secrets);
     return pollJob({ host, log, what: `the job at ${redacted}` }, request, async (leftMs) => {
-      const ofAnswer = Math.min(leftMs, this.#defaults.timeoutMs ?? Number.POSITIVE_INFINITY);
-      const limits = Number.isFinite(ofAnswer) ? { timeoutMs: Math.max(1, ofAnswer) } : {};
+      const attemptLimitMs = Math.min(leftMs, this.#defaults.timeoutMs ?? Number.POSITIVE_INFINITY);
+      const limits = Number.isFinite(attemptLimitMs) ? { timeoutMs: Math.max(1, attemptLimitMs) } : {};
       const asked = { ...rest, ...limits, ...(signal === undefined ? {} : { signal }) };
-      return this.#call(url, acceptingJson(asked), async (answer) => {
-        const waitMs = retryAfterMs(answer.headers.get("retry-after"), host.now());
+      return this.#call(url, acceptingJson(asked), async (response) => {
+        const waitMs = retryAfterMs(response.headers.get("retry-after"), host.now());
         return {
-          answer: answer.check(await answer.json(), schema),
+          response: response.check(await response.json(), schema),
           ...(waitMs === undefined ? {} : { retryAfterMs: waitMs }),
         };
       });
@@ -127,7 +127,7 @@ class HttpClient implements Http {
       const origins = this.#originsOf(url);
       // Links point to other hosts: without a base URL no host may receive the credentials.
       const defaults = this.#defaults.baseUrl === undefined ? "" : origins.defaults;
-      return this.#call<HttpResponse>(url, asked, async (answer) => answer, { ...origins, defaults });
+      return this.#call<HttpResponse>(url, asked, async (response) => response, { ...origins, defaults });
     };
     yield* downloadFiles({ host, log, open }, files, request);
   }
@@ -147,7 +147,7 @@ class HttpClient implements Http {
   async #call<T>(
     address: string | URL,
     request: HttpRequest,
-    read: (answer: OpenAnswer) => Promise<T>,
+    read: (response: OpenResponse) => Promise<T>,
     origins?: CredentialOrigins,
   ): Promise<T> {
     rememberSecrets(this.#services.secrets, request);

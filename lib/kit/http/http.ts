@@ -62,11 +62,11 @@ export interface HttpRequest extends HttpRetryOptions {
   readonly query?: HttpQuery;
   /** Headers in addition to those of the client; a `Secret` is never logged. Default: none. */
   readonly headers?: Readonly<Record<string, string | Secret>>;
-  /** A body sent as JSON. */
+  /** A body sent as JSON. Set at most one of `json`, `form` and `body`. Default: no body. */
   readonly json?: unknown;
-  /** A body sent as a form. */
+  /** A body sent as a form. Default: no body. */
   readonly form?: Readonly<Record<string, string | Secret>>;
-  /** A body sent unchanged; set its `content-type` in `headers`. */
+  /** A body sent unchanged; set its `content-type` in `headers`. Default: no body. */
   readonly body?: string | Uint8Array<ArrayBuffer>;
   /** Aborts the request and its retries. Pass the `signal` of the connector's method. */
   readonly signal?: AbortSignal;
@@ -93,7 +93,7 @@ export interface HttpPagesRequest<T> extends HttpJsonRequest<T> {
 /** A request that polls a job until it is done. */
 export interface HttpPollRequest<T> extends Omit<HttpJsonRequest<T>, "timeoutMs"> {
   /** Whether the job is done. Throw `permanent(…)` or `transient(…)` if the job failed. */
-  readonly isDone: (answer: T) => boolean;
+  readonly isDone: (response: T) => boolean;
   /** The first pause; each next pause is 1.5 times longer, with 20 % jitter. Default: 1 s. */
   readonly pauseMs?: number;
   /** The longest pause, unless Retry-After requires a longer one. Default: 20 s. */
@@ -103,7 +103,7 @@ export interface HttpPollRequest<T> extends Omit<HttpJsonRequest<T>, "timeoutMs"
   /** Cancels the job in the source; called if the poll ends before the job. Has a timeout of 5 s. */
   readonly cancel?: (options: { readonly signal: AbortSignal }) => Promise<unknown>;
   /** Returns the phase to report to `onProgress`. Default: `waiting for the source`. */
-  readonly phaseOf?: (answer: T) => string;
+  readonly phaseOf?: (response: T) => string;
   /** Called after each response while the job is not done. Pass `ReadOptions.onProgress`. */
   readonly onProgress?: ((progress: ReadProgress) => void) | undefined;
 }

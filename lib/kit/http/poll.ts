@@ -10,8 +10,8 @@ const CANCEL_TIMEOUT_MS = 5_000;
 const FAILURES_MAX = 5;
 
 /** One response about a job. */
-export interface JobAnswer<T> {
-  readonly answer: T;
+export interface JobResponse<T> {
+  readonly response: T;
   /** The Retry-After of the source, if any. */
   readonly retryAfterMs?: number;
 }
@@ -28,7 +28,7 @@ export interface PollServices {
 export async function pollJob<T>(
   { host, log, what }: PollServices,
   request: PollOptions<T>,
-  ask: (leftMs: number) => Promise<JobAnswer<T>>,
+  ask: (leftMs: number) => Promise<JobResponse<T>>,
 ): Promise<T> {
   const { signal, timeoutMs = TIMEOUT_MS, pauseMs = PAUSE_FIRST_MS, maxPauseMs = PAUSE_MAX_MS } = request;
   const startedMs = host.monotonicMs();
@@ -41,12 +41,12 @@ export async function pollJob<T>(
     for (;;) {
       throwIfAborted(signal, what);
       const asked = await askOnce(ask, leftMs());
-      if ("answer" in asked) {
+      if ("response" in asked) {
         failures = 0;
         mayRun = false;
-        if (request.isDone(asked.answer)) return asked.answer;
+        if (request.isDone(asked.response)) return asked.response;
         mayRun = true;
-        request.onProgress?.({ phase: request.phaseOf?.(asked.answer) ?? "waiting for the source" });
+        request.onProgress?.({ phase: request.phaseOf?.(asked.response) ?? "waiting for the source" });
       } else {
         failures = asked.retryAfterMs === undefined ? failures + 1 : 0;
         if (failures > FAILURES_MAX) throw asked.error;
@@ -73,9 +73,9 @@ type PollOptions<T> = Pick<
 
 /** Returns the response, or a transient error that may be resolved before the deadline. */
 async function askOnce<T>(
-  ask: (leftMs: number) => Promise<JobAnswer<T>>,
+  ask: (leftMs: number) => Promise<JobResponse<T>>,
   leftMs: number,
-): Promise<JobAnswer<T> | { readonly error: AgnesError; readonly retryAfterMs?: number }> {
+): Promise<JobResponse<T> | { readonly error: AgnesError; readonly retryAfterMs?: number }> {
   try {
     return await ask(leftMs);
   } catch (error) {

@@ -1,5 +1,5 @@
 import { AgnesError, printable, redact } from "../../base/mod.ts";
-import type { OpenAnswer } from "./answer.ts";
+import type { OpenResponse } from "./response.ts";
 import { isTransientStatus, retryAfterMs } from "./retry.ts";
 
 const MESSAGE_LENGTH_MAX = 200;
@@ -7,18 +7,18 @@ const BODY_BYTES_MAX = 64 * 1024;
 
 /** Returns the error for a status, `source_unavailable` if it is retried, with the message of the source if its format is known. */
 export async function statusError(
-  answer: OpenAnswer,
+  response: OpenResponse,
   what: string,
   secrets: Iterable<string>,
   { now, isRetried }: { readonly now: Date; readonly isRetried: boolean },
 ): Promise<AgnesError> {
-  const { status, url } = answer;
-  const message = await messageOfBody(answer);
+  const { status, url } = response;
+  const message = await messageOfBody(response);
   const suffix =
     message === undefined ? "" : `: ${printable(redact(message, secrets)).slice(0, MESSAGE_LENGTH_MAX)}`;
   const details = { reason: `${what} responded with status ${status}${suffix}`, url, status };
   if (isRetried || isTransientStatus(status)) {
-    const waitMs = retryAfterMs(answer.headers.get("retry-after"), now);
+    const waitMs = retryAfterMs(response.headers.get("retry-after"), now);
     return new AgnesError("source_unavailable", {
       ...details,
       ...(waitMs === undefined ? {} : { retryAfterMs: waitMs }),
@@ -29,8 +29,8 @@ export async function statusError(
     : new AgnesError("source_refused", details);
 }
 
-async function messageOfBody(answer: OpenAnswer): Promise<string | undefined> {
-  const text = await start(answer);
+async function messageOfBody(response: OpenResponse): Promise<string | undefined> {
+  const text = await start(response);
   if (text === undefined) return undefined;
   try {
     return messageIn(JSON.parse(text));
@@ -41,11 +41,11 @@ async function messageOfBody(answer: OpenAnswer): Promise<string | undefined> {
 }
 
 /** Reads the body up to a size limit; a failure to read it must not hide the original error. */
-async function start(answer: OpenAnswer): Promise<string | undefined> {
+async function start(response: OpenResponse): Promise<string | undefined> {
   const read: Uint8Array[] = [];
   let sizeBytes = 0;
   try {
-    for await (const piece of answer.body) {
+    for await (const piece of response.body) {
       read.push(piece);
       sizeBytes += piece.byteLength;
       if (sizeBytes > BODY_BYTES_MAX) return undefined;

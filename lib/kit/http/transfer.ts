@@ -102,22 +102,22 @@ export class Transfer {
     if (spool.isComplete && isUseless) spool.restart({ totalBytes: null, validator: null });
     const asked = conditionalHeaders(spool, isVerified);
     const { url: located, headers: own } = await this.#located();
-    const answer = await this.#services.open(located, {
+    const response = await this.#services.open(located, {
       ...this.#request,
       headers: mergedHeaders(this.#file.headers, own, asked, { "accept-encoding": "identity" }),
       accept: [304, 416],
       retries: 0,
     });
-    const { status, headers, url } = answer;
+    const { status, headers, url } = response;
     const { checksum } = this.#file;
     if (typeof checksum === "function") this.#checksum = checksum(headers) ?? this.#checksum;
-    const next = continuationOf(answer, asked, spool);
+    const next = continuationOf(response, asked, spool);
     if (next.kind === "unchanged") {
-      await answer.cancel();
+      await response.cancel();
       return this.#verified(spool, url);
     }
     if (next.kind === "again") {
-      await answer.cancel();
+      await response.cancel();
       if (Object.keys(asked).length === 0) {
         const reason = `the download of ${url} returned ${status} to a request without a range`;
         throw new AgnesError("source_answer_invalid", { reason, url, status });
@@ -126,34 +126,34 @@ export class Transfer {
       return false;
     }
     if (next.kind === "whole") spool.restart(next);
-    await this.#take(spool, answer, next.totalBytes);
+    await this.#take(spool, response, next.totalBytes);
     return this.#verified(spool, url);
   }
 
   /** Appends the body to the file and makes it durable, also if the connection drops. */
-  async #take(spool: SpoolFile, answer: HttpResponse, totalBytes: number | null): Promise<void> {
+  async #take(spool: SpoolFile, response: HttpResponse, totalBytes: number | null): Promise<void> {
     const { space, onBytes } = this.#services;
     const { sizeBytes: expectedBytes = totalBytes } = this.#file;
     try {
       if (totalBytes !== null && expectedBytes !== totalBytes)
-        throw wrongSize(answer, totalBytes, expectedBytes!);
+        throw wrongSize(response, totalBytes, expectedBytes!);
       if (expectedBytes !== null) await space.reserve(this, expectedBytes - spool.sizeBytes);
-      for await (const bytes of answer.body) {
+      for await (const bytes of response.body) {
         await spool.add(bytes);
         space.used(this, bytes.byteLength);
         if (expectedBytes !== null && spool.sizeBytes > expectedBytes) {
-          throw wrongSize(answer, spool.sizeBytes, expectedBytes);
+          throw wrongSize(response, spool.sizeBytes, expectedBytes);
         }
         onBytes();
       }
       if (expectedBytes !== null && spool.sizeBytes < expectedBytes) {
-        if (totalBytes === null) throw wrongSize(answer, spool.sizeBytes, expectedBytes);
-        const reason = `the download of ${answer.url} ended after ${spool.sizeBytes} of ${counted(expectedBytes, "byte")}`;
-        throw new AgnesError("source_unavailable", { reason, url: answer.url });
+        if (totalBytes === null) throw wrongSize(response, spool.sizeBytes, expectedBytes);
+        const reason = `the download of ${response.url} ended after ${spool.sizeBytes} of ${counted(expectedBytes, "byte")}`;
+        throw new AgnesError("source_unavailable", { reason, url: response.url });
       }
       await spool.complete();
     } catch (error) {
-      await answer.cancel().catch(() => {});
+      await response.cancel().catch(() => {});
       // The next read must not resume wrong content.
       if (isAgnesError(error, "source_answer_invalid")) {
         await spool.discard();

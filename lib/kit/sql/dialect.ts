@@ -1,4 +1,4 @@
-import { AgnesError, quoted, formatValue } from "../../base/mod.ts";
+import { AgnesError, quoted, quotedText, formatValue } from "../../base/mod.ts";
 import type { FilterValue } from "../batch.ts";
 
 /**
@@ -34,11 +34,13 @@ export function quoteIdentifier(name: string, dialect: SqlDialect = "ansi"): str
 }
 
 /**
- * Returns a value as an SQL literal. A `Date` becomes a timestamp in UTC.
+ * Returns a value as an SQL literal. A `Date` becomes a timestamp in UTC. In `ansi`, text with a NUL character is
+ * concatenated with `chr(0)`.
  *
  * @param dialect default: `ansi`
  * @throws `literal_unsupported` if the dialect has no exact literal for the value: a number that is not finite, an
- *   integer of more than 38 digits, a date that is invalid or outside the years 0 to 9999, text with a NUL character
+ *   integer of more than 38 digits, a date that is invalid or outside the years 0 to 9999, and in `bigquery` and
+ *   `snowflake` text with a NUL character
  * @example
  * ```ts
  * import { quoteLiteral } from "agnes/kit";
@@ -57,8 +59,8 @@ export function quoteLiteral(value: FilterValue, dialect: SqlDialect = "ansi"): 
 }
 
 function textLiteral(text: string, dialect: SqlDialect): string {
+  if (dialect === "ansi") return quotedText(text);
   if (text.includes("\0")) throw unsupported(text, dialect, "it contains a NUL character");
-  if (dialect === "ansi") return quoted(text, "'");
   // Both engines interpret a backslash in a string as an escape.
   const escaped = text.replaceAll("\\", "\\\\");
   if (dialect === "snowflake") return quoted(escaped, "'");

@@ -5,20 +5,27 @@ import { quoteIdentifier, quoteLiteral, type SqlDialect } from "./dialect.ts";
  * Returns the SQL condition for filters, ANDed; `true` if there are none.
  *
  * Text is compared with the collation of the engine, so push down text comparisons only to an engine that compares
- * bytes. A `Date` is a timestamp in UTC: a Snowflake session needs `TIMEZONE = 'UTC'`, and BigQuery DATETIME columns
+ * bytes, or to columns with such a collation in `columnSql`. A `Date` is a timestamp in UTC: a Snowflake session needs `TIMEZONE = 'UTC'`, and BigQuery DATETIME columns
  * reject it. BigQuery excludes `NaN` from `gt` and `ge`, DuckDB does not.
  *
  * @param dialect default: `ansi`
+ * @param columnSql returns the expression to compare for a column; default: its quoted name
  * @throws `literal_unsupported`, `invalid_identifier` if the dialect cannot represent a value or a name
  * @example
  * ```ts
  * import { filterToSql } from "agnes/kit";
  * filterToSql([{ column: "id", operator: "ge", values: [5] }]); // ("id" >= 5)
  * filterToSql([{ column: "id", operator: "eq", values: [5] }], "bigquery"); // `id` IN (5)
+ * filterToSql([{ column: "name", operator: "gt", values: ["b"] }], "ansi", () => 'name COLLATE "C"');
  * ```
  */
-export function filterToSql(filters: readonly Filter[], dialect: SqlDialect = "ansi"): string {
-  return filters.length === 0 ? "true" : filters.map((filter) => conditionOf(filter, dialect)).join(" AND ");
+export function filterToSql(
+  filters: readonly Filter[],
+  dialect: SqlDialect = "ansi",
+  columnSql = (column: string): string => quoteIdentifier(column, dialect),
+): string {
+  const conditions = filters.map((filter) => conditionOf(filter, columnSql(filter.column), dialect));
+  return conditions.length === 0 ? "true" : conditions.join(" AND ");
 }
 
 /**
@@ -51,8 +58,7 @@ export function toSelectSql(
   return `SELECT ${columns.map(quoted).join(", ")} FROM ${path.map(quoted).join(".")}${where}${rows}`;
 }
 
-function conditionOf({ column, operator, values }: Filter, dialect: SqlDialect): string {
-  const name = quoteIdentifier(column, dialect);
+function conditionOf({ operator, values }: Filter, name: string, dialect: SqlDialect): string {
   const list = values.map((value) => quoteLiteral(value, dialect));
   switch (operator) {
     case "is_null":

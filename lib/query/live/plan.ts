@@ -1,3 +1,4 @@
+import { bigintAsText } from "../../base/mod.ts";
 import type { Connection } from "../../duckdb/mod.ts";
 import type { Filter } from "../../kit/mod.ts";
 import { neededColumns } from "./columns.ts";
@@ -108,5 +109,5 @@ function common(lists: readonly (readonly Filter[])[]): readonly Filter[] {
 }
 
 function textOf(filter: Filter): string {
-  return JSON.stringify(filter, (_key, value: unknown) => (typeof value === "bigint" ? `${value}n` : value));
+  return JSON.stringify([filter, filter.values.map((value) => typeof value)], bigintAsText);
 }

@@ -76,10 +76,12 @@ export async function describeUnlisted(
   };
 }
 
-function registeredColumns({ name }: TableRecord, named: readonly string[] | null): Schema {
+function registeredColumns({ id, name }: TableRecord, named: readonly string[] | null): Schema {
   if (named !== null) return toSchema(Object.fromEntries(named.map((column) => [column, utf8()])));
   throw new AgnesError("table_plan_invalid", {
+    id,
     table: name,
+    option: "--columns COLUMNS",
     reason:
       "its plugin has no discover, so its columns are inferred from its first rows, but it has none; " +
       "query it when it has rows, or register it with its columns",

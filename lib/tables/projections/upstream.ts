@@ -75,7 +75,10 @@ export function upstreamTable(entry: Fields, what: string, { source }: ParseOpti
     if (typeof value === "string" && value !== "") continue;
     throw new AgnesError("table_field_missing", { what, field, reason: "it identifies the table" });
   }
-  const table = documentTable({ source_table: id, ...givenFields(withoutEmpty(fields), what), source }, what);
+  const table = documentTable(
+    { source_table: id, ...changedFields(withoutEmpty(fields), what), source },
+    what,
+  );
   return { ...table, earlier_name: name as string };
 }
 
@@ -90,7 +93,7 @@ export function keyOf(value: unknown): unknown {
 }
 
 /** The fields of an entry without the defaults of that system. */
-function givenFields(fields: Fields, what: string): Fields {
+function changedFields(fields: Fields, what: string): Fields {
   const metadata = fields["source_metadata"];
   if (metadata !== undefined && !isPlainObject(metadata)) {
     const reason = `should be an object of fields, but is ${kindOf(metadata)}`;

@@ -16,18 +16,18 @@ export const failureCases: readonly SourceCase[] = [
     name: "read() of a table that does not exist fails",
     needs: ["read"],
     async run(session) {
-      let isGiven = false;
+      let hasRows = false;
       try {
         for await (const batch of session.read(STRANGER)) {
-          isGiven = isDeletions(batch) || isFileChunk(batch) || !isRows(batch) || batch.length > 0;
-          if (isGiven) break;
+          hasRows = isDeletions(batch) || isFileChunk(batch) || !isRows(batch) || batch.length > 0;
+          if (hasRows) break;
         }
       } catch (error) {
         assertWrappedOnce(error);
         return;
       }
       assert.fail(
-        isGiven
+        hasRows
           ? "read() of a table that does not exist yields rows; throw an error for unknown names"
           : "read() of a table that does not exist ends without rows, like an empty table",
       );

@@ -4,7 +4,7 @@ import { isDeletions, isFileChunk, isRows, type TableInfo, type TableMetadata } 
 import { discoverTables } from "../../sources/mod.ts";
 import type { SourceCase } from "./source-case.ts";
 import { Workbench } from "./rows.ts";
-import { able, within, type Session } from "./session.ts";
+import { able, beforeDeadline, type Session } from "./session.ts";
 
 /** Cases about metadata of tables. */
 export const metadataCases: readonly SourceCase[] = [
@@ -60,7 +60,7 @@ export const metadataCases: readonly SourceCase[] = [
       const tables = await discoverTables(session.handle, { signal: session.signal });
       const controller = new AbortController();
       controller.abort();
-      await within(
+      await beforeDeadline(
         1000,
         able(session, "metadata")
           .metadata(tables, { signal: controller.signal })

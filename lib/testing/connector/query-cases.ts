@@ -1,11 +1,26 @@
 import assert from "node:assert/strict";
 
 import { counted } from "../../base/mod.ts";
-import { table, toSelectSql, type AnyConnector, type QueryEstimate, type TableInfo } from "../../kit/mod.ts";
+import {
+  quoteIdentifier,
+  table,
+  toSelectSql,
+  type AnyConnector,
+  type QueryEstimate,
+  type TableInfo,
+} from "../../kit/mod.ts";
 import { resultBatches, discoverTables } from "../../sources/mod.ts";
 import type { SourceCase } from "./source-case.ts";
 import { Workbench } from "./rows.ts";
-import { able, assertWrappedOnce, failureOf, namedTable, toTable, within, type Session } from "./session.ts";
+import {
+  able,
+  assertWrappedOnce,
+  failureOf,
+  namedTable,
+  toTable,
+  beforeDeadline,
+  type Session,
+} from "./session.ts";
 
 /** Cases about running SQL in the source. */
 export const queryCases: readonly SourceCase[] = [
@@ -15,10 +30,10 @@ export const queryCases: readonly SourceCase[] = [
     async run(session) {
       const sql = session.config.query ?? "SELECT 1 AS one";
       const { signal } = session;
-      const answer = await able(session, "query").query(sql, { signal });
-      assert.ok(answer.schema.fields.length > 0, `the result of ${sql} has no columns`);
+      const result = await able(session, "query").query(sql, { signal });
+      assert.ok(result.schema.fields.length > 0, `the result of ${sql} has no columns`);
       await using bench = await Workbench.open(session);
-      const rows = await bench.load(table("answer", answer.schema), resultBatches(answer, { signal }));
+      const rows = await bench.load(table("result", result.schema), resultBatches(result, { signal }));
       assert.ok((await bench.count(rows)) > 0, `the result of ${sql} has no rows`);
     },
   },
@@ -30,9 +45,9 @@ export const queryCases: readonly SourceCase[] = [
       const { connector, signal } = session;
       for (const info of await queriedTables(session)) {
         const sql = selectFrom(info, connector, 1);
-        const answer = await able(session, "query").query(sql, { signal });
-        for await (const _ of resultBatches(answer, { signal }));
-        assert.ok(answer.schema.fields.length > 0, `the result of ${sql} has no columns`);
+        const result = await able(session, "query").query(sql, { signal });
+        for await (const _ of resultBatches(result, { signal }));
+        assert.ok(result.schema.fields.length > 0, `the result of ${sql} has no columns`);
       }
     },
   },
@@ -41,8 +56,8 @@ export const queryCases: readonly SourceCase[] = [
     needs: ["query"],
     async run(session) {
       const asked = async () => {
-        const answer = await able(session, "query").query("SELECT FROM WHERE", { signal: session.signal });
-        for await (const _ of resultBatches(answer, { signal: session.signal }));
+        const result = await able(session, "query").query("SELECT FROM WHERE", { signal: session.signal });
+        for await (const _ of resultBatches(result, { signal: session.signal }));
       };
       assertWrappedOnce(await failureOf(asked(), "query() succeeds for invalid SQL"));
     },
@@ -55,10 +70,10 @@ export const queryCases: readonly SourceCase[] = [
       controller.abort();
       const sql = session.config.query ?? "SELECT 1 AS one";
       const asked = async () => {
-        const answer = await able(session, "query").query(sql, { signal: controller.signal });
-        for await (const _ of resultBatches(answer, { signal: controller.signal }));
+        const result = await able(session, "query").query(sql, { signal: controller.signal });
+        for await (const _ of resultBatches(result, { signal: controller.signal }));
       };
-      await within(
+      await beforeDeadline(
         1000,
         asked().catch(() => {}),
         "query() continues for more than a second after the abort",
@@ -111,7 +126,7 @@ function selectFrom(info: TableInfo, connector: AnyConnector, limit?: number): s
   const path = info.remotePath ?? [info.name];
   const columns = info.schema.fields.map((field) => String(field.name));
   if (columns.length === 0) {
-    const from = path.map((part) => `"${part.replaceAll('"', '""')}"`).join(".");
+    const from = path.map((part) => quoteIdentifier(part)).join(".");
     return `SELECT * FROM ${from}${limit === undefined ? "" : " WHERE 1 = 0"}`;
   }
   const request = { columns, filter: [], ...(limit === undefined ? {} : { limit }) };

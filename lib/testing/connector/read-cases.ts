@@ -13,7 +13,7 @@ import {
 import type { SourceCase } from "./source-case.ts";
 import { chooseFilters } from "./filters.ts";
 import { namesOf, Workbench } from "./rows.ts";
-import { able, within, type Session } from "./session.ts";
+import { able, beforeDeadline, type Session } from "./session.ts";
 
 /** Cases about reading. */
 export const readCases: readonly SourceCase[] = [
@@ -238,7 +238,11 @@ async function checkAbort(session: Session, table: TableInfo): Promise<void> {
   const drained = drain().catch((error: unknown) => {
     if (error instanceof assert.AssertionError) throw error;
   });
-  await within(1000, drained, `read() of ${table.name} does not stop within a second after the abort`);
+  await beforeDeadline(
+    1000,
+    drained,
+    `read() of ${table.name} does not stop within a second after the abort`,
+  );
 }
 
 /** The first column, the last, and the first two in reverse order. */

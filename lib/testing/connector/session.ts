@@ -128,7 +128,7 @@ export function able<C extends Capability>(session: Session, ..._capabilities: r
 }
 
 /** Waits for work with a timeout; fails with the message `broken`. */
-export function within<T>(durationMs: number, work: Promise<T>, broken: string): Promise<T> {
+export function beforeDeadline<T>(durationMs: number, work: Promise<T>, broken: string): Promise<T> {
   return raceTimeout(work, durationMs, () => new assert.AssertionError({ message: broken }));
 }
 

@@ -6,7 +6,7 @@ import { discoverTables } from "../../sources/mod.ts";
 import { connectBare } from "./bare.ts";
 import type { SourceCase } from "./source-case.ts";
 import { assertNoSecret } from "./leaks.ts";
-import { able, namedTable, openSession, within, type Session } from "./session.ts";
+import { able, namedTable, openSession, beforeDeadline, type Session } from "./session.ts";
 
 /** Cases about the description of a source. */
 export const sourceCases: readonly SourceCase[] = [
@@ -86,7 +86,7 @@ export const sourceCases: readonly SourceCase[] = [
         const tables = await able(session, "discover").discover({ signal: controller.signal });
         if (Symbol.asyncIterator in tables) for await (const _ of tables);
       };
-      await within(
+      await beforeDeadline(
         1000,
         found().catch(() => {}),
         "discover() continues for more than a second after the abort",

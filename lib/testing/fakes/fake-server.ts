@@ -47,7 +47,7 @@ export interface FakeServer extends FaultyFetch {
  *     return Response.json({ results: rows, next });
  *   },
  * });
- * const answer = await server.fetch("https://api.example.com/contacts");
+ * const response = await server.fetch("https://api.example.com/contacts");
  * ```
  */
 export function fakeServer(routes: Readonly<Record<string, FakeRoute>>): FakeServer {
@@ -60,7 +60,7 @@ export function fakeServer(routes: Readonly<Record<string, FakeRoute>>): FakeSer
     const end = offset + asked;
     return { rows: rows.slice(offset, end), next: end < rows.length ? end : null };
   };
-  const answer = async (...[input, init]: Parameters<typeof fetch>): Promise<Response> => {
+  const respond = async (...[input, init]: Parameters<typeof fetch>): Promise<Response> => {
     const request = new Request(input as string, init as RequestInit);
     request.signal.throwIfAborted();
     const url = new URL(request.url);
@@ -71,7 +71,7 @@ export function fakeServer(routes: Readonly<Record<string, FakeRoute>>): FakeSer
     const { method, headers } = request;
     return route({ method, url, params, headers, body: await request.text(), page });
   };
-  const network = faultyFetch(answer as typeof globalThis.fetch);
+  const network = faultyFetch(respond as typeof globalThis.fetch);
   return Object.defineProperties(
     {
       requests,

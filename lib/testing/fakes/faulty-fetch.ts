@@ -75,11 +75,11 @@ export function faultyFetch(fetch: Fetch): FaultyFetch {
       return fault!.kind === "repeat" ? previous.get(path)!() : misbehave(fault!, send);
     }
     if (isSelected) skipped = Math.max(0, skipped - 1);
-    const answer = await send();
-    if (!queue.some(({ kind }) => kind === "repeat")) return answer;
+    const response = await send();
+    if (!queue.some(({ kind }) => kind === "repeat")) return response;
     // Not a clone of the stream: cancelling one of two branches waits for the other.
-    const bytes = await answer.arrayBuffer();
-    const again = () => new Response(hasBody(answer) ? bytes : null, answer);
+    const bytes = await response.arrayBuffer();
+    const again = () => new Response(hasBody(response) ? bytes : null, response);
     previous.set(path, again);
     return again();
   };
@@ -120,8 +120,8 @@ export async function misbehave(fault: RouteFault, send: () => Promise<Response>
   return Response.json({ error: `injected ${fault.status}` }, { status: fault.status, headers });
 }
 
-async function cut(answer: Response, sizeBytes?: number): Promise<Response> {
-  const bytes = new Uint8Array(await answer.arrayBuffer());
+async function cut(response: Response, sizeBytes?: number): Promise<Response> {
+  const bytes = new Uint8Array(await response.arrayBuffer());
   let sent = false;
   const body = new ReadableStream<Uint8Array>(
     {
@@ -134,7 +134,7 @@ async function cut(answer: Response, sizeBytes?: number): Promise<Response> {
     // Without read-ahead, so that the error does not overtake the bytes.
     { highWaterMark: 0 },
   );
-  return new Response(hasBody(answer) ? body : null, answer);
+  return new Response(hasBody(response) ? body : null, response);
 }
 
 function lost(): TypeError {

@@ -6,7 +6,7 @@ export interface CloudAddress {
   readonly headers?: Readonly<Record<string, string | Secret>>;
 }
 
-/** The files of one export in their cloud, with the credentials of one answer of the stack. */
+/** The files of one export in their cloud, with the credentials of one response of the stack. */
 export interface CloudFiles {
   /** The address of the list of slices. */
   manifest(): Promise<CloudAddress>;

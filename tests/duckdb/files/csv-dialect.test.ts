@@ -126,6 +126,6 @@ test.each([
   ]);
   const again = await readTable({ "t.csv": text }, { known: reading });
   expect(again.notes).toEqual([...notes]);
-  const given = await readTable({ "t.csv": text }, { csv: { delimiter: reading.csv!.delimiter } });
-  expect(given.notes).toEqual([]);
+  const configured = await readTable({ "t.csv": text }, { csv: { delimiter: reading.csv!.delimiter } });
+  expect(configured.notes).toEqual([]);
 });

@@ -1,8 +1,6 @@
 import { definePlugin, int64, table, timestamp, utf8 } from "agnes/kit";
 import * as v from "valibot";
 
-import { entityTypes } from "../../../lib/kit/mod.ts";
-
 const entries = {
   id: int64({ nullable: false }),
   account: utf8({ nullable: false }),
@@ -13,7 +11,7 @@ const balances = { account: utf8({ nullable: false }), entries: int64() };
 const tableList = v.array(
   v.object({
     id: v.string(),
-    kind: v.picklist(entityTypes),
+    kind: v.picklist(["table", "view"]),
     stage: v.string(),
     rows: v.optional(v.number()),
     bytes: v.optional(v.number()),

@@ -12,7 +12,7 @@ const orders = table(
   { primaryKey: ["id"], cursor: "updated_at", description: "Orders of the shop" },
 );
 
-const jobAnswer = v.object({
+const jobResponse = v.object({
   id: v.number(),
   status: v.picklist(["waiting", "running", "done", "failed"]),
   export: v.optional(v.string()),
@@ -44,11 +44,11 @@ export default definePlugin({
         const job = await api.json(`/v1/tables/${encodeURIComponent(name)}/export`, {
           json: { format: "csv", changedSince: cursor && cursorDate(cursor).toISOString() },
           idempotent: true, // a second export is harmless, so the request may be retried
-          schema: jobAnswer,
+          schema: jobResponse,
           signal,
         });
         const { export: id, rows: totalRows } = await api.poll(`/v1/jobs/${job.id}`, {
-          schema: jobAnswer,
+          schema: jobResponse,
           isDone({ status, error = "no reason" }) {
             if (status === "failed") throw permanent(`the export of ${name} failed: ${error}`);
             return status === "done";

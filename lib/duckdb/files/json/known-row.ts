@@ -264,11 +264,11 @@ function matchDouble(text: DataView, start: number): number {
   if (text.getUint8(at) !== 0x2e) return isNegative && isZero ? -1 : at;
   const end = digitsEnd(text, at + 1);
   if (end === at + 1) return -1;
-  return end - from - 1 <= EXACT_DIGITS || isShownAgain(text, start, end) ? end : -1;
+  return end - from - 1 <= EXACT_DIGITS || isRoundTrip(text, start, end) ? end : -1;
 }
 
 /** Whether a double prints as written; the walk checks others. */
-function isShownAgain(text: DataView, start: number, end: number): boolean {
+function isRoundTrip(text: DataView, start: number, end: number): boolean {
   const numeral = Buffer.from(text.buffer, text.byteOffset + start, end - start).toString("latin1");
   return String(Number(numeral)) === numeral;
 }

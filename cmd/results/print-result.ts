@@ -10,43 +10,43 @@ import { splitCompression, writePieces } from "./output-file.ts";
 import type { Cell } from "../terminal/print-table.ts";
 import { printRows } from "../terminal/print-rows.ts";
 
-/** The formats of an answer. */
-export const answerFormats = ["table", ...resultFormats] as const;
-export type AnswerFormat = (typeof answerFormats)[number];
+/** The formats of a result. */
+export const printFormats = ["table", ...resultFormats] as const;
+export type PrintFormat = (typeof printFormats)[number];
 
-/** Prints an answer on stdout or writes it to a file, and reports on stderr if it is truncated or stale. */
-export async function printAnswer(
+/** Prints a result on stdout or writes it to a file, and reports on stderr if it is truncated or stale. */
+export async function printResult(
   cli: Cli,
-  answer: QueryResult,
-  options: { readonly format: AnswerFormat; readonly output?: string },
+  result: QueryResult,
+  options: { readonly format: PrintFormat; readonly output?: string },
 ): Promise<void> {
   const { format, output } = options;
-  if (format === "table") await printTable(cli, answer);
+  if (format === "table") await printTable(cli, result);
   else {
     const { compression } = splitCompression(output ?? "");
     const { signal } = cli;
-    if (output === undefined) await writeResult(answer, { format, to: (bytes) => cli.print(bytes), signal });
-    else if (compression === "none") await writeResult(answer, { format, to: output, signal });
+    if (output === undefined) await writeResult(result, { format, to: (bytes) => cli.print(bytes), signal });
+    else if (compression === "none") await writeResult(result, { format, to: output, signal });
     else {
-      const pieces = untilStopped(cli, encodeResult(answer, format, { signal }));
+      const pieces = untilStopped(cli, encodeResult(result, format, { signal }));
       await writeOutput(createHost(), output, (path) => writePieces(path, pieces, compression));
     }
   }
-  reportReceipt(cli, answer, output);
+  reportReceipt(cli, result, output);
 }
 
 async function* untilStopped(cli: Cli, pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   for await (const piece of pieces) {
-    throwIfAborted(cli.signal, "writing the answer");
+    throwIfAborted(cli.signal, "writing the result");
     yield piece;
   }
 }
 
-async function printTable(cli: Cli, answer: QueryResult): Promise<void> {
+async function printTable(cli: Cli, result: QueryResult): Promise<void> {
   const rows: (readonly Cell[])[] = [];
-  for await (const batch of answer.batches) rows.push(...batchTexts(batch));
-  const columns = answer.schema.fields.map((field, index) => ({
-    name: answer.names[index] ?? field.name,
+  for await (const batch of result.batches) rows.push(...batchTexts(batch));
+  const columns = result.schema.fields.map((field, index) => ({
+    name: result.names[index] ?? field.name,
     align: isNumeric(field) ? ("right" as const) : ("left" as const),
   }));
   await printRows(cli, columns, rows);
@@ -57,8 +57,8 @@ function isNumeric({ type }: Field): boolean {
   return DataType.isInt(type) || DataType.isFloat(type) || DataType.isDecimal(type);
 }
 
-function reportReceipt(cli: Cli, answer: QueryResult, output: string | undefined): void {
-  const { rows, truncated, elapsedMs, extracts, remotes } = answer.receipt();
+function reportReceipt(cli: Cli, result: QueryResult, output: string | undefined): void {
+  const { rows, truncated, elapsedMs, extracts, remotes } = result.receipt();
   for (const { source, staleReason } of extracts) {
     if (staleReason !== null) cli.warn(`${source} has the data of an earlier sync: ${staleReason}`);
   }

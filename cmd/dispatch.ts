@@ -1,7 +1,7 @@
-import type { AnyCommand } from "./command.ts";
-import { beforeDashes, findDestination, type Destination } from "./destination.ts";
-import { isOutputClosed, writeOut } from "../terminal/stdout.ts";
-import { renderUsage } from "./usage.ts";
+import type { AnyCommand } from "./cli/command.ts";
+import { beforeDashes, findDestination, type Destination } from "./cli/destination.ts";
+import { isOutputClosed, writeOut } from "./terminal/stdout.ts";
+import { renderUsage } from "./cli/usage.ts";
 
 /**
  * Runs the command that `argv` names and returns the exit status. Throws nothing.
@@ -15,14 +15,14 @@ export async function dispatch(root: AnyCommand, argv: readonly string[], versio
       return 0;
     }
     if (argv[0] === "complete" && argv[1] === "--") {
-      const { runCompletion } = await import("../commands/complete.ts");
-      await runCompletion(argv.slice(1));
+      const { printCompletions } = await import("./completion/completions.ts");
+      await printCompletions(root, argv.slice(2));
       return 0;
     }
     return await run(await findDestination(root, argv));
   } catch (error) {
     if (isOutputClosed(error)) return 0;
-    const { openTerminal } = await import("../terminal/terminal.ts");
+    const { openTerminal } = await import("./terminal/terminal.ts");
     const terminal = openTerminal({
       json: argv.includes("--json"),
       verbose: argv.includes("--verbose"),
@@ -39,6 +39,6 @@ async function run(destination: Destination): Promise<number> {
     await writeOut(await renderUsage(command, name));
     return 0;
   }
-  const { runDestination } = await import("./run-destination.ts");
+  const { runDestination } = await import("./cli/run-destination.ts");
   return runDestination(destination);
 }

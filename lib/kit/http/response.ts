@@ -16,7 +16,7 @@ import type { Watch } from "./watch.ts";
 const SIZE_BYTES_MAX = 256 * 1024 * 1024;
 
 /** A response with the context to read its body and to report errors. */
-export interface AnswerParts {
+export interface ResponseParts {
   readonly response: Response;
   readonly watch: Watch;
   /** The method and redacted URL for messages: `GET https://host/path`. */
@@ -28,14 +28,14 @@ export interface AnswerParts {
 }
 
 /** A response whose body can be read once, in any format. */
-export class OpenAnswer implements HttpResponse {
+export class OpenResponse implements HttpResponse {
   readonly status: number;
   readonly headers: Headers;
   readonly url: string;
   readonly body: AsyncIterable<Uint8Array>;
-  readonly #parts: AnswerParts;
+  readonly #parts: ResponseParts;
 
-  constructor(parts: AnswerParts) {
+  constructor(parts: ResponseParts) {
     this.#parts = parts;
     this.status = parts.response.status;
     this.headers = parts.response.headers;
@@ -98,7 +98,7 @@ export class OpenAnswer implements HttpResponse {
   }
 }
 
-async function* pieces({ response, watch, what, url, secrets }: AnswerParts): AsyncGenerator<Uint8Array> {
+async function* pieces({ response, watch, what, url, secrets }: ResponseParts): AsyncGenerator<Uint8Array> {
   const reader = response.body?.getReader();
   try {
     while (reader !== undefined) {

@@ -95,12 +95,15 @@ function goodConnector({ secrets }: Context, rows: Row[]): MemoryConnector {
     remote: () => ({ alias: "memory", extension: "memory", url: "memory:", tokenEnv: "TOKEN" }),
     async query(sql, { parameters = {} }) {
       if (sql === PARAMETER_QUERY) {
-        const answer = table("answer", { text: utf8(), whole: int64(), moment: timestamp() });
-        return { schema: answer.schema, batches: batches([parameters], { batchRows: 1 }, answer) };
+        const parameterRow = table("result", { text: utf8(), whole: int64(), moment: timestamp() });
+        return {
+          schema: parameterRow.schema,
+          batches: batches([parameters], { batchRows: 1 }, parameterRow),
+        };
       }
       if (sql !== "SELECT 1 AS one") throw new Error("no such query");
-      const answer = table("answer", { one: int64() });
-      return { schema: answer.schema, batches: batches([{ one: 1 }], { batchRows: 1 }, answer) };
+      const result = table("result", { one: int64() });
+      return { schema: result.schema, batches: batches([{ one: 1 }], { batchRows: 1 }, result) };
     },
     metadata: async (tables) =>
       tables.filter(({ name }) => name === PEOPLE.name).map(({ name }) => ({ name, rows: rows.length })),
