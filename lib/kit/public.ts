@@ -45,7 +45,9 @@ export type {
   SourceResult,
   SourceQueryLimits,
   SourceQueryOptions,
+  WriteMode,
   WriteOptions,
+  WriteTargetOptions,
 } from "./connector.ts";
 export {
   arrowColumn,

@@ -13,7 +13,7 @@ import {
 } from "../../kit/mod.ts";
 import { attachProblem } from "./attach-problem.ts";
 import { checkedChange, checkedEvents } from "./checked-push.ts";
-import { checkedEstimate, checkedReadResult } from "./checked-results.ts";
+import { checkedEstimate, checkedReadResult, checkedWrite } from "./checked-results.ts";
 import { hasSecretName, CONTAINS_SECRET, withoutSecretTexts } from "./clean-tables.ts";
 import { pluginFailure, type Operation, type Origin } from "./failure.ts";
 import { metadataProblem } from "./metadata-problem.ts";
@@ -53,6 +53,14 @@ export function guardConnector(
         }),
     }),
     ...(connector.write && { write: guardedWrite(connector, origin) }),
+    ...(connector.writeTarget && {
+      writeTarget: (name, options) =>
+        guardAsync(
+          async () => cleanTable((await connector.writeTarget!(name, options)) ?? undefined, origin) ?? null,
+          origin,
+          { operation: "writeTarget", table: name, signal: options.signal },
+        ),
+    }),
     ...(connector.health && {
       health: (options) =>
         guardAsync(async () => redactValue(await connector.health!(options), origin.secrets), origin, {
@@ -216,7 +224,8 @@ function guardedWrite(connector: AnyConnector, origin: Origin): NonNullable<AnyC
     const input = trackInput(batches);
     const operation = { operation: "write", table: table.name, signal: options.signal };
     try {
-      return await guardAsync(() => connector.write!(table, input.iterable, options), origin, operation);
+      const write = async () => checkedWrite(await connector.write!(table, input.iterable, options));
+      return await guardAsync(write, origin, operation);
     } catch (error) {
       throw input.failure?.error ?? error;
     }
