@@ -1,4 +1,5 @@
-import { formatValue } from "../../lib/base/mod.ts";
+import { AgnesError, formatValue } from "../../lib/base/mod.ts";
+import type { WriteMode } from "../../lib/kit/mod.ts";
 import type { PushReport } from "../../lib/write-back/mod.ts";
 import { command } from "../cli/command.ts";
 import { readSql } from "../cli/read-sql.ts";
@@ -44,13 +45,14 @@ export default command({
     "agnes push out.c-main.scores --source kbc --sql - --mode replace < scores.sql",
   ],
   async run(cli, args) {
+    const mode = modeOf(cli.name, args.mode);
     const timeoutSeconds = wholeNumber(cli.name, "--timeout", args.timeout);
     const sql = await readSql(cli, args.sql);
     await using agnes = await openAgnes(cli);
     const report = await agnes.push({
       table: args.table,
       sql,
-      mode: args.mode,
+      mode,
       dryRun: args["dry-run"] === true,
       signal: cli.signal,
       ...(args.source === undefined ? {} : { source: args.source }),
@@ -60,6 +62,13 @@ export default command({
     else cli.info(textOf(report));
   },
 });
+
+/** @throws `usage_wrong`, also without a mode: none of them is harmless enough to be the default */
+function modeOf(command: string, mode: WriteMode | undefined): WriteMode {
+  if (mode !== undefined) return mode;
+  const reason = "the mode is missing";
+  throw new AgnesError("usage_wrong", { command, reason, next: "Set --mode to append, upsert or replace." });
+}
 
 const DONE: Readonly<Record<PushReport["mode"], readonly [would: string, did: string]>> = {
   append: ["would append", "appended"],
