@@ -217,9 +217,10 @@ const brokenPushes: readonly Broken[] = [
   {
     title: "accepted rows that are lost",
     breaking: () => ({
-      async write(_table, written) {
+      async write(_table, written, { signal }) {
         let rows = 0;
         for await (const batch of written) rows += batch.numRows;
+        signal.throwIfAborted();
         return { rows };
       },
     }),
