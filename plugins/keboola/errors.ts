@@ -70,7 +70,7 @@ export const errors = defineErrors("keboola", {
     message: (d) =>
       `the table ${formatValue(d.table)} cannot be exported whole: it requires a condition on its partition column${d.column === null ? "" : ` ${d.column}`}`,
     hint: () =>
-      "Add a condition that Keboola can apply, `eq` on the partition column, with `agnes table update --where`, or remove the requirement in Keboola.",
+      "Add a condition `eq` on the partition column to the table with the option `--where`, or remove the requirement in Keboola.",
   }),
   request_refused: errorSpec<{ what: string; reason: string }>({
     isDataError: true,

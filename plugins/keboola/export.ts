@@ -15,6 +15,11 @@ export interface ExportRequest {
   readonly table: string;
   readonly branch: string | undefined;
   readonly columns: readonly string[];
+  /**
+   * Further columns to export as CSV: in a file of one column, a null is an empty line, which is not distinguished from no
+   * row. `null`: the table has no other column.
+   */
+  readonly csvExtra: readonly string[] | null;
   readonly whereFilters: readonly WhereFilter[];
   /** Unix seconds. */
   readonly changedSince?: number;
@@ -187,12 +192,17 @@ export class Exports {
 
 /** The body as JSON: in a form, the stack ignores or refuses conditions that are JSON. */
 function bodyOf(
-  { columns, whereFilters, changedSince, limit, hasTimezone }: ExportRequest,
+  { table, columns, csvExtra, whereFilters, changedSince, limit, hasTimezone }: ExportRequest,
   fileType: "parquet" | "csv",
 ): Readonly<Record<string, unknown>> {
+  if (fileType === "csv" && csvExtra === null)
+    throw errors.table_invalid({
+      table,
+      reason: "it has one column, and the stack exports only CSV, in which its null values are no rows",
+    });
   return {
     // Named, so that a column that is added meanwhile shifts no values.
-    columns: columns.join(","),
+    columns: [...columns, ...(fileType === "csv" ? csvExtra! : [])].join(","),
     fileType,
     ...(fileType === "csv" ? { gzip: true } : {}),
     ...(fileType === "csv" && hasTimezone ? { timezone: "UTC" } : {}),

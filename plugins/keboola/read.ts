@@ -78,8 +78,8 @@ async function withBucket(
   if (isTold) return { found, isKnown: true };
   try {
     const bucket = await source.tables.bucket(bucketOf(table.id), branch, signal);
-    const isKnown = (bucket.hasExternalSchema ?? null) !== null;
-    return { found: { table: { ...table, bucket: { ...table.bucket, ...bucket } }, branch }, isKnown };
+    // A stack without external buckets does not tell.
+    return { found: { table: { ...table, bucket: { ...table.bucket, ...bucket } }, branch }, isKnown: true };
   } catch (error) {
     if (statusOf(error) !== 403 && statusOf(error) !== 404) throw error;
     return { found, isKnown: false };
@@ -105,11 +105,13 @@ function requestOf(subject: ReadSubject, plan: ReadPlan, options: ReadOptions): 
       table: table.id,
       column: table.definition.timePartitioning?.field ?? null,
     });
+  const extra = csvExtraOf(subject);
   const hasLimit = options.limit !== undefined && (options.filter ?? []).length === 0;
   const what = {
     table: table.id,
     branch,
     columns: columns.map(({ name }) => name),
+    csvExtra: extra === null ? null : extra.map(({ name }) => name),
     whereFilters: filters,
     ...(plan.kind === "changes" ? { changedSince: plan.changedSince } : {}),
     ...(hasLimit ? { limit: options.limit } : {}),
@@ -121,10 +123,24 @@ function requestOf(subject: ReadSubject, plan: ReadPlan, options: ReadOptions): 
   return { ...what, fingerprint, isVolatile };
 }
 
+/** See `ExportRequest.csvExtra`. */
+function csvExtraOf({
+  info,
+  found,
+  columns,
+}: ReadSubject): readonly Pick<TableColumn, "name" | "type">[] | null {
+  const [only, ...others] = columns;
+  if (only === undefined || others.length > 0 || !isTyped(found.table) || only.nullable === false) return [];
+  const declared = new Set(info.schema.fields.map((field) => String(field.name)));
+  const extra = columnsOf(found.table).find(({ name }) => name !== only.name && declared.has(name));
+  // Its values are not used, whatever they are.
+  return extra === undefined ? null : [{ name: extra.name, type: "VARCHAR" }];
+}
+
 /** Downloads the files of an export and yields each of them. */
 async function* chunks(
   source: Source,
-  { found, columns }: ReadSubject,
+  subject: ReadSubject,
   {
     request,
     finished,
@@ -132,6 +148,7 @@ async function* chunks(
   }: { readonly request: ExportRequest; readonly finished: FinishedExport; readonly options: ReadOptions },
 ): AsyncGenerator<Batch, void> {
   const { signal, directory, onProgress } = options;
+  const { found, columns } = subject;
   const { table } = request;
   const { file } = finished;
   const slices = new ExportSlices(
@@ -144,7 +161,8 @@ async function* chunks(
       throw sliceError(error, table);
     },
   );
-  const readings = readingsOf(columns, isTyped(found.table));
+  const csvExtra = csvExtraOf(subject) ?? [];
+  const readings = readingsOf(columns, { isTyped: isTyped(found.table), csvExtra });
   const places = await keepAlive("waiting for other downloads", onProgress, () =>
     source.downloads.take(DOWNLOADS, signal),
   );
@@ -171,7 +189,8 @@ async function tableRowsOf(
   plan: ReadPlan,
   options: ReadOptions,
 ): Promise<number | null> {
-  if (options.limit !== undefined || options.window !== undefined) return null;
+  // Only a sync compares it.
+  if (options.directory === undefined || options.window !== undefined) return null;
   const { table, branch } = subject.found;
   if (rowsOf(subject, options) === null) return null;
   const after = await source.tables.getFrom(table.id, branch, options.signal);

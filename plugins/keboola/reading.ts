@@ -18,20 +18,22 @@ export interface ExportReadings {
   readonly csvWithHeader: FileReading;
 }
 
+type Column = Pick<TableColumn, "name" | "type">;
+
 /**
  * Returns how files with these columns are read: values are text, which is converted to the types of the columns.
  *
  * Typed tables tell null and the empty text apart: only an unquoted empty value is null. Untyped tables have no null: an
  * empty value is an empty text, and null in a column of another type.
+ *
+ * @param csvExtra further columns of a CSV file; see `ExportRequest`
  */
 export function readingsOf(
-  columns: readonly Pick<TableColumn, "name" | "type">[],
-  isTyped: boolean,
+  columns: readonly Column[],
+  { isTyped, csvExtra }: { readonly isTyped: boolean; readonly csvExtra: readonly Column[] },
 ): ExportReadings {
-  const fileColumns = columns.map(({ name, type }): FileColumn => {
-    const isText = type === "VARCHAR";
-    return { name, type, given: true, ...(isText ? {} : { nullIfEmpty: true }) };
-  });
+  const fileColumns = columns.map(fileColumn);
+  const csvColumns = [...columns, ...csvExtra];
   const dialect = {
     delimiter: ",",
     quote: '"',
@@ -44,13 +46,18 @@ export function readingsOf(
     skipLines: 0,
     comment: "",
     maxLineBytes: MAX_LINE_BYTES,
-    names: columns.map(({ name }) => name),
+    names: csvColumns.map(({ name }) => name),
   };
   return {
     parquet: { format: "parquet", columns: fileColumns },
-    csv: { format: "csv", csv: { ...dialect, header: false }, columns: fileColumns },
-    csvWithHeader: { format: "csv", csv: { ...dialect, header: true }, columns: fileColumns },
+    csv: { format: "csv", csv: { ...dialect, header: false }, columns: csvColumns.map(fileColumn) },
+    csvWithHeader: { format: "csv", csv: { ...dialect, header: true }, columns: csvColumns.map(fileColumn) },
   };
+}
+
+function fileColumn({ name, type }: Column): FileColumn {
+  const isText = type === "VARCHAR";
+  return { name, type, given: true, ...(isText ? {} : { nullIfEmpty: true }) };
 }
 
 /**
@@ -70,7 +77,9 @@ export async function chunkOf(
   const names = readings.csv.columns.map(({ name }) => name);
   const hasHeader = isFirst && beginsWithNames(textOf(head), names);
   const reading = hasHeader ? readings.csvWithHeader : readings.csv;
-  return { kind: "file", format: "csv", data: path, ...(compression && { compression }), reading };
+  // `csv` for those that describe a file without its reading.
+  const how = { reading, csv: reading.csv!, ...(compression && { compression }) };
+  return { kind: "file", format: "csv", data: path, ...how };
 }
 
 async function headOf(path: string): Promise<Buffer> {

@@ -130,9 +130,11 @@ export class ExportSlices {
 
 /** Returns the error of a cloud with a code of the plugin. */
 export function sliceError(error: unknown, table: string): unknown {
-  if (!isRefused(error)) return error;
-  const { reason } = error.details as { readonly reason?: string };
-  return errors.file_refused({ table, reason: reason ?? error.message }, { cause: error });
+  if (!(error instanceof AgnesError)) return error;
+  const { reason = error.message } = error.details as { readonly reason?: string };
+  if (isRefused(error)) return errors.file_refused({ table, reason }, { cause: error });
+  if (error.code !== "source_unavailable") return error;
+  return errors.unavailable({ what: `a file of the export of ${table}`, reason }, { cause: error });
 }
 
 function isRefused(error: unknown): error is AgnesError {

@@ -2,6 +2,7 @@ import { describe, setDefaultTimeout, test } from "bun:test";
 
 import { connectorContract } from "agnes/testing";
 
+import { createHost } from "../../lib/base/mod.ts";
 import plugin from "../../plugins/keboola/plugin.ts";
 import type { KeboolaScript } from "../fakes/keboola/mod.ts";
 import { NO_PAGES, sampleProject } from "../plugins-keboola/project.ts";
@@ -17,7 +18,7 @@ const scripts: readonly [string, KeboolaScript][] = [
 
 for (const [title, script] of scripts) {
   describe(`keboola: contract with ${title}`, () => {
-    const server = sampleProject({ sliceRows: 30, jobPolls: 0, ...script });
+    const server = sampleProject({ sliceRows: 30, jobPolls: 0, clock: createHost(), ...script });
     const cases = connectorContract(plugin, {
       options: optionsOf(server),
       secrets: { KEBOOLA_STORAGE_TOKEN: server.token },

@@ -14,7 +14,7 @@ const [directory, proxy, token, stack] = process.argv.slice(2) as [string, strin
 
 const throughProxy = async (...[input, init]: Parameters<typeof fetch>): Promise<Response> => {
   const headers = new Headers(init?.headers);
-  headers.set("x-target", String(input));
+  headers.set("x-target", new Request(input as string).url);
   return fetch(proxy, { ...init, headers } as RequestInit);
 };
 const host = createHost({ fetch: throughProxy as typeof fetch, env: { KEBOOLA_STORAGE_TOKEN: token } });

@@ -137,16 +137,17 @@ describe("a sync", () => {
 
   test("never has more jobs than the project allows, nor more than eight open downloads", async () => {
     const keboola = fakeKeboola({ jobsParallelism: 2, sliceRows: 3 });
-    const names = Array.from({ length: 8 }, (_, at) => `in.c-crm.t${at}`);
+    const names = Array.from({ length: 20 }, (_, at) => `in.c-crm.t${at}`);
     for (const name of names)
       keboola.storage.createTable(name, {
         columns: ["id"],
         rows: Array.from({ length: 12 }, (_, at) => ({ id: String(at) })),
       });
     await using project = await openProject(keboola);
-    const stats = await project.sync(Object.fromEntries(names.map((name) => [name, {}])));
-    expect(stats.tablesExtracted).toBe(8);
-    expect(keboola.unfinishedJobsMax).toBeLessThanOrEqual(2);
+    const tables = await project.tables();
+    const reads = await Promise.all(names.map((name) => project.read(tables.get(name)!)));
+    expect(reads.map(({ chunks }) => chunks.length)).toEqual(names.map(() => 4));
+    expect(keboola.unfinishedJobsMax).toBe(2);
     expect(keboola.openSlicesMax).toBeLessThanOrEqual(8);
   });
 
@@ -178,6 +179,22 @@ describe("a sync", () => {
     expect(await failing((step) => (step === "verify" ? { kind: "status", status: 401 } : undefined))).toBe(
       "keboola/token_rejected",
     );
+  });
+
+  test("names the table whose files cannot be downloaded, and continues next time", async () => {
+    for (const step of ["manifest", "slice"] as const) {
+      const keboola = sampleProject({ sliceRows: 30 });
+      keboola.onRequest((found) => (found === step ? { kind: "reset" } : undefined));
+      await using project = await openProject(keboola);
+      const stats = await project.sync(ORDERS);
+      expect(errorsOf(stats)[0]).toContain("keboola/unavailable");
+      expect(errorsOf(stats)[0]).toContain("a file of the export of in.c-crm.orders");
+      expect(stats.errors[0]!.error.retry).toBe("transient");
+      keboola.onRequest(undefined);
+      await project.reconnect();
+      expect(errorsOf(await project.sync(ORDERS))).toEqual([]);
+      expect(keboola.jobs).toHaveLength(1);
+    }
   });
 
   test("writes no token, signature or link to logs and errors", async () => {

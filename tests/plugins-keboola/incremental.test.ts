@@ -308,7 +308,7 @@ describe("a sync of an unchanged table", () => {
   });
 
   test("exports tables that views, external buckets and other projects may have changed", async () => {
-    const keboola = fakeKeboola();
+    const keboola = fakeKeboola({ clock: { now: () => new Date("2026-05-01T00:00:00Z") } });
     keboola.storage.createTable("in.c-crm.view", { columns: ["id"], tableType: "view", rows: [{ id: "1" }] });
     keboola.storage.createBucket("in.c-byodb", { isExternal: true });
     const external = keboola.storage.createTable("in.c-byodb.rows", { columns: ["id"], rows: [{ id: "1" }] });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { tmpdir } from "node:os";
 
 import { fakeKeboola, type KeboolaScript, type TypedColumn } from "../fakes/keboola/mod.ts";
 import { described, native, sampleProject } from "./project.ts";
@@ -93,16 +94,103 @@ describe("a typed table", () => {
     });
   }
 
+  test("has the same rows from Parquet with native types, from Parquet with text and from CSV", async () => {
+    const found = [];
+    for (const script of [{ parquetTypes: "native" }, {}, { parquet: false }] as readonly KeboolaScript[]) {
+      await using project = await openProject(sampleProject(script));
+      expect(errorsOf(await project.sync({ "in.c-crm.payments": {} }))).toEqual([]);
+      const rows = await project.rows<{ row: string }>(
+        "SELECT to_json(p)::VARCHAR AS row FROM payments p ORDER BY id",
+      );
+      found.push(rows.map(({ row }) => row));
+    }
+    expect(found[0]).toHaveLength(50);
+    expect(found[1]).toEqual(found[0]!);
+    expect(found[2]).toEqual(found[0]!);
+  });
+
+  test("keeps the types of BigQuery", async () => {
+    for (const parquetTypes of ["native", "text"] as const) {
+      const keboola = fakeKeboola({ backend: "bigquery", parquetTypes });
+      keboola.storage.createTable("in.c-crm.typed", {
+        columns: [
+          { name: "id", type: "INT64" },
+          { name: "money", type: "NUMERIC", length: "38,9" },
+          { name: "local", type: "DATETIME" },
+          { name: "moment", type: "TIMESTAMP" },
+          { name: "ok", type: "BOOL" },
+        ],
+        rows: [
+          {
+            id: "9223372036854775807",
+            money: "0.123456789",
+            local: "2026-01-31 10:00:00",
+            moment: "2026-01-31 10:00:00+00:00",
+            ok: "true",
+          },
+        ],
+      });
+      await using project = await openProject(keboola);
+      expect(errorsOf(await project.sync({ "in.c-crm.typed": {} }))).toEqual([]);
+      const [row] = await project.rows(
+        "SELECT id::VARCHAR AS id, money::VARCHAR AS money, typeof(local) AS local, typeof(moment) AS moment, epoch(moment)::INT AS at, ok FROM typed",
+      );
+      expect(row).toEqual({
+        id: "9223372036854775807",
+        money: "0.123456789",
+        local: "TIMESTAMP",
+        moment: "TIMESTAMP WITH TIME ZONE",
+        at: Date.parse("2026-01-31T10:00:00Z") / 1000,
+        ok: true,
+      });
+    }
+  });
+
+  for (const [title, script] of both) {
+    test(`keeps rows whose only column is null, from ${title}`, async () => {
+      const keboola = fakeKeboola(script);
+      const columns: readonly TypedColumn[] = [{ name: "note", type: "VARCHAR" }];
+      const rows = [{ note: null }, { note: "" }, { note: "x" }, { note: null }];
+      keboola.storage.createTable("in.c-crm.wide", {
+        columns: [...columns, { name: "n", type: "DATE" }],
+        rows,
+      });
+      keboola.storage.createTable("in.c-crm.narrow", { columns, rows });
+      keboola.storage.createTable("in.c-crm.text", {
+        columns: ["note"],
+        rows: [{ note: "" }, { note: "x" }],
+      });
+      await using project = await openProject(keboola);
+      const stats = await project.sync({
+        "in.c-crm.wide": { columns: ["note"] },
+        "in.c-crm.narrow": {},
+        "in.c-crm.text": {},
+      });
+      const counts = (table: string) =>
+        project.rows(
+          `SELECT count(*)::INT AS rows, count(note)::INT AS notes, count_if(note = '')::INT AS empty FROM ${table}`,
+        );
+      expect(await counts("wide")).toEqual([{ rows: 4, notes: 2, empty: 1 }]);
+      expect(await counts("text")).toEqual([{ rows: 2, notes: 2, empty: 1 }]);
+      if (title === "Parquet") expect(await counts("narrow")).toEqual([{ rows: 4, notes: 2, empty: 1 }]);
+      else expect(errorsOf(stats)[0]).toContain("its null values are no rows");
+    });
+  }
+
   test("is read with the types of its definition, whatever users wrote about it", async () => {
-    const keboola = fakeKeboola();
+    const keboola = fakeKeboola({ clock: { now: () => new Date("2026-05-01T00:00:00Z") } });
     keboola.storage.createTable("in.c-crm.typed", {
       columns: [{ name: "n", type: "NUMBER", length: "38,0" }],
       columnMetadata: { n: described("STRING") },
       rows: [{ n: "7" }],
     });
-    await using project = await openProject(keboola);
+    await using project = await openProject(keboola, {}, { startsAt: new Date("2027-01-01T00:00:00Z") });
     expect(errorsOf(await project.sync({ "in.c-crm.typed": {} }))).toEqual([]);
     expect(await project.rows("SELECT typeof(n) AS type FROM typed")).toEqual([{ type: "DECIMAL(38,0)" }]);
+    project.host.advance(600_000);
+    const again = await project.sync({ "in.c-crm.typed": {} });
+    expect(again).toMatchObject({ tablesSkipped: 1, schemaChanges: [] });
+    expect(keboola.jobs).toHaveLength(1);
   });
 
   test("is read again with a type that changed", async () => {
@@ -228,9 +316,27 @@ describe("an untyped table", () => {
     expect(await project.rows("SELECT * FROM people")).toEqual([{ id: "1", name: "Ada" }]);
   });
 
+  test("has empty texts, not nulls, for empty values without quotes", async () => {
+    const keboola = fakeKeboola();
+    const path = `${tmpdir()}/agnes-keboola-empty-${process.pid}.csv`;
+    await Bun.write(path, "1,,\n2,Ada,1.50\n");
+    keboola.storage.createTable("in.c-crm.people", {
+      columns: ["id", "name", "amount"],
+      columnMetadata: { amount: described("NUMERIC", "12,2") },
+      prepared: { csv: [path], parquet: [path], rowsCount: 2 },
+    });
+    await using project = await openProject(keboola);
+    expect(errorsOf(await project.sync({ [PEOPLE]: {} }))).toEqual([]);
+    expect(await project.rows("SELECT id, name, amount::VARCHAR AS amount FROM people ORDER BY id")).toEqual([
+      { id: "1", name: "", amount: null },
+      { id: "2", name: "Ada", amount: "1.50" },
+    ]);
+    await Bun.file(path).delete();
+  });
+
   test("refuses records of another width", async () => {
     const keboola = fakeKeboola();
-    const path = `${await import("node:os").then(({ tmpdir }) => tmpdir())}/agnes-keboola-width-${process.pid}.csv`;
+    const path = `${tmpdir()}/agnes-keboola-width-${process.pid}.csv`;
     await Bun.write(path, '"1","Ada"\n"2","Bob","x"\n');
     keboola.storage.createTable("in.c-crm.people", {
       columns: ["id", "name"],
