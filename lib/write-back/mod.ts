@@ -1,2 +1,2 @@
 export { pushRows } from "./push-rows.ts";
-export type { PushReport, PushRequest, WriteBackServices } from "./push-rows.ts";
+export type { PushReport, PushRequest } from "./push-rows.ts";

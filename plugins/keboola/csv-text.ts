@@ -72,8 +72,7 @@ function valueWriter(data: arrow.Data, column: WriteColumn): Write {
   const vector = arrow.makeVector(data);
   if (DataType.isFloat(type)) return (row) => floatText(vector.get(row) as number);
   if (DataType.isInt(type) || DataType.isBool(type)) return (row) => String(vector.get(row));
-  const reason = `values of the type ${type} cannot be written`;
-  return () => ({ reason, advice: "Cast the column in the SQL." });
+  return () => ({ reason: "values of its type cannot be written", advice: "Cast the column in the SQL." });
 }
 
 const UNITS_PER_SECOND: Readonly<Record<arrow.TimeUnit, bigint>> = {

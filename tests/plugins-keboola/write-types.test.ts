@@ -12,7 +12,7 @@ const TABLE = "out.c-main.values";
 const VALUES = `
   SELECT 1::BIGINT AS id, 'a, "b"\r\nč' AS label, -12345678.90::DECIMAL(12,2) AS amount, 0.1::DOUBLE AS ratio, true AS flag,
     DATE '0001-01-01' AS day, TIMESTAMP '2026-02-28 23:59:59.999999' AS noted, TIMESTAMPTZ '1969-12-31 23:59:59.5+02' AS moment
-  UNION ALL SELECT -9223372036854775807, 'NULL', 0.05, -0.0, false, DATE '9999-12-31', TIMESTAMP '0001-01-01', TIMESTAMPTZ '9999-12-31 23:59:59+00'
+  UNION ALL SELECT -9223372036854775807, 'NULL', 0.05, '-0'::DOUBLE, false, DATE '9999-12-31', TIMESTAMP '0001-01-01', TIMESTAMPTZ '9999-12-31 23:59:59+00'
   UNION ALL SELECT 3, ' ', 9999999999.99, 1.7976931348623157e308, NULL, NULL, NULL, NULL
   UNION ALL SELECT 4, '\\N', NULL, NULL, NULL, DATE '1600-02-29', TIMESTAMP '1600-02-29 12:00:00.000001', NULL
   UNION ALL SELECT 5, '"', NULL, 1e21, NULL, NULL, NULL, NULL
@@ -48,6 +48,9 @@ describe("keboola: write() keeps values exactly", () => {
       const expected = await workspace.agnes.rows(asText(VALUES));
       await workspace.push({ table: TABLE, sql: VALUES, mode: "replace" });
       expect(await workspace.readBack(TABLE, asText("FROM t"))).toEqual(expected);
+      // Without the zone it would be a time in the zone of the backend's session.
+      const moments = keboola.storage.table(TABLE).rows.flatMap(({ values }) => values.get("moment") ?? []);
+      expect(moments.map((text) => text.slice(-6))).toEqual(["+00:00", "+00:00"]);
     });
   }
 
