@@ -48,18 +48,24 @@ export default command({
     const mode = modeOf(cli.name, args.mode);
     const timeoutSeconds = wholeNumber(cli.name, "--timeout", args.timeout);
     const sql = await readSql(cli, args.sql);
-    await using agnes = await openAgnes(cli);
-    const report = await agnes.push({
-      table: args.table,
-      sql,
-      mode,
-      dryRun: args["dry-run"] === true,
-      signal: cli.signal,
-      ...(args.source === undefined ? {} : { source: args.source }),
-      ...(timeoutSeconds === undefined ? {} : { timeoutMs: timeoutSeconds * 1000 }),
-    });
-    if (cli.json) await cli.printJson(report);
-    else cli.info(textOf(report));
+    try {
+      await using agnes = await openAgnes(cli);
+      const report = await agnes.push({
+        table: args.table,
+        sql,
+        mode,
+        dryRun: args["dry-run"] === true,
+        signal: cli.signal,
+        ...(args.source === undefined ? {} : { source: args.source }),
+        ...(timeoutSeconds === undefined ? {} : { timeoutMs: timeoutSeconds * 1000 }),
+      });
+      if (cli.json) await cli.printJson(report);
+      else cli.info(textOf(report));
+    } catch (error) {
+      // DuckDB cannot be interrupted inside one function call.
+      cli.endSoon(error);
+      throw error;
+    }
   },
 });
 
