@@ -236,6 +236,11 @@ export interface CapabilityMethods {
      * nothing. Called before `write` and by a dry run. Null: there is no such table. Default: `discover`.
      */
     writeTarget?(name: string, options: WriteTargetOptions): Promise<TableInfo | null>;
+    /**
+     * Reads all rows and rejects if `write` would reject their values. Writes nothing. Called by a dry run. Default: only
+     * names, types and keys are checked.
+     */
+    checkWrite?(table: TableInfo, batches: AsyncIterable<RecordBatch>, options: WriteOptions): Promise<void>;
   };
 }
 
@@ -294,5 +299,5 @@ export const capabilityMethods: { readonly [C in Capability]: readonly (keyof An
 /** The names of the optional methods of each capability. */
 export const optionalMethods: { readonly [C in Capability]?: readonly (keyof AnyConnector)[] } = {
   query: ["estimate", "selectSql"],
-  write: ["writeTarget"],
+  write: ["writeTarget", "checkWrite"],
 };

@@ -70,7 +70,7 @@ export async function pushRows(services: WriteBackServices, request: PushRequest
       const columns = target.schema.fields.map((field) => String(field.name));
       const count: RowCount = { rows: 0, isComplete: false };
       const batches = checkedBatches(result.batches, { columns, key, count, refuse });
-      if (dryRun) for await (const _ of batches);
+      if (dryRun) await checkRows(handle, target, batches, { mode, signal });
       else await writeRows(handle, target, batches, { mode, signal, count });
       return { source: handle.name, table: target.name, mode, columns, rows: count.rows, dryRun };
     } finally {
@@ -79,6 +79,16 @@ export async function pushRows(services: WriteBackServices, request: PushRequest
   } catch (error) {
     throw redactThrown(error, handle.secrets);
   }
+}
+
+async function checkRows(
+  { connector }: SourceHandle,
+  target: TableInfo,
+  batches: ReturnType<typeof checkedBatches>,
+  options: { readonly mode: WriteMode; readonly signal: AbortSignal },
+): Promise<void> {
+  if (connector.checkWrite === undefined) for await (const _ of batches);
+  else await connector.checkWrite(target, batches, options);
 }
 
 async function writeRows(

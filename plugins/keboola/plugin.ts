@@ -5,7 +5,7 @@ import { healthOf } from "./health.ts";
 import { keboolaOptions, keboolaSecrets } from "./options.ts";
 import { readTable } from "./read.ts";
 import { Source } from "./source.ts";
-import { writeTable } from "./write.ts";
+import { checkRows, writeTable } from "./write.ts";
 import { findWriteTarget } from "./write-target.ts";
 
 /** Tables of a Keboola project. */
@@ -26,6 +26,7 @@ export default definePlugin({
       read: (info, options) => readTable(source, info, options),
       metadata: (tables, { signal }) => source.metadata(tables, signal),
       write: (info, batches, options) => writeTable(source, info, batches, options),
+      checkWrite: (info, batches, options) => checkRows(source, info, batches, options),
       async writeTarget(name, options) {
         return (await findWriteTarget(source, name, options))?.info ?? null;
       },

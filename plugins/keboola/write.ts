@@ -33,6 +33,18 @@ export async function writeTable(
   return { rows: job.results?.importedRowsCount ?? rows };
 }
 
+/** Rejects rows that `writeTable` would reject. */
+export async function checkRows(
+  source: Source,
+  info: TableInfo,
+  batches: AsyncIterable<arrow.RecordBatch>,
+  { mode, signal }: WriteOptions,
+): Promise<void> {
+  const target = await findWriteTarget(source, info.name, { mode, signal });
+  if (target === null) throw errors.table_missing({ table: info.name });
+  for await (const _ of recordsOf(target, batches)) signal.throwIfAborted();
+}
+
 /** The rows were checked against the description of the table. */
 function checkUnchanged({ name, schema }: TableInfo, { info }: WriteTarget): void {
   const textOf = (fields: readonly arrow.Field[]) =>
@@ -46,35 +58,45 @@ function checkUnchanged({ name, schema }: TableInfo, { info }: WriteTarget): voi
 /** Uploads all rows; without rows nothing is uploaded, unless the table is emptied. */
 async function uploadRows(
   source: Source,
-  { info, columns }: WriteTarget,
+  target: WriteTarget,
   batches: AsyncIterable<arrow.RecordBatch>,
   { mode, signal }: WriteOptions,
 ): Promise<{ readonly upload: SlicedUpload | null; readonly rows: number }> {
-  const table = info.name;
-  let rows = 0;
-  const csv = new CsvText(columns, ({ row, column, reason, advice }) => {
-    const place = `column "${column}" of row ${rows + row + 1}`;
-    throw errors.write_refused({ table, reason: `${place}: ${reason}`, advice });
-  });
+  const table = target.info.name;
   let upload: SlicedUpload | null = null;
   const send = async (text: string) => {
     upload ??= await SlicedUpload.prepare(source, table, signal).catch(failed(source, table));
     await upload.add(text);
   };
   let text = "";
-  for await (const batch of batches) {
+  let rows = 0;
+  for await (const piece of recordsOf(target, batches)) {
     signal.throwIfAborted();
-    for (const piece of csv.records(batch)) {
-      text += piece;
-      if (text.length < SLICE_LENGTH) continue;
-      await send(text);
-      text = "";
-    }
-    rows += batch.numRows;
+    text += piece.text;
+    rows = piece.rows;
+    if (text.length < SLICE_LENGTH) continue;
+    await send(text);
+    text = "";
   }
   const isEmptied = mode === "replace" && rows === 0;
   if (text !== "" || isEmptied) await send(text);
   return { upload, rows };
+}
+
+/** Returns the rows as pieces of CSV, each with the number of rows up to the end of its batch. */
+async function* recordsOf(
+  { info, columns }: WriteTarget,
+  batches: AsyncIterable<arrow.RecordBatch>,
+): AsyncGenerator<{ readonly text: string; readonly rows: number }, void, void> {
+  let rows = 0;
+  const csv = new CsvText(columns, ({ row, column, reason, advice }) => {
+    const place = `column "${column}" of row ${rows + row + 1}`;
+    throw errors.write_refused({ table: info.name, reason: `${place}: ${reason}`, advice });
+  });
+  for await (const batch of batches) {
+    for (const text of csv.records(batch)) yield { text, rows: rows + batch.numRows };
+    rows += batch.numRows;
+  }
 }
 
 async function importFile(

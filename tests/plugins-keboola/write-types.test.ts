@@ -193,12 +193,14 @@ describe("keboola: write() refuses", () => {
     test(what, async () => {
       const keboola = typed(columns);
       await using workspace = await openWritable(keboola);
-      const error = await workspace.refusal({ table: TABLE, sql, mode: "append" });
-      expect([error.code, error.message, error.hint]).toEqual([
-        "keboola/write_refused",
-        expect.stringContaining(reason),
-        expect.stringContaining(advice),
-      ] as string[]);
+      for (const dryRun of [true, false]) {
+        const error = await workspace.refusal({ table: TABLE, sql, mode: "append", dryRun });
+        expect([error.code, error.message, error.hint]).toEqual([
+          "keboola/write_refused",
+          expect.stringContaining(reason),
+          expect.stringContaining(advice),
+        ] as string[]);
+      }
       expect(keboola.requestsOf("import")).toEqual([]);
     });
   }

@@ -78,6 +78,21 @@ export const writeCases: readonly SourceCase[] = [
     },
   },
   {
+    name: "checkWrite() accepts rows that write() accepts, and writes nothing",
+    needs,
+    when,
+    async run(session) {
+      const { connector, signal } = session;
+      if (connector.checkWrite === undefined) return;
+      for (const target of await targetsOf(session)) {
+        const { info, rows, mode } = target;
+        await assertUnchanged(session, target, () =>
+          connector.checkWrite!(info, batchesOf(info, rows), { mode, signal }),
+        );
+      }
+    },
+  },
+  {
     name: "writeTarget() describes tables as discover() does",
     needs,
     when,
@@ -141,7 +156,11 @@ async function assertUnchanged(
   await using bench = await Workbench.open(session);
   const before = await bench.read(info);
   await work((batches, signal) => able(session, "write").write(info, batches, { mode, signal }));
-  await bench.assertSameRows(await bench.read(info), before, `${info.name} after a failed write()`);
+  await bench.assertSameRows(
+    await bench.read(info),
+    before,
+    `${info.name} although nothing was to be written`,
+  );
 }
 
 /** The relation that a table must equal after rows were written. */

@@ -259,6 +259,15 @@ const brokenPushes: readonly Broken[] = [
     caught: [ABORTED_WRITE],
   },
   {
+    title: "a check of rows that writes them",
+    breaking: (good) => ({
+      async checkWrite(...request) {
+        await good.write(...request);
+      },
+    }),
+    caught: ["checkWrite() accepts rows that write() accepts, and writes nothing"],
+  },
+  {
     title: "a target that does not exist",
     breaking: () => ({ writeTarget: async () => PEOPLE }),
     caught: ["writeTarget() describes tables as discover() does"],
