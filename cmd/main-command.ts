@@ -17,6 +17,11 @@ export const mainCommand = group(
       () => import("./commands/sync.ts"),
     ),
     query: lazy("query", "Run SQL over all published tables", () => import("./commands/query.ts")),
+    push: lazy(
+      "push",
+      "Write the rows of a query to a table of a source",
+      () => import("./commands/push.ts"),
+    ),
     catalog: lazy("catalog", "List the published tables", () => import("./commands/catalog.ts")),
     schema: lazy("schema", "Show the columns of a table", () => import("./commands/schema.ts")),
     sample: lazy("sample", "Show a few rows of a table", () => import("./commands/sample.ts")),

@@ -13,6 +13,7 @@ import type { ConnectServices, SourceHandle } from "./sources/mod.ts";
 import type { SyncOptions, SyncReport } from "./sync/mod.ts";
 import type { TableRegistry, TableSettings } from "./tables/mod.ts";
 import type { Workspace, WorkspaceConfigInput } from "./workspace/mod.ts";
+import type { PushReport, PushRequest } from "./write-back/mod.ts";
 
 /** The options of `createAgnes`. */
 export interface AgnesOptions {
@@ -137,6 +138,15 @@ export interface Agnes extends AsyncDisposable {
    * @throws the errors of `query`
    */
   rows<T = Record<string, unknown>>(sql: string, options?: QueryOptions): Promise<readonly T[]>;
+  /**
+   * Writes the rows of one SELECT to a table of a source, if its plugin can write and the options of the source allow it.
+   * The SQL is guarded like that of `query`. Names, types and keys of the rows are checked before any row is written.
+   *
+   * @throws `write_refused` if the rows do not fit the table, `capability_missing`, `table_not_registered`,
+   * `table_vanished`, `source_unknown`, `rows_lost` if the source accepts another number of rows, `invalid_input`, the
+   * errors of `query` and of the plugin
+   */
+  push(request: PushRequest): Promise<PushReport>;
   /** Lists the published tables, ordered by view name. Default: all tables. */
   catalog(options?: AccessOptions): Promise<readonly CheckedEntry[]>;
   /**

@@ -25,6 +25,7 @@ import {
   openQuerySession,
   type AccessOptions,
   type CatalogEntry,
+  type QueryRequest,
   type QueryResult,
   type QuerySession,
 } from "./query/mod.ts";
@@ -53,6 +54,7 @@ import {
   type TableSettings,
 } from "./tables/mod.ts";
 import { checkConfig, dataDirectoryOf, dataPaths, openWorkspace, type Workspace } from "./workspace/mod.ts";
+import { pushRows, type PushReport, type PushRequest } from "./write-back/mod.ts";
 
 /**
  * Opens a workspace: its configuration, its plugins, its registry and its data. The registry, the data and the sources are
@@ -169,6 +171,12 @@ class WorkspaceAgnes implements Agnes {
     const pieces: Uint8Array[] = [];
     for await (const bytes of encodeResult(result, "json")) pieces.push(bytes);
     return JSON.parse(Buffer.concat(pieces).toString()) as T[];
+  }
+
+  push(request: PushRequest): Promise<PushReport> {
+    const tables = () => this.tables();
+    const query = ({ sql, ...options }: QueryRequest) => this.query(sql, options);
+    return pushRows({ ...this.#services, tables, query }, request);
   }
 
   async catalog(options: AccessOptions = {}): Promise<readonly CheckedEntry[]> {

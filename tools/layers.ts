@@ -12,7 +12,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["extract"],
   ["push", "analytics"],
   ["query"],
-  ["sync"],
+  ["sync", "write-back"],
   ["serve"],
 ];
 

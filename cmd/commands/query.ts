@@ -4,6 +4,7 @@ import { command } from "../cli/command.ts";
 import { openAgnes } from "../workspace/open-agnes.ts";
 import { splitCompression } from "../results/output-file.ts";
 import { printFormats, printResult, type PrintFormat } from "../results/print-result.ts";
+import { readSql } from "../cli/read-sql.ts";
 import { wholeNumber } from "../cli/strict-args.ts";
 
 /** The default limit of the table format, which keeps all rows in memory. */
@@ -98,13 +99,4 @@ function formatOf(cli: Cli, asked: PrintFormat | undefined, output: string | und
     throw refuse(`${format} cannot be printed on a terminal`, "Set --output FILE.");
   }
   return format;
-}
-
-async function readSql(cli: Cli, sql: string | undefined): Promise<string> {
-  if (sql !== undefined && sql !== "-") return sql;
-  if (sql === undefined && process.stdin.isTTY) {
-    const reason = "the SQL is missing";
-    throw new AgnesError("usage_wrong", { command: cli.name, reason, next: 'Try `agnes query "SELECT 1"`.' });
-  }
-  return Bun.stdin.text();
 }

@@ -153,12 +153,21 @@ export type Change =
       readonly rows: readonly Row[];
     };
 
+/** `append` adds the rows, `upsert` inserts or updates by the primary key, `replace` replaces all rows of the table. */
+export type WriteMode = "append" | "upsert" | "replace";
+
 /** How rows are written back to the source. */
 export interface WriteOptions {
-  /** `append` adds the rows, `upsert` inserts or updates by the primary key, `replace` replaces all rows of the table. */
-  readonly mode: "append" | "upsert" | "replace";
+  /** The caller always names it. */
+  readonly mode: WriteMode;
   /** Aborts when the write must stop. */
   readonly signal: AbortSignal;
+}
+
+/** Which table rows are written to; see `WriteOptions`. */
+export interface WriteTargetOptions extends WriteOptions {
+  /** The registered bucket of the table, as in `ReadOptions.bucket`. Default: none. */
+  readonly bucket?: string;
 }
 
 /** The result of a health check. */
@@ -214,12 +223,28 @@ export interface CapabilityMethods {
     ): Promise<readonly TableMetadata[]>;
   };
   write: {
-    /** Writes rows back to the source; resolves to the number of accepted rows. */
+    /**
+     * Writes rows back to the source; resolves to the number of accepted rows.
+     *
+     * The batches have the columns of `table`, in its order. A column may have a narrower type, such as `Int32` for
+     * `Int64`, whose values all fit. With `upsert` and `replace` the primary key is never null and occurs once. If the
+     * batches fail, nothing may be written.
+     */
     write(
       table: TableInfo,
       batches: AsyncIterable<RecordBatch>,
       options: WriteOptions,
     ): Promise<{ readonly rows: number }>;
+    /**
+     * Describes a table to write to, with its exact types, and rejects if it does not take rows in this mode. Writes
+     * nothing. Called before `write` and by a dry run. Null: there is no such table. Default: `discover`.
+     */
+    writeTarget?(name: string, options: WriteTargetOptions): Promise<TableInfo | null>;
+    /**
+     * Reads all rows and rejects if `write` would reject their values. Writes nothing. Called by a dry run. Default: only
+     * names, types and keys are checked.
+     */
+    checkWrite?(table: TableInfo, batches: AsyncIterable<RecordBatch>, options: WriteOptions): Promise<void>;
   };
 }
 
@@ -278,4 +303,5 @@ export const capabilityMethods: { readonly [C in Capability]: readonly (keyof An
 /** The names of the optional methods of each capability. */
 export const optionalMethods: { readonly [C in Capability]?: readonly (keyof AnyConnector)[] } = {
   query: ["estimate", "selectSql"],
+  write: ["writeTarget", "checkWrite"],
 };

@@ -46,7 +46,9 @@ export type {
   SourceResult,
   SourceQueryLimits,
   SourceQueryOptions,
+  WriteMode,
   WriteOptions,
+  WriteTargetOptions,
 } from "./connector.ts";
 export {
   arrowColumn,

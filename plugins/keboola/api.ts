@@ -23,7 +23,10 @@ const POLL_PAUSE_MAX_MS = 10_000;
 const JOB_TIMEOUT_MS = 6 * 60 * 60_000;
 
 /** A call of the Storage API. */
-interface ApiRequest<T> extends Pick<HttpJsonRequest<T>, "query" | "json" | "signal"> {
+interface ApiRequest<T> extends Pick<
+  HttpJsonRequest<T>,
+  "method" | "query" | "json" | "signal" | "idempotent"
+> {
   readonly schema: v.GenericSchema<unknown, T>;
   /** What is requested, for errors: `table in.c-crm.orders`. */
   readonly what: string;
@@ -59,11 +62,14 @@ export class StorageApi {
     });
   }
 
-  /** Returns the response to a GET, or to a POST if there is `json`. A POST is repeated after a lost connection. */
+  /**
+   * Returns the response to a GET, or to a POST if there is `json`. It is repeated after a lost connection, unless
+   * `idempotent` is false.
+   */
   async call<T>(path: string, { what, ...request }: ApiRequest<T>): Promise<T> {
     await this.#address.check(this.#url);
     try {
-      return await this.#http.json(path, { ...request, idempotent: true, maxBytes: ANSWER_BYTES_MAX });
+      return await this.#http.json(path, { idempotent: true, ...request, maxBytes: ANSWER_BYTES_MAX });
     } catch (error) {
       throw this.#named(error, what);
     }

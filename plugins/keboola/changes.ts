@@ -1,4 +1,4 @@
-import type { JsonValue, ReadOptions, TableInfo } from "agnes/kit";
+import type { FilterValue, JsonValue, ReadOptions, TableInfo } from "agnes/kit";
 import * as v from "valibot";
 
 import type { TableColumn } from "./columns.ts";
@@ -117,12 +117,17 @@ export function shapeOf(
     kindOf(table),
     isTyped(table),
     columns.map(({ name, type, nativeType }) => [name, type, nativeType]),
-    filter,
+    filter.map(({ column, operator, values }) => [column, operator, values.map(identityOf)]),
     sourceTable?.project?.id ?? null,
     sourceTable?.id ?? null,
     aliasFilter,
     table.timestampType ?? null,
   ]);
+}
+
+/** The type and the text of a value: JSON has no bigints, and a text may look like another value. */
+function identityOf(value: FilterValue): readonly [string, string] {
+  return [typeof value, value instanceof Date ? value.toISOString() : String(value)];
 }
 
 const versionOf = (shape: string, { lastChangeDate }: StorageTable): string =>

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 
-/** Returns a hash of a value, equal for equal values. */
+/** Returns a hash of a JSON value, equal for equal values. */
 export function digest(value: unknown): string {
-  const text = JSON.stringify(value, (_key, one: unknown) => (typeof one === "bigint" ? `${one}n` : one));
-  return createHash("sha256").update(text).digest("hex").slice(0, 32);
+  return createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 32);
 }

@@ -121,4 +121,45 @@ export const errors = defineErrors("keboola", {
     message: (d) => `the table ${formatValue(d.table)} cannot be read incrementally: ${d.reason}`,
     hint: () => "Set its strategy to full_refresh with `agnes table update`.",
   }),
+  write_off: errorSpec<{ table: string }>({
+    isDataError: true,
+    status: 403,
+    exit: 2,
+    message: (d) => `the source does not allow writing to ${formatValue(d.table)}`,
+    hint: () => "Set `write: true` in the options of the source.",
+  }),
+  write_denied: errorSpec<{ variable: string; table: string; reason: string }>({
+    isDataError: true,
+    status: 403,
+    message: (d) => `the token in ${d.variable} may not write to ${formatValue(d.table)}: ${d.reason}`,
+    hint: () => "Grant the token write access to the bucket in Keboola.",
+  }),
+  write_refused: errorSpec<{ table: string; reason: string; advice: string }>({
+    isDataError: true,
+    status: 400,
+    exit: 2,
+    message: (d) => `nothing was written to ${formatValue(d.table)}: ${d.reason}`,
+    hint: (d) => d.advice,
+  }),
+  upload_refused: errorSpec<{ table: string; reason: string }>({
+    isDataError: true,
+    status: 502,
+    retry: "transient",
+    message: (d) =>
+      `nothing was written to ${formatValue(d.table)}: the cloud storage of Keboola does not accept the rows: ${d.reason}`,
+    hint: () => "Run it again.",
+  }),
+  import_failed: errorSpec<{ table: string; job: string; reason: string }>({
+    isDataError: true,
+    status: 502,
+    message: (d) => `job ${d.job}, the import into ${formatValue(d.table)}, failed in Keboola: ${d.reason}`,
+    hint: () => "The table keeps its earlier rows; open the job in Keboola under Jobs.",
+  }),
+  import_unknown: errorSpec<{ table: string; reason: string }>({
+    isDataError: true,
+    status: 502,
+    message: (d) =>
+      `it is not known whether the rows were imported into ${formatValue(d.table)}: ${d.reason}`,
+    hint: () => "Check the table and its jobs in Keboola before you run it again.",
+  }),
 });

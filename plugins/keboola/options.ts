@@ -48,6 +48,13 @@ export const keboolaOptions = v.strictObject({
     ),
     60,
   ),
+  write: v.optional(
+    v.pipe(
+      v.boolean(),
+      v.description("Allow `agnes push` to write rows to the tables of the project. Default: false"),
+    ),
+    false,
+  ),
   allowPrivateAddress: v.optional(
     v.pipe(
       v.boolean(),

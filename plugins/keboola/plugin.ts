@@ -5,13 +5,15 @@ import { healthOf } from "./health.ts";
 import { keboolaOptions, keboolaSecrets } from "./options.ts";
 import { readTable } from "./read.ts";
 import { Source } from "./source.ts";
+import { checkRows, writeTable } from "./write.ts";
+import { findWriteTarget } from "./write-target.ts";
 
 /** Tables of a Keboola project. */
 export default definePlugin({
   name: "keboola",
   version: "1.0.0",
   description: "Tables of a Keboola project, by the Storage API",
-  capabilities: ["discover", "read", "metadata"],
+  capabilities: ["discover", "read", "metadata", "write"],
   register: "listed",
   options: keboolaOptions,
   secrets: keboolaSecrets,
@@ -23,6 +25,11 @@ export default definePlugin({
       redescribe: (info, { signal }) => source.redescribe(info, signal),
       read: (info, options) => readTable(source, info, options),
       metadata: (tables, { signal }) => source.metadata(tables, signal),
+      write: (info, batches, options) => writeTable(source, info, batches, options),
+      checkWrite: (info, batches, options) => checkRows(source, info, batches, options),
+      async writeTarget(name, options) {
+        return (await findWriteTarget(source, name, options))?.info ?? null;
+      },
       async health({ signal }) {
         const token = await source.token.verify(signal);
         return healthOf(token, source.settings.url, context.now());

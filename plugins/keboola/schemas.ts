@@ -166,13 +166,27 @@ export const jobSchema = v.object({
   createdTime: text,
   results: v.fallback(
     v.optional(
-      v.nullable(v.object({ file: v.optional(v.object({ id })), cacheHit: v.optional(v.boolean()) })),
+      v.nullable(
+        v.object({
+          file: v.optional(v.object({ id })),
+          cacheHit: v.optional(v.boolean()),
+          importedRowsCount: count,
+        }),
+      ),
     ),
     null,
   ),
   error: v.fallback(v.optional(v.nullable(jobError)), null),
 });
 export type Job = v.InferOutput<typeof jobSchema>;
+
+const s3Credentials = v.object({
+  AccessKeyId: v.string(),
+  SecretAccessKey: v.string(),
+  SessionToken: v.optional(v.string()),
+  Expiration: v.optional(v.string()),
+});
+const absCredentials = v.object({ SASConnectionString: v.string(), expiration: v.optional(v.string()) });
 
 /** A file of the file storage, with the credentials to download it. */
 export const fileSchema = v.object({
@@ -182,26 +196,33 @@ export const fileSchema = v.object({
   provider: text,
   region: text,
   s3Path: v.optional(v.nullable(v.object({ bucket: v.string(), key: v.string() }))),
-  credentials: v.optional(
-    v.nullable(
-      v.object({
-        AccessKeyId: v.string(),
-        SecretAccessKey: v.string(),
-        SessionToken: v.optional(v.string()),
-        Expiration: v.optional(v.string()),
-      }),
-    ),
-  ),
+  credentials: v.optional(v.nullable(s3Credentials)),
   absPath: v.optional(v.nullable(v.object({ container: v.string(), name: v.string() }))),
-  absCredentials: v.optional(
-    v.nullable(v.object({ SASConnectionString: v.string(), expiration: v.optional(v.string()) })),
-  ),
+  absCredentials: v.optional(v.nullable(absCredentials)),
   gcsPath: v.optional(v.nullable(v.object({ bucket: v.string(), key: v.string() }))),
   gcsCredentials: v.optional(
     v.nullable(v.object({ access_token: v.string(), expires_in: v.optional(v.number()) })),
   ),
 });
 export type StorageFile = v.InferOutput<typeof fileSchema>;
+
+/** A file that is to be uploaded, with the credentials for it. */
+export const preparedFileSchema = v.object({
+  id,
+  region: text,
+  uploadParams: v.optional(
+    v.nullable(v.object({ bucket: v.string(), key: v.string(), credentials: s3Credentials })),
+  ),
+  absUploadParams: v.optional(
+    v.nullable(
+      v.object({ container: v.string(), blobName: v.string(), accountName: v.string(), absCredentials }),
+    ),
+  ),
+  gcsUploadParams: v.optional(
+    v.nullable(v.object({ bucket: v.string(), key: v.string(), access_token: v.string() })),
+  ),
+});
+export type PreparedFile = v.InferOutput<typeof preparedFileSchema>;
 
 /** The list of the slices of a file. */
 export const manifestSchema = v.object({ entries: v.array(v.object({ url: v.string() })) });

@@ -21,6 +21,7 @@ const PAGE = 200;
 
 /** One project, or the part of it that the token can read. */
 export class Source {
+  readonly api: StorageApi;
   readonly settings: Settings;
   readonly token: TokenCheck;
   readonly tables: StorageTables;
@@ -35,15 +36,16 @@ export class Source {
     this.settings = settingsOf(options);
     const address = new AddressCheck(this.settings);
     const api = new StorageApi(context, this.settings, address);
+    this.api = api;
     this.token = new TokenCheck(api, this.settings);
     this.tables = new StorageTables(api, this.token, this.settings, log);
-    this.exports = new Exports(api, now, (signal) => this.#jobLimit(signal));
+    this.exports = new Exports(api, now, (signal) => this.jobLimit(signal));
     this.cloud = { http, address, now };
   }
 
   async *discover(signal: AbortSignal): AsyncGenerator<readonly TableInfo[]> {
     const found = await this.tables.list(signal);
-    const context = await this.#describeContext(signal);
+    const context = await this.describeContext(signal);
     for (let at = 0; at < found.length; at += PAGE) {
       signal.throwIfAborted();
       yield found.slice(at, at + PAGE).map((one) => describeTable(one, context));
@@ -53,7 +55,7 @@ export class Source {
   /** Describes one table with its native types, which a list may lack. */
   async redescribe({ name }: TableInfo, signal: AbortSignal): Promise<TableInfo> {
     const found = await this.tables.get(name, signal);
-    const info = describeTable(found, await this.#describeContext(signal));
+    const info = describeTable(found, await this.describeContext(signal));
     if (info.problem !== undefined) throw info.problem;
     return info;
   }
@@ -79,14 +81,15 @@ export class Source {
     return found;
   }
 
-  async #describeContext(signal: AbortSignal): Promise<DescribeContext> {
+  /** What descriptions of tables depend on. */
+  async describeContext(signal: AbortSignal): Promise<DescribeContext> {
     const { owner } = await this.token.get(signal);
     const { url, branch } = this.settings;
     return { url, branch, projectId: owner.id };
   }
 
   /** The limit of the jobs of the project, shared by all tables. */
-  async #jobLimit(signal: AbortSignal): Promise<Semaphore> {
+  async jobLimit(signal: AbortSignal): Promise<Semaphore> {
     const token = await this.token.get(signal);
     this.#jobs ??= new Semaphore(jobsAtOnce(token));
     return this.#jobs;

@@ -103,7 +103,7 @@ describe("AddressCheck", () => {
 });
 
 describe("settingsOf()", () => {
-  const options = { changeMarginMinutes: 60, allowPrivateAddress: false };
+  const options = { changeMarginMinutes: 60, write: false, allowPrivateAddress: false };
 
   test("removes trailing slashes from the URL", () => {
     expect(settingsOf({ ...options, url: `${STACK}//` }, {}).url).toBe(STACK);

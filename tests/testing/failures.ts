@@ -14,7 +14,18 @@ export const memoryConfig: ContractConfig = {
     forged: [{ ...request, headers: { "x-signature": "1" } }],
   },
   parameterQuery: PARAMETER_QUERY,
-  write: { table: "people", rows: [{ id: 5000, name: "New", seen_at: "2026-03-01T00:00:00Z" }] },
+  write: [
+    { table: "people", rows: [{ id: 5000, name: "New", seen_at: "2026-03-01T00:00:00Z" }] },
+    {
+      table: "people",
+      mode: "upsert",
+      rows: [
+        { id: 5, name: "Newer", seen_at: null },
+        { id: 6000, name: "" },
+      ],
+    },
+    { table: "people", mode: "replace", rows: [{ id: 1, name: "Only", seen_at: null }] },
+  ],
 };
 
 /** Returns the names of the failing cases, of all cases or of those listed. */

@@ -11,6 +11,7 @@ import type { ErrorSpec } from "./spec.ts";
 import { sourcesErrors } from "./sources.ts";
 import { syncErrors } from "./sync.ts";
 import { tablesErrors } from "./tables.ts";
+import { writeBackErrors } from "./write-back.ts";
 
 /**
  * All error codes of Agnes, with message, hint, HTTP status, exit status and retry class. The codes of a plugin are in its
@@ -29,6 +30,7 @@ export const errorCodes = {
   ...analyticsErrors,
   ...queryErrors,
   ...syncErrors,
+  ...writeBackErrors,
 } as const;
 
 /** The error code of a plugin: `plugin/name`. See `defineErrors`. */

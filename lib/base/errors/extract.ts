@@ -126,10 +126,22 @@ export const extractErrors = {
         ? `See ${d.path} for the rejected rows; correct the source, or allow more with \`agnes table update ${d.id} --quarantine-max-percent ${Math.ceil((d.rejected * 100) / d.read)}\`.`
         : `See ${d.path} for the rejected rows; correct the source, or the types of its columns. Published rows are never replaced by an empty table.`,
   }),
-  rows_lost: errorSpec<{ table: string; yielded: number; written: number; where: string }>({
+  rows_lost: errorSpec<{
+    table: string;
+    yielded: number;
+    written: number;
+    where: string;
+    /** Whether the rows were written back to a source, not published. */
+    isWriteBack?: boolean;
+  }>({
     message: (d) =>
-      `table ${formatValue(d.table)} returned ${counted(d.yielded, "row")} but ${d.written} ${d.written === 1 ? "is" : "are"} in ${d.where}; it was not published`,
-    hint: () => "This is a bug in Agnes or a disk error; run it again and report it if it persists.",
+      d.isWriteBack === true
+        ? `${d.where} accepted ${counted(d.written, "row")} of ${d.yielded} for its table ${formatValue(d.table)}`
+        : `table ${formatValue(d.table)} returned ${counted(d.yielded, "row")} but ${d.written} ${d.written === 1 ? "is" : "are"} in ${d.where}; it was not published`,
+    hint: (d) =>
+      d.isWriteBack === true
+        ? "Compare the table in the source with the rows; part of them may be written."
+        : "This is a bug in Agnes or a disk error; run it again and report it if it persists.",
   }),
   schema_frozen: errorSpec<{ id: string; table: string; changes: readonly string[] }>({
     status: 409,

@@ -1,4 +1,4 @@
-/** The capabilities that a new plugin can have. `stream` and `write` are added with the code that runs them. */
+/** The capabilities that a new plugin can have. `stream` and `write` are written by hand. */
 export const scaffoldCapabilities = ["discover", "read", "remote", "query", "metadata"] as const;
 /** One of `scaffoldCapabilities`. */
 export type ScaffoldCapability = (typeof scaffoldCapabilities)[number];

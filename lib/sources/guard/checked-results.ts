@@ -63,3 +63,11 @@ function fieldReader(what: string, secrets: Iterable<string>) {
     },
   };
 }
+
+/** Checks the result of `write`: without a number of rows, lost ones would not be noticed. */
+export function checkedWrite(result: { readonly rows: number }): { readonly rows: number } {
+  const value: unknown = result;
+  const { rows } = (value ?? {}) as { readonly rows?: unknown };
+  if (Number.isSafeInteger(rows) && (rows as number) >= 0) return result;
+  throw new TypeError(`it returned ${formatValue(value)}, which is not the number of rows, \`{ rows }\``);
+}

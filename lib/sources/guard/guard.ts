@@ -13,7 +13,7 @@ import {
 } from "../../kit/mod.ts";
 import { attachProblem } from "./attach-problem.ts";
 import { checkedChange, checkedEvents } from "./checked-push.ts";
-import { checkedEstimate, checkedReadResult } from "./checked-results.ts";
+import { checkedEstimate, checkedReadResult, checkedWrite } from "./checked-results.ts";
 import { hasSecretName, CONTAINS_SECRET, withoutSecretTexts } from "./clean-tables.ts";
 import { pluginFailure, type Operation, type Origin } from "./failure.ts";
 import { metadataProblem } from "./metadata-problem.ts";
@@ -52,7 +52,7 @@ export function guardConnector(
           signal: options.signal,
         }),
     }),
-    ...(connector.write && { write: guardedWrite(connector, origin) }),
+    ...guardedWrites(connector, origin),
     ...(connector.health && {
       health: (options) =>
         guardAsync(async () => redactValue(await connector.health!(options), origin.secrets), origin, {
@@ -211,16 +211,45 @@ async function checkedMetadata(
   return found;
 }
 
-function guardedWrite(connector: AnyConnector, origin: Origin): NonNullable<AnyConnector["write"]> {
-  return async (table, batches, options) => {
-    const input = trackInput(batches);
-    const operation = { operation: "write", table: table.name, signal: options.signal };
-    try {
-      return await guardAsync(() => connector.write!(table, input.iterable, options), origin, operation);
-    } catch (error) {
-      throw input.failure?.error ?? error;
-    }
+function guardedWrites(
+  connector: AnyConnector,
+  origin: Origin,
+): Pick<AnyConnector, "write" | "writeTarget" | "checkWrite"> {
+  return {
+    ...(connector.write && {
+      write: (...request) => {
+        const write = async (...own: typeof request) => checkedWrite(await connector.write!(...own));
+        return withRows("write", origin, write, request);
+      },
+    }),
+    ...(connector.checkWrite && {
+      checkWrite: (...request) =>
+        withRows("checkWrite", origin, async (...own) => connector.checkWrite!(...own), request),
+    }),
+    ...(connector.writeTarget && {
+      writeTarget: (name, options) => {
+        const target = async () =>
+          cleanTable((await connector.writeTarget!(name, options)) ?? undefined, origin) ?? null;
+        return guardAsync(target, origin, { operation: "writeTarget", table: name, signal: options.signal });
+      },
+    }),
   };
+}
+
+/** Calls a method that reads rows; the failures of the rows are not those of the plugin. */
+async function withRows<R>(
+  name: string,
+  origin: Origin,
+  method: (...request: Parameters<NonNullable<AnyConnector["write"]>>) => Promise<R>,
+  [table, batches, options]: Parameters<NonNullable<AnyConnector["write"]>>,
+): Promise<R> {
+  const input = trackInput(batches);
+  const operation = { operation: name, table: table.name, signal: options.signal };
+  try {
+    return await guardAsync(() => method(table, input.iterable, options), origin, operation);
+  } catch (error) {
+    throw input.failure?.error ?? error;
+  }
 }
 
 /** Guards the bytes of a file chunk too, because they are read later. */

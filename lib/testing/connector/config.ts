@@ -1,5 +1,5 @@
 import type { Host } from "../../base/mod.ts";
-import type { PushRequest, Row, TableInfo } from "../../kit/mod.ts";
+import type { PushRequest, Row, TableInfo, WriteMode } from "../../kit/mod.ts";
 import type { ContractException } from "../case.ts";
 import type { FakeServer } from "../fakes/fake-server.ts";
 
@@ -47,14 +47,19 @@ export interface ContractConfig {
    * a cursor must then yield the deletion. Only for sources that report deletions.
    */
   readonly deletion?: () => Promise<{ readonly table: string; readonly key: Row }>;
-  /** Rows to write, for `write`. Without it nothing is written. */
-  readonly write?: {
-    readonly table: string;
-    readonly rows: readonly Row[];
-    readonly mode?: "append" | "upsert" | "replace";
-  };
+  /** Rows to write, for `write`; a list tests several tables or modes. Without it nothing is written. */
+  readonly write?: WriteSample | readonly WriteSample[];
   /** Cases that are known to fail. A case that passes or does not exist is an error. */
   readonly exceptions?: readonly ContractException[];
+}
+
+/** Rows that a connector can write to one of its tables. They stay there. */
+export interface WriteSample {
+  readonly table: string;
+  /** With values that are easily changed: quotes, line ends, large numbers, nulls. With a primary key, each occurs once. */
+  readonly rows: readonly Row[];
+  /** Default: `append`. */
+  readonly mode?: WriteMode;
 }
 
 /** The progress of a case of the contract suite. */

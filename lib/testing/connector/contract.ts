@@ -15,6 +15,7 @@ import { readCases } from "./read-cases.ts";
 import { openSession, type CaseContext } from "./session.ts";
 import { sourceCases } from "./source-cases.ts";
 import { CaseWatch } from "./watch.ts";
+import { writeCases } from "./write-cases.ts";
 
 const ALL: readonly SourceCase[] = [
   ...sourceCases,
@@ -23,6 +24,7 @@ const ALL: readonly SourceCase[] = [
   ...queryCases,
   ...parameterCases,
   ...pushCases,
+  ...writeCases,
   ...failureCases,
   ...extractCases,
   ...deletionCases,

@@ -1,10 +1,8 @@
-import { counted } from "../../base/mod.ts";
 import assert from "node:assert/strict";
 
-import { createRowBuilder, type Change, type PushRequest, type Row, type TableInfo } from "../../kit/mod.ts";
+import type { Change, PushRequest, Row, TableInfo } from "../../kit/mod.ts";
 import { discoverTables } from "../../sources/mod.ts";
 import type { SourceCase } from "./source-case.ts";
-import { Workbench } from "./rows.ts";
 import { able, failureOf } from "./session.ts";
 
 const UNSIGNED: PushRequest = {
@@ -14,7 +12,7 @@ const UNSIGNED: PushRequest = {
   body: new TextEncoder().encode("{}"),
 };
 
-/** Cases about pushed events and about rows written back. */
+/** Cases about pushed events. */
 export const pushCases: readonly SourceCase[] = [
   {
     name: "verify() rejects unsigned requests",
@@ -64,29 +62,6 @@ export const pushCases: readonly SourceCase[] = [
         }
         if (change.kind === "replace") checkReplacement(info, change);
       }
-    },
-  },
-  {
-    name: "write() accepts rows and read() returns them",
-    needs: ["discover", "read", "write"],
-    when: (config) => config.write !== undefined,
-    async run(session) {
-      const { handle, signal, config } = session;
-      const { table: name, rows, mode = "append" } = config.write!;
-      const info = (await discoverTables(handle, { signal })).find((one) => one.name === name);
-      assert.ok(info !== undefined, `discover() does not list the table ${name} to write`);
-      const batches = async function* () {
-        const builder = createRowBuilder(info);
-        yield* builder.append(rows);
-        yield* builder.finish();
-      };
-      const written = await able(session, "write").write(info, batches(), { mode, signal });
-      assert.equal(written.rows, rows.length, "write() reports a different number of rows than it received");
-      await using bench = await Workbench.open(session);
-      const all = await bench.read(info);
-      const expected = await bench.load(info, batches());
-      const lost = await bench.count(`((FROM ${expected}) EXCEPT ALL (FROM ${all}))`);
-      assert.equal(lost, 0, `${counted(lost, "row")} accepted by write() cannot be read`);
     },
   },
 ];

@@ -39,7 +39,8 @@ function accountOf({ hostname, pathname }: URL): string {
   return pathname.split("/")[1] || hostname.split(".")[0]!;
 }
 
-function connectionOf(text: string): { readonly endpoint: URL; readonly signature: string } | null {
+/** The endpoint and the shared access signature of a connection string; null if it lacks one of them. */
+export function connectionOf(text: string): { readonly endpoint: URL; readonly signature: string } | null {
   const [, endpoint] = /(?:^|;)BlobEndpoint=([^;]+)/i.exec(text) ?? [];
   // The signature itself contains no semicolon.
   const [, signature] = /(?:^|;)SharedAccessSignature=\??([^;]+)/i.exec(text) ?? [];

@@ -6,6 +6,7 @@ import { gcsFiles } from "./gcs.ts";
 import { s3Files } from "./s3.ts";
 
 export type { CloudAddress, CloudFiles } from "./cloud-files.ts";
+export { cloudUpload, type CloudUpload } from "./uploads.ts";
 
 /** The files of an export in the cloud of its stack. */
 export function cloudFiles(

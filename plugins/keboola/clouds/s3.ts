@@ -15,13 +15,7 @@ export function s3Files(
   { table, now }: { readonly table: string; readonly now: () => Date },
 ): CloudFiles | null {
   if (credentials === null || credentials === undefined) return null;
-  const client = new AwsClient({
-    accessKeyId: credentials.AccessKeyId,
-    secretAccessKey: credentials.SecretAccessKey,
-    ...(credentials.SessionToken === undefined ? {} : { sessionToken: credentials.SessionToken }),
-    service: "s3",
-    region: region ?? REGION_DEFAULT,
-  });
+  const sign = s3Signer(credentials, region, now);
   return {
     expiresAt: dateOf(credentials.Expiration),
     // It is signed itself.
@@ -35,14 +29,31 @@ export function s3Files(
           table,
           reason: `it is in bucket ${bucket}, not in that of the export`,
         });
-      const address = objectUrl(bucket, key, region ?? REGION_DEFAULT);
-      address.searchParams.set("X-Amz-Expires", String(EXPIRES_SECONDS));
-      const datetime = now()
-        .toISOString()
-        .replaceAll(/[:-]|\.\d{3}/g, "");
-      const signed = await client.sign(address.href, { aws: { signQuery: true, datetime } });
-      return { url: signed.url };
+      return { url: await sign("GET", bucket, key) };
     },
+  };
+}
+
+/** Returns a function that signs the address of an object for one method. */
+export function s3Signer(
+  { AccessKeyId, SecretAccessKey, SessionToken }: NonNullable<StorageFile["credentials"]>,
+  region: string | null | undefined,
+  now: () => Date,
+): (method: "GET" | "PUT", bucket: string, key: string) => Promise<string> {
+  const client = new AwsClient({
+    accessKeyId: AccessKeyId,
+    secretAccessKey: SecretAccessKey,
+    ...(SessionToken === undefined ? {} : { sessionToken: SessionToken }),
+    service: "s3",
+    region: region ?? REGION_DEFAULT,
+  });
+  return async (method, bucket, key) => {
+    const address = objectUrl(bucket, key, region ?? REGION_DEFAULT);
+    address.searchParams.set("X-Amz-Expires", String(EXPIRES_SECONDS));
+    const datetime = now()
+      .toISOString()
+      .replaceAll(/[:-]|\.\d{3}/g, "");
+    return (await client.sign(address.href, { method, aws: { signQuery: true, datetime } })).url;
   };
 }
 

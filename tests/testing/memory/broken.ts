@@ -19,6 +19,7 @@ const EXTRACT = "an extract publishes every row of every table";
 const SECOND = "a second extract of an unchanged source publishes the same rows";
 const SECRET = "errors and log entries contain no secret";
 const STREAM = "stream() turns authentic events into changes of its tables";
+const ABORTED_WRITE = "write() writes nothing when it is aborted, and stops within a second";
 const WRITE = "write() accepts rows and read() returns them";
 
 const brokenSecrets: readonly Broken[] = [
@@ -216,13 +217,60 @@ const brokenPushes: readonly Broken[] = [
   {
     title: "accepted rows that are lost",
     breaking: () => ({
-      async write(_table, written) {
+      async write(_table, written, { signal }) {
         let rows = 0;
         for await (const batch of written) rows += batch.numRows;
+        signal.throwIfAborted();
         return { rows };
       },
     }),
     caught: [WRITE],
+  },
+  {
+    title: "an upsert that appends",
+    breaking: (good) => ({
+      write: (info, written, options) =>
+        good.write(info, written, options.mode === "upsert" ? { ...options, mode: "append" } : options),
+    }),
+    caught: [WRITE],
+  },
+  {
+    title: "rows written before all of them are there",
+    breaking: (good) => ({
+      async write(info, written, options) {
+        let rows = 0;
+        for await (const batch of written) {
+          const one = async function* () {
+            yield batch;
+          };
+          rows += (await good.write(info, one(), options)).rows;
+        }
+        return { rows };
+      },
+    }),
+    caught: ["write() writes nothing if its rows fail", ABORTED_WRITE],
+  },
+  {
+    title: "a write that ignores the abort",
+    breaking: (good) => ({
+      write: (info, written, { mode }) =>
+        good.write(info, written, { mode, signal: new AbortController().signal }),
+    }),
+    caught: [ABORTED_WRITE],
+  },
+  {
+    title: "a check of rows that writes them",
+    breaking: (good) => ({
+      async checkWrite(...request) {
+        await good.write(...request);
+      },
+    }),
+    caught: ["checkWrite() accepts rows that write() accepts, and writes nothing"],
+  },
+  {
+    title: "a target that does not exist",
+    breaking: () => ({ writeTarget: async () => PEOPLE }),
+    caught: ["writeTarget() describes tables as discover() does"],
   },
 ];
 

@@ -107,13 +107,14 @@ function goodConnector({ secrets }: Context, rows: Row[]): MemoryConnector {
     },
     metadata: async (tables) =>
       tables.filter(({ name }) => name === PEOPLE.name).map(({ name }) => ({ name, rows: rows.length })),
-    async write(_table, written) {
-      let count = 0;
-      for await (const batch of written) {
-        for (const row of batch) rows.push(row!.toJSON() as Row);
-        count += batch.numRows;
-      }
-      return { rows: count };
+    async write({ primaryKey }, written, { mode, signal }) {
+      const added: Row[] = [];
+      for await (const batch of written) for (const row of batch) added.push(row!.toJSON() as Row);
+      signal.throwIfAborted();
+      const keys = new Set(added.map((row) => keyOf(row, primaryKey)));
+      const kept = mode === "append" ? rows : rows.filter((row) => !keys.has(keyOf(row, primaryKey)));
+      rows.splice(0, rows.length, ...(mode === "replace" ? [] : kept), ...added);
+      return { rows: added.length };
     },
     async verify({ headers, body }) {
       if (headers["x-signature"] !== signature(body, secrets.TOKEN.reveal()))
@@ -127,6 +128,8 @@ function goodConnector({ secrets }: Context, rows: Row[]): MemoryConnector {
     close() {},
   };
 }
+
+const keyOf = (row: Row, key: readonly string[]) => key.map((column) => String(row[column])).join(" ");
 
 /** Not secure, but it distinguishes authentic requests. */
 export function signature(body: Uint8Array, secret: string): string {
