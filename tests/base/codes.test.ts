@@ -11,7 +11,7 @@ test("errorCodes contains each code exactly once", async () => {
   for (const file of readdirSync(FOLDER)) {
     const module = (await import(join(FOLDER, file))) as Record<string, unknown>;
     for (const [name, part] of Object.entries(module)) {
-      if (!/^[a-z]+Errors$/.test(name)) continue;
+      if (!/^[a-z][a-zA-Z]*Errors$/.test(name)) continue;
       for (const code of Object.keys(part as object)) owners.set(code, [...(owners.get(code) ?? []), file]);
     }
   }

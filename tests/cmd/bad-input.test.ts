@@ -106,7 +106,7 @@ const cases: readonly BadInput[] = [
     files: own("broken", 'throw new Error("no good");'),
     args: ["connector", "list"],
     status: 3,
-    parts: ["plugin_load_failed", "memory/broken.ts", "no good"],
+    parts: ["plugin_load_failed", "plugins/broken.ts", "no good"],
   },
   {
     what: "a plugin throws in discover",
@@ -250,7 +250,7 @@ describe("bad input", () => {
     write(directory.path, {
       "agnes.yaml": EXPORTS,
       "exports/orders.csv": "id\n1\n",
-      "memory/broken.ts": "(((",
+      "plugins/broken.ts": "(((",
     });
     const { status, stdout, stderr } = await runCli(["sync"], { cwd: directory.path });
     expect(status).toBe(0);

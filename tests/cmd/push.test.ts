@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { runCli, temporaryDirectory } from "./run-cli.ts";
@@ -36,6 +36,7 @@ beforeAll(() => {
   const source = "{ plugin: ledger, register: listed }";
   writeFileSync(join(workspace.path, "agnes.yaml"), `version: 1\nsources:\n  book: ${source}\n`);
 });
+afterEach(() => rmSync(written, { force: true }));
 afterAll(() => workspace[Symbol.dispose]());
 
 const SQL = "SELECT 7 AS id, 'seven' AS name";

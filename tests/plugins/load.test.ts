@@ -141,7 +141,7 @@ describe("loadWorkspacePlugins()", () => {
   });
 
   test("loadWorkspacePlugins() reports the first of several syntax errors as the reason", async () => {
-    await put({ "memory/broken.ts": "const a = ;\nconst b = ;\nconst c = ;\nexport default a b c;\n" });
+    await put({ "plugins/broken.ts": "const a = ;\nconst b = ;\nconst c = ;\nexport default a b c;\n" });
     const { failures } = await load();
     const { reason } = failures[0]!.error.details as { readonly reason: string };
     expect(reason).toContain("Unexpected ;");
