@@ -19,7 +19,7 @@ export default command({
     const { readdirSync } = await import("node:fs");
     await using database = await openDatabase();
     const connections = await Promise.all(Array.from({ length: 12 }, () => database.connect()));
-    await Promise.all(connections.map((one) => one.run("SELECT count(*) FROM range(3000000) t(x) WHERE x % 7 = 3")));
+    await Promise.all(connections.map((one) => one.run("SELECT count(*) FROM range(20000000) t(x) WHERE x % 7 = 3")));
     await cli.print(String(readdirSync("/proc/self/task").length));
   },
 });
