@@ -37,9 +37,19 @@ async function withFile<T>(
   const path = join(directory, "rows.csv.gz");
   await writeFile(path, gzipSync(`${rows.join("\n")}\n`, { level: 1 }));
   const csv = {
-    ...{ delimiter: ",", quote: '"', escape: '"', header: false, names: ["a", "b"], nullValues: [""] },
-    ...{ quotedNulls: false, encoding: "utf-8", decimalSeparator: ".", thousandsSeparator: "" },
-    ...{ skipLines: 0, comment: "", maxLineBytes: 2_000_000 },
+    delimiter: ",",
+    quote: '"',
+    escape: '"',
+    header: false,
+    names: ["a", "b"],
+    nullValues: [""],
+    quotedNulls: false,
+    encoding: "utf-8",
+    decimalSeparator: ".",
+    thousandsSeparator: "",
+    skipLines: 0,
+    comment: "",
+    maxLineBytes: 2_000_000,
   };
   const reading = { format: "csv", csv, columns } as const;
   const chunk: ReadableChunk = { kind: "file", format: "csv", data: path, compression: "gzip", reading };
@@ -80,7 +90,7 @@ test("a value that does not fit names the compressed file and its line", async (
     try {
       return await rows();
     } catch (error) {
-      return await explain(error);
+      return explain(error);
     }
   });
   expect(left).toEqual(["rows.csv.gz"]);
