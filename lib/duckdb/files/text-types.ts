@@ -59,8 +59,8 @@ export function castText(column: TextType, text: string, numbers: NumberSeparato
     return `CASE WHEN ${text} IS NOT NULL THEN CAST(${value} AS ${type}) END`;
   }
   // The errors of this cast do not tell that a value does not fit; `checkText` then does.
-  if (isConfiguredZoned(column)) return tryCastText(column, text, numbers);
-  return `CAST(${castableText(column, text, numbers)} AS ${type})`;
+  if (isConfiguredZoned(column)) return castZoned(text);
+  return castPlain("CAST", plainText(column, text, numbers), type);
 }
 
 /** As `castText`, but null if the text is not a value of the type. */
@@ -72,12 +72,28 @@ export function tryCastText(column: TextType, text: string, numbers: NumberSepar
     const value = hasTexts(type) ? text : "NULL";
     return `CASE WHEN ${text} IS NOT NULL THEN TRY_CAST(${value} AS ${type}) END`;
   }
-  return `TRY_CAST(${castableText(column, text, numbers)} AS ${type})`;
+  if (isConfiguredZoned(column)) return castZoned(text);
+  return castPlain("TRY_CAST", plainText(column, text, numbers), type);
+}
+
+/** Casts a text. DuckDB takes fifty times as long for decimals of more than 18 digits, so shorter ones are cast first. */
+function castPlain(cast: "CAST" | "TRY_CAST", text: string, type: string): string {
+  const { precision, scale } = decimalOf(type) ?? { precision: 0, scale: 0 };
+  const exact = `${cast}(${text} AS ${type})`;
+  if (precision <= SHORT_DIGITS || scale > SHORT_DIGITS) return exact;
+  return `coalesce(CAST(TRY_CAST(${text} AS DECIMAL(${SHORT_DIGITS},${scale})) AS ${type}), ${exact})`;
+}
+
+const SHORT_DIGITS = 18;
+
+function decimalOf(type: string): { readonly precision: number; readonly scale: number } | null {
+  const [, precision, scale] = /^DECIMAL\((\d+),\s*(\d+)\)$/.exec(type) ?? [];
+  return precision === undefined ? null : { precision: Number(precision), scale: Number(scale) };
 }
 
 /** The SQL of a text in the form that DuckDB casts to the type of its column. */
-function castableText(column: TextType, text: string, numbers: NumberSeparators): string {
-  return NUMBER_TYPE.test(column.type) ? plainNumber(text, numbers) : zonedText(column, text);
+function plainText({ type }: TextType, text: string, numbers: NumberSeparators): string {
+  return NUMBER_TYPE.test(type) ? plainNumber(text, numbers) : text;
 }
 
 const isConfiguredZoned = ({ type, isConfigured = false }: TextType): boolean =>
@@ -88,6 +104,18 @@ function zonedText(column: TextType, text: string): string {
   if (!isConfiguredZoned(column)) return text;
   return `regexp_replace(${text}, ${quoteLiteral(`([0-9]) (Z|${OFFSET})$`)}, '\\1\\2')`;
 }
+
+/** Converts a configured timestamp; ` Z` at its end, as Snowflake writes it, without the time zones of ICU. */
+function castZoned(text: string): string {
+  const type = "TIMESTAMP WITH TIME ZONE";
+  const local = `TRY_CAST(left(${text}, strlen(${text}) - 2) AS TIMESTAMP)`;
+  const castable = zonedText({ type, isConfigured: true }, text);
+  return `CASE WHEN ${isSpacedZulu(text)} THEN make_timestamptz(epoch_us(${local})) ELSE TRY_CAST(${castable} AS ${type}) END`;
+}
+
+/** Whether a text may be a timestamp that ends with ` Z`. It begins with a digit, so it is not `infinity`. */
+const isSpacedZulu = (text: string): string =>
+  `(ends_with(${text}, ' Z') AND strlen(${text}) BETWEEN 21 AND 28 AND ${text} >= '0' AND ${text} < ':')`;
 
 const isUnion = (type: string) => /\bUNION\b/i.test(type);
 
@@ -152,7 +180,7 @@ function checkRead(
       // DuckDB also accepts `infinity`, years with more digits or before year 1, and text after a date.
       return `(strlen(${text}) = 10 AND ${written} = ${text})`;
     case "TIMESTAMP":
-      return `CASE WHEN ${written} = ${text} AND ${isPlainTimestamp(text)} THEN true ELSE (${text} >= '0001' AND ${pattern(`${ISO_DATE}|${TIMESTAMP}`)}) END`;
+      return `CASE WHEN ${isPlainTimestamp(text, value)} THEN true ELSE (${text} >= '0001' AND ${pattern(`${ISO_DATE}|${TIMESTAMP}`)}) END`;
     case "TIMESTAMP WITH TIME ZONE":
       return checkZoned({ type, isConfigured }, text, value);
     case "TIMESTAMP_S":
@@ -168,13 +196,26 @@ function checkRead(
 }
 
 function checkZoned(column: TextType, text: string, value: string): string {
-  const castable = zonedText(column, text);
-  const isRead = isConfiguredZoned(column) ? ` AND (${text} IS NULL OR ${value} IS NOT NULL)` : "";
-  return `(${text} >= '0001' AND regexp_full_match(${castable}, ${quoteLiteral(ZONED_TIMESTAMP)})${isRead})`;
+  const form = (castable: string) =>
+    `(${text} >= '0001' AND regexp_full_match(${castable}, ${quoteLiteral(ZONED_TIMESTAMP)}))`;
+  if (!isConfiguredZoned(column)) return form(text);
+  const isRead = `(${text} IS NULL OR ${value} IS NOT NULL)`;
+  const slow = `(${form(zonedText(column, text))} AND ${isRead})`;
+  return `CASE WHEN ${isSpacedZulu(text)} AND ${isPlainTimestamp(text, `make_timestamp(epoch_us(${value}))`, " Z")} THEN true ELSE ${slow} END`;
 }
 
-/** Whether a timestamp in DuckDB's own form is finite and has a year of four digits. */
-const isPlainTimestamp = (text: string): string => `${text} LIKE '____-__-__ __:__:__%'`;
+/**
+ * Whether a text is a timestamp as DuckDB or, with whole milliseconds, others write it. It has a year of four digits, so it
+ * is finite.
+ */
+function isPlainTimestamp(text: string, value: string, end = ""): string {
+  const written = `CAST(${value} AS VARCHAR)`;
+  const range = `${value} BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31 23:59:59.999999'`;
+  const zeros = `.000${end}`;
+  const isWhole = `strlen(${text}) = ${"2020-01-01 00:00:00".length + zeros.length} AND ends_with(${text}, '${zeros}')`;
+  const whole = end === "" ? written : `concat(${written}, '${end}')`;
+  return `${range} AND CASE WHEN ${isWhole} THEN starts_with(${text}, ${written}) ELSE ${whole} = ${text} END`;
+}
 
 const FRACTION_DIGITS = { TIMESTAMP_S: 0, TIMESTAMP_MS: 3, TIMESTAMP_NS: 9 } as const;
 
@@ -211,14 +252,17 @@ function checkNumber(
   if (INTEGER_TYPE.test(type)) {
     return isConfigured ? cheapOr(matches("\\s*[+-]?[0-9]+([.]0*)?\\s*")) : `${written} = ${plain}${and}`;
   }
-  const [, scale] = /^DECIMAL\(\d+,\s*(\d+)\)$/.exec(type) ?? [];
-  if (scale !== undefined) {
+  const decimal = decimalOf(type);
+  if (decimal !== null) {
+    const { precision, scale } = decimal;
     // Rounding must not lose digits, and a decimal cannot be a negative zero.
     const kept = matches(`\\s*[+-]?[0-9]*([.][0-9]{0,${scale}}0*)?\\s*`);
-    const plainForm = matches(`-?(0|[1-9][0-9]*)([.][0-9]{1,${Math.max(1, Number(scale))}})?`);
-    return cheapOr(
-      isConfigured ? kept : `(${plainForm} AND (${value} <> 0 OR NOT starts_with(${plain}, '-')))`,
-    );
+    const plainForm = matches(`-?(0|[1-9][0-9]*)([.][0-9]{1,${Math.max(1, scale)}})?`);
+    if (!isConfigured) return cheapOr(`(${plainForm} AND (${value} <> 0 OR NOT starts_with(${plain}, '-')))`);
+    // DuckDB writes long decimals slowly.
+    if (precision > SHORT_DIGITS) return `${kept}${and}`;
+    // It may lack zeros at its end.
+    return `CASE WHEN starts_with(${written}, ${plain}) THEN true ELSE ${kept} END${and}`;
   }
   const finite = holdsMagnitude(plain, value);
   if (isConfigured || type === "FLOAT") return `${finite}${and}`;
@@ -229,10 +273,12 @@ function checkNumber(
 
 /** The smallest normal double. */
 const NORMAL_MIN = "2.2250738585072014e-308";
+const DOUBLE_MAX = "1.7976931348623157e308";
 
 /** The SQL condition that a double has the magnitude of its numeral: it is not infinite, subnormal or zero by underflow. */
 export function holdsMagnitude(plain: string, double: string): string {
-  return `(isfinite(${double}) AND (abs(${double}) >= ${NORMAL_MIN} OR (${double} = 0 AND NOT regexp_matches(${plain}, '^[^eE]*[1-9]'))))`;
+  const isZero = `(${double} = 0 AND NOT regexp_matches(${plain}, '^[^eE]*[1-9]'))`;
+  return `CASE WHEN abs(${double}) BETWEEN ${NORMAL_MIN} AND ${DOUBLE_MAX} THEN true ELSE ${isZero} END`;
 }
 
 /** The SQL condition that a double keeps all digits of a numeral: it has at most 15, or the double prints the same ones. */

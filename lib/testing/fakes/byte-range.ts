@@ -34,7 +34,7 @@ export function respondWithFile(
   const range = options.ranges && isSame ? rangeOf(asked.get("range"), content.length) : null;
   if (range === null) {
     const headers = { ...common, "content-length": String(content.length) };
-    return new Response(Uint8Array.from(content), { headers });
+    return new Response(new Uint8Array(content), { headers });
   }
   const { start, end } = range;
   if (start >= end) {
@@ -46,7 +46,7 @@ export function respondWithFile(
     "content-length": String(end - start),
     "content-range": `bytes ${start}-${end - 1}/${content.length}`,
   };
-  return new Response(Uint8Array.from(content.subarray(start, end)), { status: 206, headers });
+  return new Response(new Uint8Array(content.subarray(start, end)), { status: 206, headers });
 }
 
 /** Compares two ETags weakly (8.8.3.2), as If-None-Match does. */

@@ -13,7 +13,7 @@ export interface FileAutomaton {
 }
 
 /** For smaller files, building an automaton takes longer than it saves. */
-export const PLAIN_FILE_BYTES_MIN: number = 32 * 1024 * 1024;
+export const PLAIN_FILE_BYTES_MIN: number = 16 * 1024 * 1024;
 const CHUNK_BYTES = 1024 * 1024;
 const LINE_FEED = 0x0a;
 

@@ -4,9 +4,10 @@ import { quoteLiteral } from "../../sql.ts";
 import { PLAIN_FILE_BYTES_MIN } from "../automaton/mod.ts";
 import type { TextColumn } from "../checked-values.ts";
 import { columnsByName, originOf } from "../columns.ts";
-import { compressionOf, hostFile } from "../open-bytes.ts";
+import { compressionOf, hostFile, type HostFile } from "../open-bytes.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk } from "../opened-file.ts";
 import { textOrNull } from "../text-types.ts";
+import { decompressedCopy } from "./decompress.ts";
 import { readCsvHead } from "./head.ts";
 import { keepingLoneEscapes } from "./lone-escapes.ts";
 import { knownNames } from "./names.ts";
@@ -19,9 +20,41 @@ import { TextCsvFile } from "./text-csv-file.ts";
 
 /** Opens a CSV file; see `openFile`. */
 export async function openCsvFile(chunk: ReadableChunk, options: OpenFileOptions): Promise<OpenFile> {
-  const { reading, constants } = chunk;
-  const dialect = reading.csv!;
   const file = hostFile(chunk, options.connection);
+  const { isUnchecked = false } = options;
+  const mayBeLarge =
+    isUnchecked &&
+    compressionOf(file) !== "none" &&
+    (await sizeOf(file)) >= PLAIN_FILE_BYTES_MIN / COMPRESSION_RATIO;
+  const copy = mayBeLarge ? await decompressedCopy(file, options) : null;
+  if (copy === null) return openHostFile(file, chunk, options);
+  try {
+    const opened = await openHostFile(copy.file, chunk, options);
+    const dispose = opened[Symbol.asyncDispose].bind(opened);
+    // What `check` returns instead also reads the copy, and is closed earlier.
+    return Object.assign(opened, {
+      [Symbol.asyncDispose]: async () => {
+        await dispose();
+        await copy.close();
+      },
+    });
+  } catch (error) {
+    await copy.close();
+    throw error;
+  }
+}
+
+/** The usual size of a CSV file, as a multiple of its compressed size. */
+const COMPRESSION_RATIO = 4;
+
+const sizeOf = async ({ files, path }: HostFile): Promise<number> => (await files.stat(path))?.sizeBytes ?? 0;
+
+async function openHostFile(
+  file: HostFile,
+  { reading, constants }: ReadableChunk,
+  options: OpenFileOptions,
+): Promise<OpenFile> {
+  const dialect = reading.csv!;
   const start = await readCsvHead(file, dialect, options.signal);
   if (start.isEmpty) return emptyFile();
   const head = await keepingLoneEscapes(start, dialect, options.signal);
@@ -34,7 +67,7 @@ export async function openCsvFile(chunk: ReadableChunk, options: OpenFileOptions
       options.isUnchecked === true &&
       !readable.isCopy &&
       compressionOf(file) === "none" &&
-      ((await file.files.stat(file.path))?.sizeBytes ?? 0) >= PLAIN_FILE_BYTES_MIN;
+      (await sizeOf(file)) >= PLAIN_FILE_BYTES_MIN;
     const plain = mayBePlain ? await plainRows(head, dialect, columns.slice(0, names.length)) : null;
     if (plain !== null) return new PlainCsvFile(parts, plain);
     await refuseReopenedQuotes(head, dialect, options.signal);

@@ -26,6 +26,8 @@ interface ReadColumn {
   /** The SQL of the value in the file; `null` for a value from elsewhere. */
   readonly raw: string | null;
   readonly check: string | null;
+  /** As `check`, over the names of a text and its value, for a text that is converted. */
+  readonly checkNamed?: (text: string, value: string) => string | null;
   /** The condition that its times are in a day, and the text if they are not. */
   readonly times?: { readonly check: string; readonly text: string };
   /** Whether it contains JSON, whose numbers DuckDB would round in a struct. */
@@ -98,7 +100,8 @@ function readColumn(file: HostFile, own: ParquetColumn, column: FileColumn | und
   }
   if (isConfigured && isText(own.type) && to.kind === "scalar") {
     const value = castText(column, raw, PLAIN_NUMBERS);
-    return { column, value, raw, check: checkText(column, raw, value, PLAIN_NUMBERS) };
+    const checkNamed = (text: string, named: string) => checkText(column, text, named, PLAIN_NUMBERS);
+    return { column, value, raw, check: checkNamed(raw, value), checkNamed };
   }
   const value = convertTo(raw, own.type, to);
   const isOther = formatType(own.type) !== formatType(to);
@@ -150,12 +153,21 @@ class OpenParquetFile implements OpenFile {
 
   get select(): string {
     if (this.isEmpty) return "SELECT NULL AS agnes_nothing WHERE false";
-    const checks = this.#columns.flatMap(({ check }) => (check === null ? [] : [`(${check})`]));
-    const where =
-      checks.length === 0
-        ? ""
-        : ` WHERE CASE WHEN (${checks.join(" AND ")}) IS NOT FALSE THEN true ELSE error(${quoteLiteral(MISFIT)}) END`;
-    return `SELECT ${this.#values} FROM ${this.#readable.relation}${where}`;
+    const { relation } = this.#readable;
+    const names = this.#columns.map(({ column }) => quoteIdentifier(column.name));
+    const texts = helperNames(this.#columns);
+    const checksOfRaw: string[] = [];
+    const checksOfText: string[] = [];
+    const values = this.#columns.flatMap(({ value, raw, check, checkNamed }, at) => {
+      const named = checkNamed?.(texts(at), names[at]!) ?? null;
+      if (named !== null) checksOfText.push(named);
+      else if (check !== null) checksOfRaw.push(check);
+      return [...(named === null ? [] : [`${raw} AS ${texts(at)}`]), `${value} AS ${names[at]}`];
+    });
+    const read = `SELECT ${values.join(", ")} FROM ${relation}${orFail(checksOfRaw)}`;
+    if (checksOfText.length === 0) return read;
+    // The inner query casts and the outer query compares, so that nothing is cast twice.
+    return `SELECT ${names.join(", ")} FROM (${read})${orFail(checksOfText)}`;
   }
 
   async explain(error: unknown): Promise<unknown> {
@@ -286,6 +298,20 @@ class OpenParquetFile implements OpenFile {
       FROM (SELECT row_number() OVER () AS agnes_row, r.* FROM ${this.#readable.relation} r) t
       WHERE ${column} IS NOT NULL ORDER BY agnes_row`;
   }
+}
+
+/** The WHERE that fails at a row for which one of the conditions is false. */
+function orFail(checks: readonly string[]): string {
+  if (checks.length === 0) return "";
+  const all = checks.map((check) => `(${check})`).join(" AND ");
+  return ` WHERE CASE WHEN (${all}) IS NOT FALSE THEN true ELSE error(${quoteLiteral(MISFIT)}) END`;
+}
+
+/** Names for texts that no column of the file has. */
+function helperNames(columns: readonly ReadColumn[]): (at: number) => string {
+  let prefix = "agnes_";
+  while (columns.some(({ column }) => column.name.toLowerCase().startsWith(prefix))) prefix += "_";
+  return (at) => quoteIdentifier(`${prefix}text_${at}`);
 }
 
 /** A column that may not fit: its index, the SQL of its text, and the condition that it does not fit. */
