@@ -1,4 +1,4 @@
-import type { arrow, TableInfo, WriteMode, WriteOptions } from "agnes/kit";
+import { AgnesError, type arrow, type TableInfo, type WriteMode, type WriteOptions } from "agnes/kit";
 
 import { statusOf } from "./api.ts";
 import { CsvText } from "./csv-text.ts";
@@ -125,7 +125,7 @@ async function importFile(
         idempotent: mode !== "append",
         signal,
       })
-      .catch(failed(source, table.id, mode === "append"));
+      .catch(failed(source, table.id, true));
     return await finished(source, table.id, job, signal);
   } finally {
     places.release();
@@ -142,7 +142,9 @@ async function finished(source: Source, table: string, job: Job, signal: AbortSi
       signal,
     });
   } catch (error) {
-    if (statusOf(error) === undefined) throw error;
+    const isFailed = error instanceof AgnesError && error.code === errors.import_failed.code;
+    if (isFailed || signal.aborted) throw error;
+    // Whatever it is, to run it again could write the rows twice.
     const reason = `job ${job.id} cannot be watched: ${(error as Error).message}`;
     throw errors.import_unknown({ table, reason }, { cause: error });
   }

@@ -230,6 +230,30 @@ describe("keboola: write() after faults", () => {
     expect(lost.code).toBe("keboola/import_unknown");
   });
 
+  test("says in each mode that the end is unknown, whatever prevents to see it, and never to run it again", async () => {
+    const faults = [{ kind: "reset" }, { kind: "status", status: 500 }, { kind: "job lost" }] as const;
+    for (const step of ["import", "job"] as const)
+      for (const fault of faults.slice(0, step === "import" ? 2 : 3))
+        for (const [mode, table] of [
+          ["replace", LOG],
+          ["upsert", PEOPLE],
+          ["append", LOG],
+        ] as const) {
+          const keboola = project();
+          keboola.onRequest((one) => (one === step ? fault : undefined));
+          await using workspace = await openWritable(keboola);
+          const error = await workspace.refusal({ table, sql: SQL, mode });
+          expect([step, fault.kind, mode, error.code, error.retry]).toEqual([
+            step,
+            fault.kind,
+            mode,
+            "keboola/import_unknown",
+            "permanent",
+          ]);
+          expect(error.hint).toStartWith("Check the table and its jobs in Keboola");
+        }
+  });
+
   test("shows no token and no signature of a cloud that refuses the rows", async () => {
     const keboola = project({ provider: "azure" });
     keboola.onRequest((step) => (step === "upload" ? { kind: "status", status: 403 } : undefined));
