@@ -58,7 +58,8 @@ export async function findWriteTarget(
   if (table === null) return null;
   const info = describeTable({ table, branch }, context);
   if (info.problem !== undefined) throw info.problem;
-  const problem = kindProblem(table) ?? modeProblem(table, mode) ?? typeProblem(table);
+  const problem =
+    kindProblem(table) ?? modeProblem(table, mode) ?? keyProblem(table, mode) ?? typeProblem(table);
   if (problem !== null) throw errors.write_refused({ table: id, ...problem });
   return { info, table, columns: columnsOf(table).map((column) => writeColumn(column, table)) };
 }
@@ -83,6 +84,19 @@ function modeProblem({ primaryKey }: StorageTable, mode: WriteMode): Problem | n
   return {
     reason: "it has no primary key, so Keboola would append the rows",
     advice: "Set a primary key in Keboola, or use the mode `append`.",
+  };
+}
+
+/** Keys of strings are compared as text, and equal values of most types are written in several ways: `1.5` and `1.50`. */
+function keyProblem(table: StorageTable, mode: WriteMode): Problem | null {
+  if (mode !== "upsert" || isTyped(table)) return null;
+  const odd = columnsOf(table).find(
+    ({ name, type }) => table.primaryKey.includes(name) && type !== "VARCHAR" && type !== "BIGINT",
+  );
+  if (odd === undefined) return null;
+  return {
+    reason: `its key column "${odd.name}" is text in Keboola, described as ${odd.type}: a key that is stored in another form than Agnes writes would be added, not updated`,
+    advice: `Remove the data type of "${odd.name}" in Keboola and write the keys as they are stored there, use a typed table, or the mode \`replace\`.`,
   };
 }
 

@@ -173,8 +173,9 @@ function failed(source: Source, table: string, isUnknown = false): (error: unkno
         { table, reason, advice: "Check the table in Keboola, and run it again." },
         cause,
       );
-    const isUnavailable = (error as { readonly code?: string }).code === errors.unavailable.code;
-    if (isUnknown && isUnavailable && status !== 429 && status !== 503)
+    const { code = "" } = error as { readonly code?: string };
+    const isLost = [errors.unavailable.code, "source_answer_invalid", "timed_out"].includes(code);
+    if (isUnknown && isLost && status !== 429 && status !== 503)
       throw errors.import_unknown({ table, reason }, cause);
     throw error;
   };
