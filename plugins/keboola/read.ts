@@ -169,11 +169,10 @@ async function* chunks(
   const stop = startHeartbeat(onProgress);
   try {
     const request = { format: "csv", directory, concurrency: places.count, onProgress, signal } as const;
-    let isFirst = true;
-    for await (const chunk of source.cloud.http.download(files, request)) {
-      yield await chunkOf(chunk, readings, isFirst);
-      isFirst = false;
-    }
+    // Slices have none: a row that equals the names is one.
+    const canHaveHeader = file.isSliced !== true;
+    for await (const chunk of source.cloud.http.download(files, request))
+      yield await chunkOf(chunk, readings, canHaveHeader);
   } catch (error) {
     throw sliceError(error, table);
   } finally {

@@ -72,6 +72,14 @@ describe("keboola: write()", () => {
     expect(keboola.requests.every(({ method }) => method === "GET")).toBe(true);
   });
 
+  test("keeps a byte order mark at the start of a text", async () => {
+    const keboola = project();
+    await using workspace = await openWritable(keboola);
+    const sql = "SELECT chr(65279) || 'x' AS id, chr(65279) || 'y' AS name UNION ALL SELECT 'x', 'y' || chr(65279)";
+    await workspace.push({ table: LOG, sql, mode: "replace" });
+    expect(storedRows(keboola, LOG)).toEqual(["x=y\uFEFF", "\uFEFFx=\uFEFFy"]);
+  });
+
   test("imports nothing for no rows, and empties the table in the mode replace", async () => {
     const keboola = project();
     await using workspace = await openWritable(keboola);
@@ -231,9 +239,14 @@ describe("keboola: write() after faults", () => {
   });
 
   test("says in each mode that the end is unknown, whatever prevents to see it, and never to run it again", async () => {
-    const faults = [{ kind: "reset" }, { kind: "status", status: 500 }, { kind: "job lost" }] as const;
+    const faults = [
+      { kind: "reset" },
+      { kind: "status", status: 500 },
+      { kind: "cut body", bytes: 5 },
+      { kind: "job lost" },
+    ] as const;
     for (const step of ["import", "job"] as const)
-      for (const fault of faults.slice(0, step === "import" ? 2 : 3))
+      for (const fault of faults.slice(0, step === "import" ? 3 : 4))
         for (const [mode, table] of [
           ["replace", LOG],
           ["upsert", PEOPLE],
