@@ -57,6 +57,8 @@ export class StorageApi {
     this.#http = http.with({
       baseUrl: `${url}/v2/storage`,
       headers: { "X-StorageApi-Token": secrets.KEBOOLA_STORAGE_TOKEN },
+      // The addresses of other hosts are not checked, so no redirect leads to them.
+      hosts: [new URL(url).hostname],
       timeoutMs: CALL_TIMEOUT_MS,
       attemptTimeoutMs: ANSWER_TIMEOUT_MS,
     });

@@ -1,6 +1,6 @@
 import type { TableInfo, WriteMode } from "agnes/kit";
 
-import { columnsOf, isTyped, type TableColumn } from "./columns.ts";
+import { columnsOf, isNativeText, isTyped, type TableColumn } from "./columns.ts";
 import { describeTable } from "./discover.ts";
 import { errors } from "./errors.ts";
 import { kindOf } from "./kinds.ts";
@@ -32,9 +32,6 @@ export interface Problem {
   readonly reason: string;
   readonly advice: string;
 }
-
-/** Types whose values are text as it was written. */
-const TEXT = /^(VARCHAR|CHAR|CHARACTER|STRING|TEXT|NCHAR|NVARCHAR)\b/i;
 
 /**
  * Describes a table to write to; null if the branch does not have it.
@@ -103,7 +100,7 @@ function keyProblem(table: StorageTable, mode: WriteMode): Problem | null {
 function typeProblem(table: StorageTable): Problem | null {
   if (!isTyped(table)) return null;
   const odd = columnsOf(table).find(
-    ({ type, nativeType }) => type === "VARCHAR" && nativeType !== null && !TEXT.test(nativeType),
+    ({ type, nativeType }) => type === "VARCHAR" && nativeType !== null && !isNativeText(nativeType),
   );
   if (odd === undefined) return null;
   return {

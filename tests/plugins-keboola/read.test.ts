@@ -85,4 +85,31 @@ describe("read()", () => {
     expect(errorsOf(await project.sync({ "in.c-crm.names": {} }))).toEqual([]);
     expect(await project.rows("SELECT name FROM names ORDER BY name")).toEqual([{ name: "name" }, { name: "x" }]);
   });
+
+  test("leaves conditions on types that text does not represent to Agnes", async () => {
+    const keboola = fakeKeboola();
+    keboola.storage.createTable("in.c-crm.events", {
+      columns: [
+        { name: "data", type: "VARIANT" },
+        { name: "hash", type: "BINARY" },
+        { name: "label", type: "VARCHAR", length: 50 },
+        { name: "code", type: "CHAR", length: 1 },
+      ],
+      rows: [
+        { data: "1", hash: "AB", label: "x", code: "c" },
+        { data: "2", hash: "AB", label: "x", code: "c" },
+      ],
+    });
+    await using project = await openProject(keboola);
+    const filter = [
+      { column: "data", operator: "eq", values: ["1"] },
+      { column: "hash", operator: "eq", values: ["AB"] },
+      { column: "label", operator: "eq", values: ["x"] },
+      { column: "code", operator: "eq", values: ["c"] },
+    ] as const;
+    expect(errorsOf(await project.sync({ "in.c-crm.events": { filter } }))).toEqual([]);
+    expect(await project.rows("SELECT data FROM events")).toEqual([{ data: "1" }]);
+    const sent = exportsOf(keboola)[0]!["whereFilters"] as readonly { readonly column: string }[];
+    expect(sent.map(({ column }) => column)).toEqual(["label", "code"]);
+  });
 });
