@@ -133,9 +133,8 @@ async function importFile(
 }
 
 async function finished(source: Source, table: string, job: Job, signal: AbortSignal): Promise<Job> {
-  const address = job.url ?? `/v2/storage/jobs/${encodeURIComponent(job.id)}`;
   try {
-    return await source.api.poll(address, {
+    return await source.api.poll(job, {
       schema: jobSchema,
       what: `job ${job.id}, the import into table ${table}`,
       isDone: (answer) => isDone(answer, table),

@@ -75,7 +75,8 @@ describe("keboola: write()", () => {
   test("keeps a byte order mark at the start of a text", async () => {
     const keboola = project();
     await using workspace = await openWritable(keboola);
-    const sql = "SELECT chr(65279) || 'x' AS id, chr(65279) || 'y' AS name UNION ALL SELECT 'x', 'y' || chr(65279)";
+    const sql =
+      "SELECT chr(65279) || 'x' AS id, chr(65279) || 'y' AS name UNION ALL SELECT 'x', 'y' || chr(65279)";
     await workspace.push({ table: LOG, sql, mode: "replace" });
     expect(storedRows(keboola, LOG)).toEqual(["x=y\uFEFF", "\uFEFFx=\uFEFFy"]);
   });
