@@ -80,16 +80,11 @@ describe("read()", () => {
 
   test("keeps a row of a slice of CSV that equals the names of the columns", async () => {
     const keboola = fakeKeboola({ parquet: false, isSliced: true });
-    keboola.storage.createTable("in.c-crm.names", {
-      columns: ["name"],
-      rows: [{ name: "name" }, { name: "x" }],
-    });
+    // One row, because their order is random.
+    keboola.storage.createTable("in.c-crm.names", { columns: ["name"], rows: [{ name: "name" }] });
     await using project = await openProject(keboola);
     expect(errorsOf(await project.sync({ "in.c-crm.names": {} }))).toEqual([]);
-    expect(await project.rows("SELECT name FROM names ORDER BY name")).toEqual([
-      { name: "name" },
-      { name: "x" },
-    ]);
+    expect(await project.rows("SELECT name FROM names")).toEqual([{ name: "name" }]);
   });
 
   test("leaves conditions on types that text does not represent to Agnes", async () => {
