@@ -30,12 +30,20 @@ interface ApiRequest<T> extends Pick<
   readonly schema: v.GenericSchema<unknown, T>;
   /** What is requested, for errors: `table in.c-crm.orders`. */
   readonly what: string;
+  /** What to do if the stack rejects it. Default: correct the table. */
+  readonly advice?: string;
 }
 
 /** A job to poll. */
 interface JobRequest<T> extends Pick<HttpPollRequest<T>, "isDone" | "phaseOf" | "onProgress" | "signal"> {
   readonly schema: v.GenericSchema<unknown, T>;
   readonly what: string;
+}
+
+/** Where a job is. */
+interface JobAddress {
+  readonly id: string;
+  readonly url?: string | null | undefined;
 }
 
 /** The Storage API of one stack. Only it receives the token. */
@@ -57,6 +65,8 @@ export class StorageApi {
     this.#http = http.with({
       baseUrl: `${url}/v2/storage`,
       headers: { "X-StorageApi-Token": secrets.KEBOOLA_STORAGE_TOKEN },
+      // The addresses of other hosts are not checked, so no redirect leads to them.
+      hosts: [new URL(url).hostname],
       timeoutMs: CALL_TIMEOUT_MS,
       attemptTimeoutMs: ANSWER_TIMEOUT_MS,
     });
@@ -66,21 +76,20 @@ export class StorageApi {
    * Returns the response to a GET, or to a POST if there is `json`. It is repeated after a lost connection, unless
    * `idempotent` is false.
    */
-  async call<T>(path: string, { what, ...request }: ApiRequest<T>): Promise<T> {
+  async call<T>(path: string, { what, advice, ...request }: ApiRequest<T>): Promise<T> {
     await this.#address.check(this.#url);
     try {
       return await this.#http.json(path, { idempotent: true, ...request, maxBytes: ANSWER_BYTES_MAX });
     } catch (error) {
-      throw this.#named(error, what);
+      throw this.#named(error, what, advice);
     }
   }
 
-  /** Polls a job. Its address is used only on the host of the stack. */
-  async poll<T>(address: string, { what, ...request }: JobRequest<T>): Promise<T> {
+  /** Polls a job. Its address is used only on the host of the stack, and otherwise its id. */
+  async poll<T>(job: JobAddress, { what, ...request }: JobRequest<T>): Promise<T> {
     await this.#address.check(this.#url);
-    const { pathname, search } = new URL(address, this.#url);
     try {
-      return await this.#http.poll(new URL(`${pathname}${search}`, this.#url).href, {
+      return await this.#http.poll(addressOf(job, this.#url), {
         ...request,
         pauseMs: POLL_PAUSE_MS,
         maxPauseMs: POLL_PAUSE_MAX_MS,
@@ -92,7 +101,7 @@ export class StorageApi {
   }
 
   /** Returns the error of a call with a code of the plugin. */
-  #named(error: unknown, what: string): unknown {
+  #named(error: unknown, what: string, advice?: string): unknown {
     if (!(error instanceof AgnesError) || error.code.startsWith("keboola/")) return error;
     const { status, reason, retryAfterMs } = error.details as {
       readonly status?: number;
@@ -107,8 +116,15 @@ export class StorageApi {
         return status === 401
           ? errors.token_rejected({ variable, reason: why }, cause)
           : errors.access_denied({ variable, what, reason: why }, cause);
-      case "source_refused":
-        return errors.request_refused({ what, reason: why }, cause);
+      case "source_refused": {
+        // Without the status of a rejection it is a redirect.
+        const isRejected = status !== undefined && status >= 400;
+        const hint = isRejected ? advice : "Check `url` in the options of the source.";
+        return errors.request_refused(
+          { what, reason: why, ...(hint === undefined ? {} : { advice: hint }) },
+          cause,
+        );
+      }
       case "source_unavailable":
         return errors.unavailable(
           { what, reason: why, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
@@ -118,6 +134,16 @@ export class StorageApi {
         return error;
     }
   }
+}
+
+/** The path that the stack gives, for example in a branch, if it is that of a job. */
+function addressOf({ id, url }: JobAddress, stack: string): string {
+  const path = `/jobs/${encodeURIComponent(id)}`;
+  if (typeof url === "string" && URL.canParse(url, stack)) {
+    const { pathname, search } = new URL(url, stack);
+    if (pathname.startsWith("/v2/storage/") && pathname.endsWith(path)) return `${stack}${pathname}${search}`;
+  }
+  return `${stack}/v2/storage${path}`;
 }
 
 /** Returns the HTTP status of an error of a call. */

@@ -44,6 +44,11 @@ export function columnsOf(table: StorageTable): readonly TableColumn[] {
   });
 }
 
+/** Whether values of a native type are text as it was written, unlike those of VARIANT or BINARY. */
+export function isNativeText(nativeType: string): boolean {
+  return /^(VARCHAR|CHAR|CHARACTER|STRING|TEXT|NCHAR|NVARCHAR)\b/i.test(nativeType);
+}
+
 /** The columns as an Arrow schema, in their order. */
 export function schemaOf(columns: readonly TableColumn[]): arrow.Schema {
   return new arrow.Schema(

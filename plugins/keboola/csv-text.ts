@@ -82,10 +82,14 @@ const UNITS_PER_SECOND: Readonly<Record<arrow.TimeUnit, bigint>> = {
   [arrow.TimeUnit.NANOSECOND]: 1_000_000_000n,
 };
 
+/** Arrow's own decoder removes a U+FEFF at the start of a text. */
+const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
+
 function textWriter(data: arrow.Data, { emptyProblem }: WriteColumn): Write {
-  const vector = arrow.makeVector(data);
+  const bytes = data.values as Uint8Array;
+  const offsets = data.valueOffsets as Int32Array;
   return (row) => {
-    const text = vector.get(row) as string;
+    const text = UTF8.decode(bytes.subarray(offsets[row], offsets[row + 1]));
     if (text === "" && emptyProblem !== null) return emptyProblem;
     return `"${text.replaceAll('"', '""')}"`;
   };

@@ -72,11 +72,11 @@ export const errors = defineErrors("keboola", {
     hint: () =>
       "Add a condition `eq` on the partition column to the table with the option `--where`, or remove the requirement in Keboola.",
   }),
-  request_refused: errorSpec<{ what: string; reason: string }>({
+  request_refused: errorSpec<{ what: string; reason: string; advice?: string }>({
     isDataError: true,
     status: 400,
     message: (d) => `Keboola rejected ${d.what}: ${d.reason}`,
-    hint: () => "Correct the columns and conditions of the table with `agnes table update`.",
+    hint: (d) => d.advice ?? "Correct the columns and conditions of the table with `agnes table update`.",
   }),
   unavailable: errorSpec<{ what: string; reason: string; retryAfterMs?: number }>({
     isDataError: true,

@@ -174,7 +174,7 @@ export class Exports {
   ): Promise<Job | null> {
     try {
       return await keepAlive("exporting", onProgress, () =>
-        this.#api.poll(job.url, {
+        this.#api.poll(job, {
           schema: jobSchema,
           what: `job ${job.id}`,
           isDone: (job) => isDone(job, table),

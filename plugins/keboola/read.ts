@@ -1,7 +1,7 @@
 import { AgnesError, type Batch, type ReadOptions, type ReadResult, type TableInfo } from "agnes/kit";
 
 import { planRead, rowsOf, shapeOf, stateAfter, type ReadPlan, type ReadSubject } from "./changes.ts";
-import { columnsOf, isTyped, type TableColumn } from "./columns.ts";
+import { columnsOf, isNativeText, isTyped, type TableColumn } from "./columns.ts";
 import { digest } from "./digest.ts";
 import { errors } from "./errors.ts";
 import type { ExportRequest, FinishedExport } from "./export.ts";
@@ -13,8 +13,9 @@ import { ExportSlices, sliceError } from "./slices.ts";
 import type { Source } from "./source.ts";
 import { bucketOf, tableIdOf } from "./table-id.ts";
 import { statusOf } from "./api.ts";
+import type { StorageTable } from "./schemas.ts";
 import type { FoundTable } from "./tables.ts";
-import { backendOf, typeOfField } from "./types.ts";
+import { backendOf, typeOfField, type ColumnType } from "./types.ts";
 import { whereFilters } from "./where-filters.ts";
 
 /** Downloads of one read; all reads of a source share `DOWNLOADS_MAX`. */
@@ -91,7 +92,7 @@ function requestOf(subject: ReadSubject, plan: ReadPlan, options: ReadOptions): 
   const { table, branch } = found;
   const backend = backendOf(table.bucket?.backend);
   const filters = whereFilters(options.filter, {
-    types: new Map(columnsOf(table).map(({ name, type }) => [name, type])),
+    types: filterTypesOf(table),
     unfilterable: new Set(
       (table.definition?.columns ?? []).flatMap(({ name, canBeFiltered }) =>
         canBeFiltered === false ? [name] : [],
@@ -121,6 +122,14 @@ function requestOf(subject: ReadSubject, plan: ReadPlan, options: ReadOptions): 
   const isVolatile = !(kind === "table" || kind === "alias") || (table.lastChangeDate ?? null) === null;
   const fingerprint = digest([what, shapeOf(subject, options), table.lastChangeDate ?? null]);
   return { ...what, fingerprint, isVolatile };
+}
+
+/** The types of the columns that conditions compare; the backend compares VARIANT or BINARY in other ways than Agnes. */
+function filterTypesOf(table: StorageTable): ReadonlyMap<string, ColumnType> {
+  const columns = columnsOf(table).filter(
+    ({ type, nativeType }) => type !== "VARCHAR" || (nativeType !== null && isNativeText(nativeType)),
+  );
+  return new Map(columns.map(({ name, type }) => [name, type]));
 }
 
 /** See `ExportRequest.csvExtra`. */
@@ -169,11 +178,10 @@ async function* chunks(
   const stop = startHeartbeat(onProgress);
   try {
     const request = { format: "csv", directory, concurrency: places.count, onProgress, signal } as const;
-    let isFirst = true;
-    for await (const chunk of source.cloud.http.download(files, request)) {
-      yield await chunkOf(chunk, readings, isFirst);
-      isFirst = false;
-    }
+    // Slices have none: a row that equals the names is one.
+    const canHaveHeader = file.isSliced !== true;
+    for await (const chunk of source.cloud.http.download(files, request))
+      yield await chunkOf(chunk, readings, canHaveHeader);
   } catch (error) {
     throw sliceError(error, table);
   } finally {

@@ -63,19 +63,19 @@ function fileColumn({ name, type }: Column): FileColumn {
 /**
  * Returns how to read a downloaded file, by its first bytes: its name and the request do not determine it.
  *
- * @param isFirst whether it is the first file, the only one that may begin with the names of the columns
+ * @param canHaveHeader whether it may begin with the names of the columns
  */
 export async function chunkOf(
   { data, compression }: Pick<FileChunk, "data" | "compression">,
   readings: ExportReadings,
-  isFirst: boolean,
+  canHaveHeader: boolean,
 ): Promise<FileChunk> {
   const path = data as string;
   const head = await headOf(path);
   if (head.subarray(0, 4).toString("latin1") === "PAR1")
     return { kind: "file", format: "parquet", data: path, compression: "none", reading: readings.parquet };
   const names = readings.csv.columns.map(({ name }) => name);
-  const hasHeader = isFirst && beginsWithNames(textOf(head), names);
+  const hasHeader = canHaveHeader && beginsWithNames(textOf(head), names);
   const reading = hasHeader ? readings.csvWithHeader : readings.csv;
   // `csv` for those that describe a file without its reading.
   const how = { reading, csv: reading.csv!, ...(compression && { compression }) };

@@ -117,7 +117,13 @@ export class StorageTables {
     const query = { include: INCLUDE };
     try {
       const path = `${pathOf(branch)}/tables`;
-      return await this.#api.call(path, { schema, query, what: "the tables of the project", signal });
+      return await this.#api.call(path, {
+        schema,
+        query,
+        what: "the tables of the project",
+        advice: listAdvice(branch),
+        signal,
+      });
     } catch (error) {
       if (statusOf(error) !== 403) throw error;
       this.#log.debug("the token cannot list all tables; listing those of each of its buckets");
@@ -163,6 +169,7 @@ export class StorageTables {
       const list = await this.#api.call(`${pathOf(branch)}/buckets`, {
         schema,
         what: "the buckets of the project",
+        advice: listAdvice(branch),
         signal,
       });
       return new Map(list.map((bucket) => [bucket.id, bucket]));
@@ -189,6 +196,12 @@ export class StorageTables {
     if (typeof id !== "string" || id === "") throw errors.table_invalid({ table: "without an id", reason });
     return { id, problem: errors.table_invalid({ table: id, reason }) };
   }
+}
+
+/** What to do if the stack rejects a list. */
+function listAdvice(branch: string | undefined): string {
+  if (branch === undefined) return "Check `url` in the options of the source.";
+  return `Correct \`branch\` in the options of the source, if the project has no branch ${branch}.`;
 }
 
 /** The path of a branch. */

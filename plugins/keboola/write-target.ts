@@ -1,6 +1,6 @@
 import type { TableInfo, WriteMode } from "agnes/kit";
 
-import { columnsOf, isTyped, type TableColumn } from "./columns.ts";
+import { columnsOf, isNativeText, isTyped, type TableColumn } from "./columns.ts";
 import { describeTable } from "./discover.ts";
 import { errors } from "./errors.ts";
 import { kindOf } from "./kinds.ts";
@@ -33,9 +33,6 @@ export interface Problem {
   readonly advice: string;
 }
 
-/** Types whose values are text as it was written. */
-const TEXT = /^(VARCHAR|CHAR|CHARACTER|STRING|TEXT|NCHAR|NVARCHAR)\b/i;
-
 /**
  * Describes a table to write to; null if the branch does not have it.
  * @throws `keboola/write_off`, `keboola/write_refused` for a table that takes no rows in this mode
@@ -58,7 +55,8 @@ export async function findWriteTarget(
   if (table === null) return null;
   const info = describeTable({ table, branch }, context);
   if (info.problem !== undefined) throw info.problem;
-  const problem = kindProblem(table) ?? modeProblem(table, mode) ?? typeProblem(table);
+  const problem =
+    kindProblem(table) ?? modeProblem(table, mode) ?? keyProblem(table, mode) ?? typeProblem(table);
   if (problem !== null) throw errors.write_refused({ table: id, ...problem });
   return { info, table, columns: columnsOf(table).map((column) => writeColumn(column, table)) };
 }
@@ -86,10 +84,23 @@ function modeProblem({ primaryKey }: StorageTable, mode: WriteMode): Problem | n
   };
 }
 
+/** Keys of strings are compared as text, and equal values of most types are written in several ways: `1.5` and `1.50`. */
+function keyProblem(table: StorageTable, mode: WriteMode): Problem | null {
+  if (mode !== "upsert" || isTyped(table)) return null;
+  const odd = columnsOf(table).find(
+    ({ name, type }) => table.primaryKey.includes(name) && type !== "VARCHAR" && type !== "BIGINT",
+  );
+  if (odd === undefined) return null;
+  return {
+    reason: `its key column "${odd.name}" is text in Keboola, described as ${odd.type}: a key that is stored in another form than Agnes writes would be added, not updated`,
+    advice: `Remove the data type of "${odd.name}" in Keboola and write the keys as they are stored there, use a typed table, or the mode \`replace\`.`,
+  };
+}
+
 function typeProblem(table: StorageTable): Problem | null {
   if (!isTyped(table)) return null;
   const odd = columnsOf(table).find(
-    ({ type, nativeType }) => type === "VARCHAR" && nativeType !== null && !TEXT.test(nativeType),
+    ({ type, nativeType }) => type === "VARCHAR" && nativeType !== null && !isNativeText(nativeType),
   );
   if (odd === undefined) return null;
   return {

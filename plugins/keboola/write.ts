@@ -1,4 +1,4 @@
-import type { arrow, TableInfo, WriteMode, WriteOptions } from "agnes/kit";
+import { AgnesError, type arrow, type TableInfo, type WriteMode, type WriteOptions } from "agnes/kit";
 
 import { statusOf } from "./api.ts";
 import { CsvText } from "./csv-text.ts";
@@ -125,7 +125,7 @@ async function importFile(
         idempotent: mode !== "append",
         signal,
       })
-      .catch(failed(source, table.id, mode === "append"));
+      .catch(failed(source, table.id, true));
     return await finished(source, table.id, job, signal);
   } finally {
     places.release();
@@ -133,16 +133,17 @@ async function importFile(
 }
 
 async function finished(source: Source, table: string, job: Job, signal: AbortSignal): Promise<Job> {
-  const address = job.url ?? `/v2/storage/jobs/${encodeURIComponent(job.id)}`;
   try {
-    return await source.api.poll(address, {
+    return await source.api.poll(job, {
       schema: jobSchema,
       what: `job ${job.id}, the import into table ${table}`,
       isDone: (answer) => isDone(answer, table),
       signal,
     });
   } catch (error) {
-    if (statusOf(error) === undefined) throw error;
+    const isFailed = error instanceof AgnesError && error.code === errors.import_failed.code;
+    if (isFailed || signal.aborted) throw error;
+    // Whatever it is, to run it again could write the rows twice.
     const reason = `job ${job.id} cannot be watched: ${(error as Error).message}`;
     throw errors.import_unknown({ table, reason }, { cause: error });
   }
@@ -171,8 +172,9 @@ function failed(source: Source, table: string, isUnknown = false): (error: unkno
         { table, reason, advice: "Check the table in Keboola, and run it again." },
         cause,
       );
-    const isUnavailable = (error as { readonly code?: string }).code === errors.unavailable.code;
-    if (isUnknown && isUnavailable && status !== 429 && status !== 503)
+    const { code = "" } = error as { readonly code?: string };
+    const isLost = [errors.unavailable.code, "source_answer_invalid", "timed_out"].includes(code);
+    if (isUnknown && isLost && status !== 429 && status !== 503)
       throw errors.import_unknown({ table, reason }, cause);
     throw error;
   };

@@ -39,7 +39,6 @@ describe("read()", () => {
     ["plain CSV", { parquet: false, gzip: false }],
     ["unsliced CSV", { parquet: false, isSliced: false }],
     ["unsliced CSV without a header", { parquet: false, isSliced: false, header: "never" }],
-    ["CSV whose first slice has a header", { parquet: false, header: "first slice" }],
     ["gzipped CSV whose names do not tell", { parquet: false, gzipNames: false }],
     ["plain CSV that is named .gz", { parquet: false, gzip: false, gzipNames: true }],
   ];
@@ -78,4 +77,40 @@ describe("read()", () => {
       });
     }
   }
+
+  test("keeps a row of a slice of CSV that equals the names of the columns", async () => {
+    const keboola = fakeKeboola({ parquet: false, isSliced: true });
+    // One row, because their order is random.
+    keboola.storage.createTable("in.c-crm.names", { columns: ["name"], rows: [{ name: "name" }] });
+    await using project = await openProject(keboola);
+    expect(errorsOf(await project.sync({ "in.c-crm.names": {} }))).toEqual([]);
+    expect(await project.rows("SELECT name FROM names")).toEqual([{ name: "name" }]);
+  });
+
+  test("leaves conditions on types that text does not represent to Agnes", async () => {
+    const keboola = fakeKeboola();
+    keboola.storage.createTable("in.c-crm.events", {
+      columns: [
+        { name: "data", type: "VARIANT" },
+        { name: "hash", type: "BINARY" },
+        { name: "label", type: "VARCHAR", length: 50 },
+        { name: "code", type: "CHAR", length: 1 },
+      ],
+      rows: [
+        { data: "1", hash: "AB", label: "x", code: "c" },
+        { data: "2", hash: "AB", label: "x", code: "c" },
+      ],
+    });
+    await using project = await openProject(keboola);
+    const filter = [
+      { column: "data", operator: "eq", values: ["1"] },
+      { column: "hash", operator: "eq", values: ["AB"] },
+      { column: "label", operator: "eq", values: ["x"] },
+      { column: "code", operator: "eq", values: ["c"] },
+    ] as const;
+    expect(errorsOf(await project.sync({ "in.c-crm.events": { filter } }))).toEqual([]);
+    expect(await project.rows("SELECT data FROM events")).toEqual([{ data: "1" }]);
+    const sent = exportsOf(keboola)[0]!["whereFilters"] as readonly { readonly column: string }[];
+    expect(sent.map(({ column }) => column)).toEqual(["label", "code"]);
+  });
 });

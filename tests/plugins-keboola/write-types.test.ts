@@ -204,4 +204,41 @@ describe("keboola: write() refuses", () => {
       expect(keboola.requestsOf("import")).toEqual([]);
     });
   }
+
+  const keys = {
+    NUMERIC: ["SELECT 1.5::DECIMAL(12,2) AS id", "12,2"],
+    FLOAT: ["SELECT 1::DOUBLE AS id"],
+    BOOLEAN: ["SELECT true AS id"],
+    DATE: ["SELECT DATE '2026-01-01' AS id"],
+    TIMESTAMP: ["SELECT TIMESTAMP '2026-01-01' AS id"],
+  } as const;
+  for (const [type, [sql, length]] of Object.entries(keys))
+    test(`to update a table of strings by a key that is described as ${type}`, async () => {
+      const keboola = fakeKeboola({ jobPolls: 0, provider: "gcp" });
+      const columnMetadata = { id: described(type, length) };
+      keboola.storage.createTable(TABLE, { columns: ["id"], primaryKey: ["id"], columnMetadata });
+      await using workspace = await openWritable(keboola);
+      const error = await workspace.refusal({ table: TABLE, sql, mode: "upsert", dryRun: true });
+      expect([error.code, error.message, error.hint]).toEqual([
+        "keboola/write_refused",
+        expect.stringContaining('its key column "id" is text in Keboola, described as'),
+        expect.stringContaining('Remove the data type of "id" in Keboola'),
+      ] as string[]);
+      expect(await workspace.push({ table: TABLE, sql, mode: "replace" })).toMatchObject({ rows: 1 });
+    });
+
+  test("no key that is described as INTEGER", async () => {
+    const keboola = fakeKeboola({ jobPolls: 0, provider: "gcp" });
+    const columnMetadata = { id: described("INTEGER") };
+    keboola.storage.createTable(TABLE, {
+      columns: ["id", "label"],
+      primaryKey: ["id"],
+      columnMetadata,
+      rows: [{ id: "1", label: "old" }],
+    });
+    await using workspace = await openWritable(keboola);
+    await workspace.push({ table: TABLE, sql: "SELECT 1 AS id, 'new' AS label", mode: "upsert" });
+    const rows = keboola.storage.table(TABLE).rows.map(({ values }) => Object.fromEntries(values));
+    expect(rows).toEqual([{ id: "1", label: "new" }]);
+  });
 });

@@ -72,6 +72,15 @@ describe("keboola: write()", () => {
     expect(keboola.requests.every(({ method }) => method === "GET")).toBe(true);
   });
 
+  test("keeps a byte order mark at the start of a text", async () => {
+    const keboola = project();
+    await using workspace = await openWritable(keboola);
+    const sql =
+      "SELECT chr(65279) || 'x' AS id, chr(65279) || 'y' AS name UNION ALL SELECT 'x', 'y' || chr(65279)";
+    await workspace.push({ table: LOG, sql, mode: "replace" });
+    expect(storedRows(keboola, LOG)).toEqual(["x=y\uFEFF", "\uFEFFx=\uFEFFy"]);
+  });
+
   test("imports nothing for no rows, and empties the table in the mode replace", async () => {
     const keboola = project();
     await using workspace = await openWritable(keboola);
@@ -228,6 +237,35 @@ describe("keboola: write() after faults", () => {
     keboola.onRequest((step) => (step === "job" ? { kind: "job lost" } : undefined));
     const lost = await workspace.refusal({ table: LOG, sql: SQL, mode: "append" });
     expect(lost.code).toBe("keboola/import_unknown");
+  });
+
+  test("says in each mode that the end is unknown, whatever prevents to see it, and never to run it again", async () => {
+    const faults = [
+      { kind: "reset" },
+      { kind: "status", status: 500 },
+      { kind: "cut body", bytes: 5 },
+      { kind: "job lost" },
+    ] as const;
+    for (const step of ["import", "job"] as const)
+      for (const fault of faults.slice(0, step === "import" ? 3 : 4))
+        for (const [mode, table] of [
+          ["replace", LOG],
+          ["upsert", PEOPLE],
+          ["append", LOG],
+        ] as const) {
+          const keboola = project();
+          keboola.onRequest((one) => (one === step ? fault : undefined));
+          await using workspace = await openWritable(keboola);
+          const error = await workspace.refusal({ table, sql: SQL, mode });
+          expect([step, fault.kind, mode, error.code, error.retry]).toEqual([
+            step,
+            fault.kind,
+            mode,
+            "keboola/import_unknown",
+            "permanent",
+          ]);
+          expect(error.hint).toStartWith("Check the table and its jobs in Keboola");
+        }
   });
 
   test("shows no token and no signature of a cloud that refuses the rows", async () => {
