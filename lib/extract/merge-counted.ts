@@ -43,14 +43,19 @@ export async function mergeCounted(
 ): Promise<CountedMerge> {
   const { parts } = staged;
   const tableRows = comparableRows(job, decision, end);
-  const isWhole = hasAllRows(decision, parts, quarantine?.rows ?? 0, tableRows);
+  const replaces = end.isWhole === true && decision.kind === "delta" && decision.window === undefined;
+  if (replaces && decision.cursor !== undefined) {
+    await discard(job.run, parts);
+    return { kind: "again", reason: "its source returned all rows, also those before the cursor" };
+  }
+  const isWhole = replaces || hasAllRows(decision, parts, quarantine?.rows ?? 0, tableRows);
   const merging: ReadDecision = isWhole ? { kind: "whole", accept: false, notes: [] } : decision;
   const merged = await mergeRead(job, merging, parts, end, columns, quarantine);
   if (merged.kind === "again") return merged;
   checkQuarantine(quarantine, job.plan, { read: rowsRead, replaces: merged.replaces });
   const rejecting = rejectingOf(job, merging, end, quarantine);
   const problem = rowsProblem(merged, rejecting, tableRows);
-  if (problem !== null && decision.kind === "delta" && decision.window === undefined) {
+  if (problem !== null && !replaces && decision.kind === "delta" && decision.window === undefined) {
     await discard(job.run, [...parts, ...merged.written]);
     return { kind: "again", reason: problem };
   }

@@ -75,6 +75,31 @@ test("extractSource() replaces the table by a delta that has all of its rows", a
   expect(source.asked).toEqual(["all null", "delta 1", "delta 2"]);
 });
 
+test("extractSource() replaces the table by a delta that its source calls whole", async () => {
+  await using bench = await openBench();
+  const source = scripted(
+    { yields: [rows(1, 2, 3)] },
+    { yields: [rows(3, 4)], isWhole: true },
+    { yields: [rows(5)], isWhole: true, tableRows: 2 },
+  );
+  expect(await runs(bench, plan, source)).toMatchObject({ full: true, rows: 2, notes: [] });
+  expect(await idsOf(bench)).toEqual([3, 4]);
+  const last = await runs(bench, plan, source, 1);
+  expect(last.notes).toEqual(["its source reports 2 rows, but it has 1 after the read"]);
+  expect(await idsOf(bench)).toEqual([5]);
+  expect(source.asked).toEqual(["all null", "delta 1", "delta 2"]);
+  // Rows before the cursor were not kept, so they are read again.
+  await using other = await openBench();
+  const dated = incremental(table("t", { id: int64(), v: utf8() }, { primaryKey: ["id"], cursor: "id" }));
+  const late = scripted(
+    { yields: [rows(1, 2, 3)] },
+    { yields: [rows(1, 4)], isWhole: true },
+    { yields: [rows(1, 4)] },
+  );
+  expect(await runs(other, dated, late)).toMatchObject({ full: true, rows: 2 });
+  expect(await idsOf(other)).toEqual([1, 4]);
+});
+
 test("extractSource() reads in full after a delta if the source has another number of rows", async () => {
   await using bench = await openBench();
   const source = scripted(
