@@ -102,10 +102,11 @@ function rowsProblem(
   rejecting: PublishedTable["rejecting"],
   tableRows: number | undefined,
 ): string | null {
-  const missing = rejecting === undefined ? 0 : rejecting.rows;
-  if (tableRows === undefined || missing === undefined) return null;
+  if (tableRows === undefined) return null;
+  // Rows that an earlier version rejected without counting them explain nothing; a full read counts them.
+  const missing = rejecting?.rows ?? 0;
   const rows = [...kept, ...written].reduce((sum, part) => sum + part.rows, 0);
-  if (rows <= tableRows && rows + missing >= tableRows) return null;
+  if (rows + missing === tableRows) return null;
   const without = missing === 0 ? "" : ` and ${counted(missing, "rejected row")}`;
   return `its source reports ${counted(tableRows, "row")}, but it has ${rows}${without} after the read`;
 }

@@ -201,6 +201,30 @@ test("extractSource() counts quarantined rows as rows of the source", async () =
   expect(source.asked.length).toBe(6);
 });
 
+test("extractSource() reads in full if rejected rows do not explain the number of rows exactly", async () => {
+  await using bench = await openBench();
+  const quarantined = { ...plan, quarantine: true, quarantineMaxPercent: 100 };
+  const bad = [
+    { id: "x", v: "bad" },
+    { id: "y", v: "bad" },
+  ];
+  const source = scripted(
+    { yields: [rows(1, 2, 3), bad], tableRows: 5 },
+    // Two of the published rows were deleted, which as many rejected rows would hide.
+    { yields: [rows(4)], tableRows: 4 },
+    { yields: [rows(3, 4), bad], tableRows: 4 },
+    // A rejected row was repaired.
+    { yields: [rows(5)], tableRows: 4 },
+    { yields: [rows(3, 4, 5), bad.slice(1)], tableRows: 4 },
+    { yields: [], tableRows: 4 },
+  );
+  expect(await runs(bench, quarantined, source)).toMatchObject({ full: true, rows: 2 });
+  expect(await idsOf(bench)).toEqual([3, 4]);
+  expect(await runs(bench, quarantined, source, 1)).toMatchObject({ full: true, rows: 3 });
+  expect(await runs(bench, quarantined, source, 1)).toMatchObject({ status: "unchanged", notes: [] });
+  expect(source.asked.length).toBe(6);
+});
+
 test("extractSource() ignores the number of rows of the source if the table has other rows by design", async () => {
   const dated = table("t", { id: int64(), v: utf8(), at: timestamp() }, { primaryKey: ["id"], cursor: "at" });
   for (const other of [
