@@ -5,6 +5,7 @@ import type { TableJob } from "./job/job.ts";
 import { rejectingAfter } from "./job/rejecting.ts";
 import { mergeRead, type MergedRead } from "./merge/merge-read.ts";
 import type { ReadDecision } from "./read/decide.ts";
+import { cursorOf } from "./read/lookback.ts";
 import { checkQuarantine, type Quarantine } from "./write/quarantine.ts";
 import { discard } from "./write/staged.ts";
 import type { WrittenParts } from "./write/write-parts.ts";
@@ -59,18 +60,36 @@ export async function mergeCounted(
     await discard(job.run, [...parts, ...merged.written]);
     return { kind: "again", reason: problem };
   }
-  const notes = [...(merged.notes ?? []), ...(problem === null ? [] : [problem])];
+  const notes = [
+    ...(merged.notes ?? []),
+    ...historyNotes(job, decision, end),
+    ...(problem === null ? [] : [problem]),
+  ];
   return { ...merged, notes, merging, rejecting };
 }
 
 /** The number of rows in the source; undefined if it is not known or the published rows differ from it by design. */
 function comparableRows(
-  { plan: { mode, filter = [], historyDays } }: TableJob,
+  job: TableJob,
   { window }: ReadDecision,
   { tableRows }: ReadResult,
 ): number | undefined {
-  const isPartial = mode !== "local" || filter.length > 0 || historyDays !== undefined;
+  const { mode, filter = [] } = job.plan;
+  const isPartial = mode !== "local" || filter.length > 0 || hasLimitedHistory(job);
   return isPartial || window?.to !== undefined ? undefined : tableRows;
+}
+
+/** Whether the history is limited: a limit without a cursor column of dates or timestamps is ignored. */
+const hasLimitedHistory = (job: TableJob): boolean =>
+  job.plan.historyDays !== undefined && cursorOf(job).isTime;
+
+/** A note at each full read whose later changes are not compared with the source. */
+function historyNotes(job: TableJob, { kind }: ReadDecision, { tableRows }: ReadResult): readonly string[] {
+  const isMerged = kind === "whole" && job.plan.strategy !== "full_refresh";
+  if (!isMerged || tableRows === undefined || !hasLimitedHistory(job)) return [];
+  return [
+    "its history is limited, so syncs do not find rows that are deleted in the source, except with --full",
+  ];
 }
 
 /** Whether a delta has as many rows as the table in its source. */

@@ -245,6 +245,25 @@ test("extractSource() ignores the number of rows of the source if the table has 
   }
 });
 
+test("extractSource() compares the number of rows if a limit of the history was ignored, and else notes it", async () => {
+  await using bench = await openBench();
+  const ignored = scripted(
+    { yields: [rows(1, 2, 3)], tableRows: 3 },
+    { yields: [rows(4)], tableRows: 2 },
+    { yields: [rows(3, 4)], tableRows: 2 },
+  );
+  expect(await runs(bench, incremental(info, { historyDays: 3650 }), ignored)).toMatchObject({ rows: 2 });
+  expect(await idsOf(bench)).toEqual([3, 4]);
+  const dated = table("t", { id: int64(), at: timestamp() }, { primaryKey: ["id"], cursor: "at" });
+  await using other = await openBench();
+  const at = new Date();
+  const limited = scripted({ yields: [[{ id: 1, at }]], tableRows: 9 });
+  const first = await runs(other, incremental(dated, { historyDays: 3650 }), limited, 1);
+  expect(first.notes).toEqual([
+    "its history is limited, so syncs do not find rows that are deleted in the source, except with --full",
+  ]);
+});
+
 test("extractSource() compares tables without a key and partitioned tables with their source", async () => {
   const dated = table("t", { id: int64(), v: utf8() }, { primaryKey: ["id"] });
   for (const one of [
