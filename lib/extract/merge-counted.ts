@@ -5,6 +5,7 @@ import type { TableJob } from "./job/job.ts";
 import { rejectingAfter } from "./job/rejecting.ts";
 import { mergeRead, type MergedRead } from "./merge/merge-read.ts";
 import type { ReadDecision } from "./read/decide.ts";
+import { cursorOf } from "./read/lookback.ts";
 import { checkQuarantine, type Quarantine } from "./write/quarantine.ts";
 import { discard } from "./write/staged.ts";
 import type { WrittenParts } from "./write/write-parts.ts";
@@ -43,29 +44,52 @@ export async function mergeCounted(
 ): Promise<CountedMerge> {
   const { parts } = staged;
   const tableRows = comparableRows(job, decision, end);
-  const isWhole = hasAllRows(decision, parts, quarantine?.rows ?? 0, tableRows);
+  const replaces = end.isWhole === true && decision.kind === "delta" && decision.window === undefined;
+  if (replaces && decision.cursor !== undefined) {
+    await discard(job.run, parts);
+    return { kind: "again", reason: "its source returned all rows, also those before the cursor" };
+  }
+  const isWhole = replaces || hasAllRows(decision, parts, quarantine?.rows ?? 0, tableRows);
   const merging: ReadDecision = isWhole ? { kind: "whole", accept: false, notes: [] } : decision;
   const merged = await mergeRead(job, merging, parts, end, columns, quarantine);
   if (merged.kind === "again") return merged;
   checkQuarantine(quarantine, job.plan, { read: rowsRead, replaces: merged.replaces });
   const rejecting = rejectingOf(job, merging, end, quarantine);
   const problem = rowsProblem(merged, rejecting, tableRows);
-  if (problem !== null && decision.kind === "delta" && decision.window === undefined) {
+  if (problem !== null && !replaces && decision.kind === "delta" && decision.window === undefined) {
     await discard(job.run, [...parts, ...merged.written]);
     return { kind: "again", reason: problem };
   }
-  const notes = [...(merged.notes ?? []), ...(problem === null ? [] : [problem])];
+  const notes = [
+    ...(merged.notes ?? []),
+    ...historyNotes(job, decision, end),
+    ...(problem === null ? [] : [problem]),
+  ];
   return { ...merged, notes, merging, rejecting };
 }
 
 /** The number of rows in the source; undefined if it is not known or the published rows differ from it by design. */
 function comparableRows(
-  { plan: { mode, filter = [], historyDays } }: TableJob,
+  job: TableJob,
   { window }: ReadDecision,
   { tableRows }: ReadResult,
 ): number | undefined {
-  const isPartial = mode !== "local" || filter.length > 0 || historyDays !== undefined;
+  const { mode, filter = [] } = job.plan;
+  const isPartial = mode !== "local" || filter.length > 0 || hasLimitedHistory(job);
   return isPartial || window?.to !== undefined ? undefined : tableRows;
+}
+
+/** Whether the history is limited: a limit without a cursor column of dates or timestamps is ignored. */
+const hasLimitedHistory = (job: TableJob): boolean =>
+  job.plan.historyDays !== undefined && cursorOf(job).isTime;
+
+/** A note at each full read whose later changes are not compared with the source. */
+function historyNotes(job: TableJob, { kind }: ReadDecision, { tableRows }: ReadResult): readonly string[] {
+  const isMerged = kind === "whole" && job.plan.strategy !== "full_refresh";
+  if (!isMerged || tableRows === undefined || !hasLimitedHistory(job)) return [];
+  return [
+    "its history is limited, so syncs do not find rows that are deleted in the source, except with --full",
+  ];
 }
 
 /** Whether a delta has as many rows as the table in its source. */
@@ -97,10 +121,11 @@ function rowsProblem(
   rejecting: PublishedTable["rejecting"],
   tableRows: number | undefined,
 ): string | null {
-  const missing = rejecting === undefined ? 0 : rejecting.rows;
-  if (tableRows === undefined || missing === undefined) return null;
+  if (tableRows === undefined) return null;
+  // Rows that an earlier version rejected without counting them explain nothing; a full read counts them.
+  const missing = rejecting?.rows ?? 0;
   const rows = [...kept, ...written].reduce((sum, part) => sum + part.rows, 0);
-  if (rows <= tableRows && rows + missing >= tableRows) return null;
+  if (rows + missing === tableRows) return null;
   const without = missing === 0 ? "" : ` and ${counted(missing, "rejected row")}`;
   return `its source reports ${counted(tableRows, "row")}, but it has ${rows}${without} after the read`;
 }

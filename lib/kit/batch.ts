@@ -181,10 +181,14 @@ export interface ReadResult {
    */
   readonly kept?: readonly string[];
   /**
+   * Whether a read with `isDelta` yielded all rows of the table after all: they replace the published ones. Default: false.
+   */
+  readonly isWhole?: boolean;
+  /**
    * The exact number of rows that the table has in the source; omit an estimate. If a read with `isDelta` yields as many
    * rows, they replace the published ones. If the table has another number of rows after such a read, for example because
    * rows were deleted in the source, it is read again in full, once; after a full read, a note reports the difference.
-   * Ignored with `unchanged`, and for tables with filters or a limited history. Default: not compared.
+   * Ignored with `unchanged`, and for tables with filters or a history limited by the cursor. Default: not compared.
    */
   readonly tableRows?: number;
 }

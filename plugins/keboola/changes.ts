@@ -37,34 +37,32 @@ export interface ReadSubject {
 /** How to read a table. */
 export type ReadPlan =
   | { readonly kind: "unchanged" }
-  /** `replaces`: the runtime merges rows, but all of them must be replaced. */
+  /** `replaces`: the runtime would merge the rows, but they must replace the table. */
   | { readonly kind: "whole"; readonly replaces: boolean }
   | { readonly kind: "changes"; readonly changedSince: number };
 
 /**
  * Decides what to export.
- * @throws `keboola/whole_read_needed` if the rows cannot be merged, and nothing shows when they must be replaced
+ * @throws `keboola/cursor_refused`
  */
 export function planRead(
   subject: ReadSubject,
-  options: Pick<ReadOptions, "state" | "isDelta" | "filter" | "cursor">,
+  options: Pick<ReadOptions, "state" | "isDelta" | "filter" | "cursor" | "window">,
 ): ReadPlan {
   const state = parsedState(options.state);
   const { found, info } = subject;
+  // The runtime keeps only rows after the cursor, so changes of earlier rows would be lost.
+  if (options.isDelta === true && options.cursor !== undefined && options.window === undefined)
+    throw errors.cursor_refused({ table: info.name, column: options.cursor.column });
   const shape = shapeOf(subject, options);
   const hasSameVersion = state?.lastVersion === versionOf(shape, found.table);
   if (state !== null && hasSameVersion && canSkip(subject)) return { kind: "unchanged" };
   if (options.isDelta !== true) return { kind: "whole", replaces: false };
   const hasKey = info.primaryKey.length > 0;
-  if (state !== null && state.shape === shape && hasKey && hasTimestamps(found.table) && subject.isKnown)
+  // Only the number of rows shows that rows were deleted or replaced.
+  const isCounted = rowsOf(subject, options) !== null && (found.table.lastChangeDate ?? null) !== null;
+  if (state !== null && state.shape === shape && hasKey && hasTimestamps(found.table) && isCounted)
     return { kind: "changes", changedSince: state.changedSince };
-  // Without a key, rows that are read again would be published twice, unless their number shows that they are all.
-  // With a cursor, the runtime keeps only later rows.
-  if (!hasKey && options.cursor === undefined && rowsOf(subject, options) === null)
-    throw errors.whole_read_needed({
-      table: info.name,
-      reason: "it has no primary key, and Keboola does not know its number of rows",
-    });
   return { kind: "whole", replaces: true };
 }
 

@@ -115,11 +115,12 @@ export const errors = defineErrors("keboola", {
     message: (d) => `a file of the export of ${formatValue(d.table)} is not read: ${d.reason}`,
     hint: () => "Report it to the administrator of the stack; the published data stays.",
   }),
-  whole_read_needed: errorSpec<{ table: string; reason: string }>({
+  cursor_refused: errorSpec<{ table: string; column: string }>({
     isDataError: true,
     status: 409,
-    message: (d) => `the table ${formatValue(d.table)} cannot be read incrementally: ${d.reason}`,
-    hint: () => "Set its strategy to full_refresh with `agnes table update`.",
+    message: (d) =>
+      `the table ${formatValue(d.table)} has the cursor column ${formatValue(d.column)}, but Keboola reports changes of all rows`,
+    hint: () => "Remove its cursor column with `agnes table update ID --clear incremental-column`.",
   }),
   write_off: errorSpec<{ table: string }>({
     isDataError: true,

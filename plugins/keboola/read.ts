@@ -38,8 +38,9 @@ export async function* readTable(
   yield* chunks(source, subject, { request, finished, options });
   const marginMinutes = source.settings.changeMarginMinutes;
   const state = stateAfter(subject, options, { startedAt: finished.startedAt, marginMinutes });
-  const tableRows = await tableRowsOf(source, subject, plan, options);
-  return { state, ...(tableRows === null ? {} : { tableRows }) };
+  const tableRows = await tableRowsOf(source, subject, options);
+  const isWhole = plan.kind === "whole" && plan.replaces;
+  return { state, ...(isWhole ? { isWhole } : {}), ...(tableRows === null ? {} : { tableRows }) };
 }
 
 /** Returns the table as it is now, with the types that the runtime expects. */
@@ -194,7 +195,6 @@ async function* chunks(
 async function tableRowsOf(
   source: Source,
   subject: ReadSubject,
-  plan: ReadPlan,
   options: ReadOptions,
 ): Promise<number | null> {
   // Only a sync compares it.
@@ -206,8 +206,6 @@ async function tableRowsOf(
   const bucket = { ...table.bucket, ...after.bucket };
   const now = { ...subject, found: { table: { ...after, bucket: bucket as typeof table.bucket }, branch } };
   const rows = rowsOf(now, options);
-  // Rows that cannot be merged must replace the table: with a number that differs, the runtime reads it again.
-  if (plan.kind === "whole" && plan.replaces) return rows;
   const isSame = table.lastChangeDate !== null && table.lastChangeDate === after.lastChangeDate;
   return isSame ? rows : null;
 }

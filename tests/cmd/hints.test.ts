@@ -44,7 +44,7 @@ const wrong: readonly (readonly [args: readonly string[], phrases: readonly stri
   ],
   [
     ["table", "update", "semi", "--mode", "materialized", "--source-query", "SELECT 1"],
-    ["files does not run SQL", "use the mode local"],
+    ["files does not run queries", "use the mode local"],
   ],
   [
     ["sync", "semy"],

@@ -159,6 +159,11 @@ describe("agnes table", () => {
   test("has a flag for every field, and reads its text as what the field is", async () => {
     using directory = temporaryDirectory();
     const agnes = await shop(directory.path);
+    // Only a plugin that runs queries accepts all fields.
+    await appendFile(
+      join(directory.path, "agnes.yaml"),
+      "  store: { plugin: duckdb, options: { path: ./store.duckdb } }\n",
+    );
     const documentation = { grain: "one order", gotchas: [{ key: "tests", body: "Some are tests." }] };
     const keys = [{ column: "customer", references: "people.customer" }];
     const flags: Readonly<Record<string, readonly [text: string, field: string, value: unknown]>> = {
@@ -193,7 +198,7 @@ describe("agnes table", () => {
     expect([...fields, "source", "source_table"].sort()).toEqual([...storedFieldNames].sort());
     const present = Object.entries(flags).filter(([flag]) => flag !== "columns");
     const args = present.flatMap(([flag, [text]]) => [`--${flag}`, text]);
-    const result = await agnes("table", "register", "exports", "orders", ...args, "--json");
+    const result = await agnes("table", "register", "store", "orders", ...args, "--json");
     expect([result.status, result.stderr]).toEqual([0, ""]);
     expect(json(result)).toMatchObject({
       table: Object.fromEntries(present.map(([, [, field, value]]) => [field, value])),

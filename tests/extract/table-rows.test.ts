@@ -75,6 +75,31 @@ test("extractSource() replaces the table by a delta that has all of its rows", a
   expect(source.asked).toEqual(["all null", "delta 1", "delta 2"]);
 });
 
+test("extractSource() replaces the table by a delta that its source calls whole", async () => {
+  await using bench = await openBench();
+  const source = scripted(
+    { yields: [rows(1, 2, 3)] },
+    { yields: [rows(3, 4)], isWhole: true },
+    { yields: [rows(5)], isWhole: true, tableRows: 2 },
+  );
+  expect(await runs(bench, plan, source)).toMatchObject({ full: true, rows: 2, notes: [] });
+  expect(await idsOf(bench)).toEqual([3, 4]);
+  const last = await runs(bench, plan, source, 1);
+  expect(last.notes).toEqual(["its source reports 2 rows, but it has 1 after the read"]);
+  expect(await idsOf(bench)).toEqual([5]);
+  expect(source.asked).toEqual(["all null", "delta 1", "delta 2"]);
+  // Rows before the cursor were not kept, so they are read again.
+  await using other = await openBench();
+  const dated = incremental(table("t", { id: int64(), v: utf8() }, { primaryKey: ["id"], cursor: "id" }));
+  const late = scripted(
+    { yields: [rows(1, 2, 3)] },
+    { yields: [rows(1, 4)], isWhole: true },
+    { yields: [rows(1, 4)] },
+  );
+  expect(await runs(other, dated, late)).toMatchObject({ full: true, rows: 2 });
+  expect(await idsOf(other)).toEqual([1, 4]);
+});
+
 test("extractSource() reads in full after a delta if the source has another number of rows", async () => {
   await using bench = await openBench();
   const source = scripted(
@@ -176,6 +201,30 @@ test("extractSource() counts quarantined rows as rows of the source", async () =
   expect(source.asked.length).toBe(6);
 });
 
+test("extractSource() reads in full if rejected rows do not explain the number of rows exactly", async () => {
+  await using bench = await openBench();
+  const quarantined = { ...plan, quarantine: true, quarantineMaxPercent: 100 };
+  const bad = [
+    { id: "x", v: "bad" },
+    { id: "y", v: "bad" },
+  ];
+  const source = scripted(
+    { yields: [rows(1, 2, 3), bad], tableRows: 5 },
+    // Two of the published rows were deleted, which as many rejected rows would hide.
+    { yields: [rows(4)], tableRows: 4 },
+    { yields: [rows(3, 4), bad], tableRows: 4 },
+    // A rejected row was repaired.
+    { yields: [rows(5)], tableRows: 4 },
+    { yields: [rows(3, 4, 5), bad.slice(1)], tableRows: 4 },
+    { yields: [], tableRows: 4 },
+  );
+  expect(await runs(bench, quarantined, source)).toMatchObject({ full: true, rows: 2 });
+  expect(await idsOf(bench)).toEqual([3, 4]);
+  expect(await runs(bench, quarantined, source, 1)).toMatchObject({ full: true, rows: 3 });
+  expect(await runs(bench, quarantined, source, 1)).toMatchObject({ status: "unchanged", notes: [] });
+  expect(source.asked.length).toBe(6);
+});
+
 test("extractSource() ignores the number of rows of the source if the table has other rows by design", async () => {
   const dated = table("t", { id: int64(), v: utf8(), at: timestamp() }, { primaryKey: ["id"], cursor: "at" });
   for (const other of [
@@ -194,6 +243,25 @@ test("extractSource() ignores the number of rows of the source if the table has 
     expect(await runs(bench, other, source)).toMatchObject({ full: false, rows: 3, notes: [] });
     expect(source.asked.length).toBe(2);
   }
+});
+
+test("extractSource() compares the number of rows if a limit of the history was ignored, and else notes it", async () => {
+  await using bench = await openBench();
+  const ignored = scripted(
+    { yields: [rows(1, 2, 3)], tableRows: 3 },
+    { yields: [rows(4)], tableRows: 2 },
+    { yields: [rows(3, 4)], tableRows: 2 },
+  );
+  expect(await runs(bench, incremental(info, { historyDays: 3650 }), ignored)).toMatchObject({ rows: 2 });
+  expect(await idsOf(bench)).toEqual([3, 4]);
+  const dated = table("t", { id: int64(), at: timestamp() }, { primaryKey: ["id"], cursor: "at" });
+  await using other = await openBench();
+  const at = new Date();
+  const limited = scripted({ yields: [[{ id: 1, at }]], tableRows: 9 });
+  const first = await runs(other, incremental(dated, { historyDays: 3650 }), limited, 1);
+  expect(first.notes).toEqual([
+    "its history is limited, so syncs do not find rows that are deleted in the source, except with --full",
+  ]);
 });
 
 test("extractSource() compares tables without a key and partitioned tables with their source", async () => {

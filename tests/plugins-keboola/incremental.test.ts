@@ -193,26 +193,54 @@ describe("an incremental sync", () => {
     expect(await names(project)).toEqual(["1 x", "2 x", "2 x"]);
   });
 
-  test("refuses a table without a primary key whose number of rows is not known", async () => {
-    const { keboola, table } = people({}, { primaryKey: [] });
+  test("exports all rows if the number of rows is not known, and replaces them", async () => {
+    const filter = { column: "name", values: ["x"] };
+    for (const alias of [
+      { filter },
+      { filter, primaryKey: ["id"] },
+      { primaryKey: ["id"], rowsCount: null },
+    ]) {
+      const { keboola, table } = people();
+      const load = (...ids: string[]) =>
+        table.load(
+          ids.map((id) => ({ id, name: "x" })),
+          { mode: "truncate" },
+        );
+      load("1", "2", "3");
+      keboola.storage.createAlias("in.c-crm.chosen", "in.c-crm.people", alias);
+      await using project = await openProject(keboola);
+      const publishes = async (...ids: number[]) => {
+        project.host.advance(180 * MINUTE_MS);
+        expect(errorsOf(await project.sync({ "in.c-crm.chosen": incremental }))).toEqual([]);
+        const published = await project.rows("SELECT id::INT AS id FROM chosen ORDER BY id");
+        expect(published).toEqual(ids.map((id) => ({ id })));
+      };
+      await publishes(1, 2, 3);
+      load("3", "4");
+      await publishes(3, 4);
+      table.truncate();
+      await publishes();
+      expect(exportsOf(keboola).some((body) => "changedSince" in body)).toBe(false);
+    }
+  });
+
+  test("refuses a cursor column, because changes of earlier rows would be lost", async () => {
+    const { keboola, table } = people();
+    const plan = { ...incremental, cursor: "id" };
     table.load(
-      [
-        { id: "1", name: "x" },
-        { id: "2", name: "y" },
-      ],
+      ["1", "2"].map((id) => ({ id, name: "open" })),
       { mode: "truncate" },
     );
-    keboola.storage.createAlias("in.c-crm.chosen", "in.c-crm.people", {
-      filter: { column: "name", values: ["x"] },
-    });
     await using project = await openProject(keboola);
     project.host.advance(180 * MINUTE_MS);
-    expect(errorsOf(await project.sync({ "in.c-crm.chosen": incremental }))).toEqual([]);
-    table.load([{ id: "3", name: "x" }], { mode: "incremental" });
+    expect(errorsOf(await project.sync({ "in.c-crm.people": plan }))).toEqual([]);
+    table.load([{ id: "1", name: "closed" }], { mode: "incremental" });
     project.host.advance(MINUTE_MS);
-    const stats = await project.sync({ "in.c-crm.chosen": incremental });
-    expect(errorsOf(stats)[0]).toContain("keboola/whole_read_needed");
-    expect(stats.errors[0]!.error.hint).toContain("full_refresh");
+    const stats = await project.sync({ "in.c-crm.people": plan });
+    expect(errorsOf(stats)[0]).toContain("keboola/cursor_refused");
+    expect(stats.errors[0]!.error.hint).toContain("--clear incremental-column");
+    expect(errorsOf(await project.sync({ "in.c-crm.people": incremental }))).toEqual([]);
+    expect(await names(project)).toEqual(["1 closed", "2 open"]);
   });
 
   test("reads an alias in full after its filter changed, although no date moved", async () => {

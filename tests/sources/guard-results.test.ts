@@ -58,7 +58,11 @@ describe("a connector's results", () => {
   test.each([
     [{ tableRows: -1 }, "it returned -1 as tableRows, which is not a non-negative integer"],
     [{ stat: 1 }, 'the read result has the unknown field "stat"; did you mean "state"?'],
-    [{ state: 1, cursor: 2 }, 'the unknown field "cursor"; its fields are unchanged, state, kept, tableRows'],
+    [
+      { state: 1, cursor: 2 },
+      'the unknown field "cursor"; its fields are unchanged, state, kept, isWhole, tableRows',
+    ],
+    [{ isWhole: 1 }, "it returned 1 as isWhole, which is not a boolean"],
     [{ "s3cret-value": 1 }, 'the unknown field "[redacted]"'],
     ["done", '"done" as the read result, which is not an object'],
     [null, "null as the read result"],

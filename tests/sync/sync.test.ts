@@ -389,6 +389,6 @@ describe("the rules of a source", () => {
       tables.register({ source: "shop", name: "top", queryMode: "materialized", sourceQuery: "SELECT 1" }),
     );
     expect(error.code).toBe("table_contradiction");
-    expect(error.message).toContain("shop does not run SQL");
+    expect(error.message).toContain("shop does not run queries");
   });
 });

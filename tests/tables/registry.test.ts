@@ -93,9 +93,10 @@ describe("TableRegistry.register()", () => {
     const sql = { ...change, queryMode: "materialized", sourceQuery: "select 1" } as const;
     const error = await errorOf(() => registry.register(sql));
     expect(error.code).toBe("table_contradiction");
-    expect(error.message).toContain("files does not run SQL");
-    await registry.register({ ...sql, sourceQuery: '{"limit": 5}' });
-    await registry.update("crm.orders", { queryMode: "local", sourceQuery: null });
+    expect(error.message).toContain("files does not run queries");
+    await registry.register(change);
+    const json = { queryMode: "materialized", sourceQuery: '{"limit": 5}' } as const;
+    expect((await errorOf(() => registry.update("crm.orders", json))).code).toBe("table_contradiction");
   });
 });
 

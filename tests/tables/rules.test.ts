@@ -110,9 +110,9 @@ describe("checkSourceRules()", () => {
     [["remote"], { queryMode: "remote" }, null],
     [["query"], { queryMode: "remote" }, null],
     [["read"], { queryMode: "remote" }, null],
-    [["read"], { queryMode: "materialized", sourceQuery: "select 1" }, /p does not run SQL/],
-    [["read"], { queryMode: "materialized", sourceQuery: "[1]" }, /p does not run SQL/],
-    [["read"], { queryMode: "materialized", sourceQuery: '{"limit": 5}' }, null],
+    [["read"], { queryMode: "materialized", sourceQuery: "select 1" }, /p does not run queries/],
+    [["read"], { queryMode: "materialized", sourceQuery: "[1]" }, /p does not run queries/],
+    [["read"], { queryMode: "materialized", sourceQuery: '{"limit": 5}' }, /p does not run queries/],
     [["query"], { queryMode: "materialized", sourceQuery: "select 1" }, null],
     [["read"], { queryMode: "materialized" }, null],
   ];

@@ -3,7 +3,7 @@ import type { QueryEstimate } from "../../kit/mod.ts";
 
 const ESTIMATE_FIELDS = ["rows", "scannedBytes", "price"];
 const PRICE_FIELDS = ["amount", "currency"];
-const RESULT_FIELDS = ["unchanged", "state", "kept", "tableRows"];
+const RESULT_FIELDS = ["unchanged", "state", "kept", "isWhole", "tableRows"];
 
 /**
  * Checks the estimate of a query.
@@ -31,7 +31,10 @@ export function checkedEstimate(estimate: QueryEstimate, secrets: Iterable<strin
 export function checkedReadResult<R>(result: R, secrets: Iterable<string>): R {
   if (result === undefined) return result;
   const read = fieldReader("the read result", secrets);
-  read.figure(read.fields(result, "", RESULT_FIELDS)["tableRows"], "tableRows", true);
+  const { isWhole, tableRows } = read.fields(result, "", RESULT_FIELDS);
+  if (isWhole !== undefined && typeof isWhole !== "boolean")
+    throw read.problem("isWhole", isWhole, "is not a boolean");
+  read.figure(tableRows, "tableRows", true);
   return result;
 }
 

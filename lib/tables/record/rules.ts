@@ -115,11 +115,11 @@ export function checkSourceRules(
   if (table.queryMode === "remote" && !can("remote", "query", "read")) {
     refuse(["query_mode", "source"], `${source.plugin} cannot be queried`, insteadOf(can("stream"), "local"));
   }
-  if (table.sourceQuery !== null && !can("query") && !isJsonObject(table.sourceQuery)) {
+  if (table.sourceQuery !== null && !can("query")) {
     refuse(
       ["source_query", "source"],
-      `${source.plugin} does not run SQL`,
-      "Omit source_query and use the mode local, which copies the whole table; only a plugin with the capability query runs SQL.",
+      `${source.plugin} does not run queries`,
+      "Omit source_query and use the mode local, which copies the whole table; only a plugin with the capability query runs queries.",
     );
   }
 }
@@ -130,14 +130,4 @@ function insteadOf(isPossible: boolean, mode: string): string {
 
 function isMissing(columns: readonly string[] | null, wanted: readonly string[]): boolean {
   return columns !== null && wanted.some((name) => !columns.includes(name));
-}
-
-function isJsonObject(text: string): boolean {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value);
-  } catch (error) {
-    if (error instanceof SyntaxError) return false;
-    throw error;
-  }
 }

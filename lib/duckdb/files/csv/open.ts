@@ -9,7 +9,7 @@ import { rewrittenCsv } from "./rewrite.ts";
 
 /** A CSV file that DuckDB can read; call `close` after the read. */
 export interface OpenCsv extends ReadableCsv {
-  /** Whether it is a copy, whose line numbers differ from those of the file. */
+  /** Whether it is a copy, whose line numbers differ from those of the file, and whose records end with a line feed. */
   readonly isCopy: boolean;
   close(): Promise<void>;
 }

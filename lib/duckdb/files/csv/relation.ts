@@ -8,6 +8,8 @@ export interface ReadableCsv {
   readonly compression?: "auto" | "none" | "gzip" | "zstd";
   /** Whether one thread must read it, because DuckDB's parallel reader failed. */
   readonly isSequential?: boolean;
+  /** Whether it is a rewritten copy, whose records end with a line feed. */
+  readonly isCopy?: boolean;
 }
 
 const BUFFER_BYTES = 32 * 1024 * 1024;
@@ -67,6 +69,8 @@ export function csvRelation(
     compression: compression === "none" ? "'uncompressed'" : quoteLiteral(compression),
     max_line_size: String(dialect.maxLineBytes),
     buffer_size: String(Math.max(BUFFER_BYTES, 2 * dialect.maxLineBytes)),
+    // Detected, it would be the first line end in the file, also one in quotes. DuckDB cannot be told "\r\n".
+    ...(files.every(({ isCopy }) => isCopy === true) ? { new_line: "'\\n'" } : {}),
     ...(files[0]!.isSequential === true ? { parallel: "false" } : {}),
     ...BAD_RECORD_OPTIONS[badRecords],
   };
