@@ -35,17 +35,17 @@ export function columnDifferences(
       advice: `Select exactly the columns of the table: ${list(wanted)}.`,
     };
   const misfits = target.fields.flatMap((field) => {
-    const given = rows.schema.fields[rows.names.indexOf(String(field.name))]!;
-    return fits(given, field)
+    const actual = rows.schema.fields[rows.names.indexOf(String(field.name))]!;
+    return fits(actual, field)
       ? []
-      : [{ name: quoteIdentifier(field.name), given, type: duckdbTypeOf(field) }];
+      : [{ name: quoteIdentifier(field.name), actual, type: duckdbTypeOf(field) }];
   });
   if (misfits.length === 0) return null;
   const casts = misfits.map(({ name, type }) => `CAST(${name} AS ${type}) AS ${name}`);
   return {
     reason: misfits
       .map(
-        ({ name, given, type }) => `${name} is ${duckdbTypeOf(given)} in the rows and ${type} in the table`,
+        ({ name, actual, type }) => `${name} is ${duckdbTypeOf(actual)} in the rows and ${type} in the table`,
       )
       .join("; "),
     advice: `Cast in the SQL: ${casts.join(", ")}.`,
@@ -61,8 +61,8 @@ const INTEGER_BITS: Readonly<Record<string, number>> = {
 const TIMES: readonly string[] = ["TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP", "TIMESTAMP_NS"];
 
 /** Whether each value of a type is one of the other type, written in the same manner. */
-function fits(given: Field, wanted: Field): boolean {
-  const [from, to] = [duckdbTypeOf(given), duckdbTypeOf(wanted)];
+function fits(actual: Field, wanted: Field): boolean {
+  const [from, to] = [duckdbTypeOf(actual), duckdbTypeOf(wanted)];
   if (from === to) return true;
   const [range, outer] = [rangeOf(from), rangeOf(to)];
   if (range !== null && outer !== null)
