@@ -16,6 +16,8 @@ const AGAIN = "read() yields the same rows again, also in concurrent reads";
 const COLUMNS = "read() with columns yields the same rows";
 const FILTER = "read() with a filter yields all rows that match it";
 const WRITE = "write() accepts rows and read() returns them";
+const FAILED_WRITE = "write() writes nothing if its rows fail";
+const ABORTED_WRITE = "write() writes nothing when it is aborted, and stops within a second";
 
 /** A read of `people` that yields the rows returned by `choose`. */
 export function reading(choose: (rows: readonly Row[], options: ReadOptions) => readonly Row[]): Breaking {
@@ -121,12 +123,12 @@ export const brokenReads: readonly Broken[] = [
   {
     title: "a delta by state that yields all rows again",
     breaking: byState((rows) => rows),
-    caught: [SECOND],
+    caught: [WRITE, SECOND],
   },
   {
     title: "a full read with a state that yields only changes",
     breaking: byState((rows, { state }) => (state === undefined ? rows : [])),
-    caught: [SECOND],
+    caught: [WRITE, SECOND],
   },
   {
     title: "a number of rows that the table does not have",
@@ -224,7 +226,7 @@ export const brokenReads: readonly Broken[] = [
   {
     title: "duplicate rows with one primary key",
     breaking: reading((rows, options) => selected([...rows, { ...rows[5], name: "other" }], options)),
-    caught: [KEYS, EXTRACT, SECOND],
+    caught: [KEYS, WRITE, EXTRACT, SECOND],
   },
   {
     title: "an invalid batch",
@@ -234,7 +236,20 @@ export const brokenReads: readonly Broken[] = [
         yield { rows: [] } as never;
       },
     }),
-    caught: [SCHEMA, KEYS, AGAIN, COLUMNS, FILTER, CURSOR, WRITE, EXTRACT, SECOND, DELETIONS],
+    caught: [
+      SCHEMA,
+      KEYS,
+      AGAIN,
+      COLUMNS,
+      FILTER,
+      CURSOR,
+      WRITE,
+      FAILED_WRITE,
+      ABORTED_WRITE,
+      EXTRACT,
+      SECOND,
+      DELETIONS,
+    ],
   },
   {
     title: "an unchanged table reported as empty",
