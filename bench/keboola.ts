@@ -148,7 +148,7 @@ async function compare(format: Format, paths: readonly string[], rows: number): 
   );
 }
 
-/** Downloads 1,200 slices and tells how many were open at once. */
+/** Downloads 1,200 slices and reports how many were open at once. */
 async function manySlices(): Promise<void> {
   const [path] = await writeSlices("csv", 1000, 1);
   const { openSlicesMax } = await sync(

@@ -58,7 +58,7 @@ export function castText(column: TextType, text: string, numbers: NumberSeparato
     // The cast converts a null to a union that contains a null.
     return `CASE WHEN ${text} IS NOT NULL THEN CAST(${value} AS ${type}) END`;
   }
-  // The errors of this cast do not tell that a value does not fit; `checkText` then does.
+  // The errors of this cast do not identify a value that does not fit; `checkText` finds it.
   if (isConfiguredZoned(column)) return castZoned(text);
   return castPlain("CAST", plainText(column, text, numbers), type);
 }
