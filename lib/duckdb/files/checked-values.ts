@@ -37,8 +37,12 @@ function checkOf(
   return both(`CAST(${value} AS ${nested}) IS NOT DISTINCT FROM ${text}`, checkStored(column.type, value));
 }
 
-/** Names for helper columns that no column of the file has. */
-function helperNames(columns: readonly TextColumn[]) {
+/** Returns names for helper columns that no column of the file has, by place. */
+export function helperNames(columns: readonly Pick<TextColumn, "column">[]): {
+  readonly text: (at: number) => string;
+  readonly value: (at: number) => string;
+  readonly bad: (at: number) => string;
+} {
   let prefix = "agnes_";
   while (columns.some(({ column }) => column.name.toLowerCase().startsWith(prefix))) prefix += "_";
   const named = (what: string) => (at: number) => quoteIdentifier(`${prefix}${what}_${at}`);

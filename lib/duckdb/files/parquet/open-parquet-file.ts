@@ -3,6 +3,7 @@ import type { FileColumn } from "../../../kit/mod.ts";
 import type { Connection } from "../../connection.ts";
 import { endOfDayIn } from "../../end-of-day.ts";
 import { quoteIdentifier, quoteLiteral } from "../../sql.ts";
+import { helperNames } from "../checked-values.ts";
 import { columnsByName, namesOfTable, originOf } from "../columns.ts";
 import { constantValue } from "../constants.ts";
 import { hostFile, type HostFile } from "../open-bytes.ts";
@@ -155,14 +156,14 @@ class OpenParquetFile implements OpenFile {
     if (this.isEmpty) return "SELECT NULL AS agnes_nothing WHERE false";
     const { relation } = this.#readable;
     const names = this.#columns.map(({ column }) => quoteIdentifier(column.name));
-    const texts = helperNames(this.#columns);
+    const { text: textName } = helperNames(this.#columns);
     const checksOfRaw: string[] = [];
     const checksOfText: string[] = [];
     const values = this.#columns.flatMap(({ value, raw, check, checkNamed }, at) => {
-      const named = checkNamed?.(texts(at), names[at]!) ?? null;
+      const named = checkNamed?.(textName(at), names[at]!) ?? null;
       if (named !== null) checksOfText.push(named);
       else if (check !== null) checksOfRaw.push(check);
-      return [...(named === null ? [] : [`${raw} AS ${texts(at)}`]), `${value} AS ${names[at]}`];
+      return [...(named === null ? [] : [`${raw} AS ${textName(at)}`]), `${value} AS ${names[at]}`];
     });
     const read = `SELECT ${values.join(", ")} FROM ${relation}${orFail(checksOfRaw)}`;
     if (checksOfText.length === 0) return read;
@@ -305,13 +306,6 @@ function orFail(checks: readonly string[]): string {
   if (checks.length === 0) return "";
   const all = checks.map((check) => `(${check})`).join(" AND ");
   return ` WHERE CASE WHEN (${all}) IS NOT FALSE THEN true ELSE error(${quoteLiteral(MISFIT)}) END`;
-}
-
-/** Names for texts that no column of the file has. */
-function helperNames(columns: readonly ReadColumn[]): (at: number) => string {
-  let prefix = "agnes_";
-  while (columns.some(({ column }) => column.name.toLowerCase().startsWith(prefix))) prefix += "_";
-  return (at) => quoteIdentifier(`${prefix}text_${at}`);
 }
 
 /** A column that may not fit: its index, the SQL of its text, and the condition that it does not fit. */
