@@ -69,7 +69,7 @@ export function csvRelation(
     compression: compression === "none" ? "'uncompressed'" : quoteLiteral(compression),
     max_line_size: String(dialect.maxLineBytes),
     buffer_size: String(Math.max(BUFFER_BYTES, 2 * dialect.maxLineBytes)),
-    // Detected, it would be the first line end in the file, also one in quotes. With "\r\n" set, DuckDB returns no rows.
+    // Detected, it would be the first line end in the file, also one in quotes. Copies end lines with "\n" only.
     ...(files.every(({ isCopy }) => isCopy === true) ? { new_line: "'\\n'" } : {}),
     ...(files[0]!.isSequential === true ? { parallel: "false" } : {}),
     ...BAD_RECORD_OPTIONS[badRecords],
