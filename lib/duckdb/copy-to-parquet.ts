@@ -234,9 +234,11 @@ async function copy(
     `${DICTIONARIES[dictionaries]}${hasStatistics ? "RETURN_STATS" : "RETURN_FILES"}, ${partitions})`;
   const names = columns.map(({ name }) => name);
   const typeOf = new Map(columns.map(({ name, type }) => [name, storedType(type)]));
+  // The sum is added up in JavaScript.
+  const statement = { ...signalOf(options), inBackground: sum === null };
   try {
-    if (!hasStatistics) return countOnly(await connection.rows(sql, signalOf(options)));
-    const files = await connection.rows<CopyRow>(sql, signalOf(options));
+    if (!hasStatistics) return countOnly(await connection.rows(sql, statement));
+    const files = await connection.rows<CopyRow>(sql, statement);
     const written = files.reduce((count, file) => count + Number(file.count), 0);
     const wanted = new Set(options.statistics ?? names);
     const held = files.map((file) => statisticsOf(file, wanted, typeOf));

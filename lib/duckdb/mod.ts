@@ -10,6 +10,7 @@ export { describeQuery } from "./describe.ts";
 export { FILE_COLUMN, openCsvFiles } from "./files/csv/open-csv-files.ts";
 export { inspectFiles, readingOf } from "./files/inspect.ts";
 export { openFile } from "./files/open-file.ts";
+export { openFiles } from "./files/open-files.ts";
 export type { OpenFile, ReadableChunk } from "./files/opened-file.ts";
 export { acquireLock } from "./lock.ts";
 export { quoteIdentifier, quoteLiteral } from "./sql.ts";

@@ -15,6 +15,11 @@ export interface StatementOptions {
   readonly signal?: AbortSignal;
   /** Whether it may wait for a remote system, so that it soon leaves its place to others. Default: `false`. */
   readonly mayWait?: boolean;
+  /**
+   * Whether only DuckDB's own threads run the statement. A thread of the pool would help them, but spins while it finds no
+   * work. Only for long statements that call no JavaScript and whose rows are few. Default: `false`.
+   */
+  readonly inBackground?: boolean;
 }
 
 /** After this time, a statement that may wait leaves its place. */
@@ -101,6 +106,7 @@ async function runOne<T>(
     const isExplain = native.prepared_statement_type(prepared) === native.StatementType.EXPLAIN;
     if (feed.bound === 0 || isExplain) {
       if (options.parameters !== undefined) bindParameters(prepared, options.parameters);
+      if (options.inBackground === true && !isExplain) return await use(await runInBackground(prepared));
       return await use(
         options.streaming === true
           ? await native.execute_prepared_streaming(prepared)
@@ -274,6 +280,26 @@ async function runFed(
   }
 }
 
+/** Runs a statement on DuckDB's own threads; a thread of the pool is needed only at the end. */
+async function runInBackground(prepared: native.PreparedStatement): Promise<native.Result> {
+  const pending = native.pending_prepared(prepared);
+  const references = [prepared, pending] as const;
+  unfinished.add(references);
+  try {
+    for (let delayMs = 1; !isSettled(pending); delayMs = Math.min(POLL_MS_MAX, delayMs * 2))
+      await new Promise((resolve) => setTimeout(resolve, delayMs));
+    return await native.execute_pending(pending);
+  } finally {
+    unfinished.delete(references);
+  }
+}
+
+/** Whether a statement has finished or failed. */
+function isSettled(pending: native.PendingResult): boolean {
+  const state = native.pending_execute_check_state(pending);
+  return state === native.PendingState.RESULT_READY || state === native.PendingState.ERROR;
+}
+
 const POLL_MS_MAX = 16;
 /** How long DuckDB must not have requested rows before its state is checked. */
 const QUIET_MS = 4;
@@ -297,8 +323,7 @@ async function untilSettled(
     await feed.wait(delayMs);
     if (!isRunning()) return;
     if (performance.now() - feed.lastRequestMs < quietMs) continue;
-    const state = native.pending_execute_check_state(pending);
-    if (state === native.PendingState.RESULT_READY || state === native.PendingState.ERROR) return;
+    if (isSettled(pending)) return;
   }
 }
 

@@ -37,7 +37,7 @@ export function compressionOf({
 /**
  * Reads and decompresses a file. Leaving the loop closes it. A chunk is valid until the next one is requested.
  *
- * @param chunkBytes the bytes per read; larger reads are faster for whole files
+ * @param chunkBytes the bytes per read and per decompressed chunk; larger ones are faster for whole files
  * @throws `file_unreadable`, `aborted`
  */
 export async function* openBytes(
@@ -51,7 +51,7 @@ export async function* openBytes(
     if (compression === "none") yield* source;
     // An empty file counts as empty, although decompressors treat it as truncated.
     else if ((await file.files.stat(file.path))?.sizeBytes === 0) return;
-    else if (compression === "gzip") yield* through(source, zlib.createGunzip());
+    else if (compression === "gzip") yield* through(source, zlib.createGunzip({ chunkSize: chunkBytes }));
     else yield* zstdBytes(source);
   } catch (error) {
     if (signal?.aborted === true) throw error;

@@ -60,6 +60,14 @@ export interface OpenFile extends AsyncDisposable {
   ): Promise<{ readonly select: string; readonly misfits: readonly ColumnMisfits[] }>;
 }
 
+/** Several files that one scan reads; dispose of them at the end. */
+export interface OpenFiles extends AsyncDisposable, Pick<OpenFile, "present"> {
+  /** The SELECT of all rows, in the order of the files. It fails instead of returning a wrong value. */
+  readonly select: string;
+  /** Whether the rows of `select` are valid; call it once. Missing if there is nothing to check. */
+  holds?(): Promise<boolean>;
+}
+
 /** Options of `openFile`. */
 export interface OpenFileOptions {
   readonly connection: Connection;

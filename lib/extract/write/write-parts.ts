@@ -9,7 +9,9 @@ import type { TableJob } from "../job/job.ts";
 import { discard, type StagedPart } from "./staged.ts";
 import { writeFileChunk } from "./write-file.ts";
 import { writePart, type PartOptions } from "./write-part.ts";
-import { takeFiles, writeSmallFiles, type FilePiece } from "./write-small-files.ts";
+import { takeFiles, type FilePiece, type TakenFiles } from "./take-files.ts";
+import { writeSlices } from "./write-slices.ts";
+import { writeSmallFiles } from "./write-small-files.ts";
 import type { WriteTarget } from "./write-target.ts";
 import { startCopy, type RunningCopy } from "./write-stream.ts";
 
@@ -34,11 +36,14 @@ export async function writeParts(
   const parts: Promise<StagedPart>[] = [];
   const running: RunningCopy[] = [];
   let sizeBytes = 0;
+  // Only files of their own have row numbers for the quarantine.
+  let mayJoinSlices = target.quarantine === null;
   try {
     for (let piece = await reader.peek(); piece !== null; piece = await reader.peek()) {
       if (piece.kind === "file") {
-        const { pieces, failure } = await takeFiles(job, reader);
-        for await (const part of writeFiles(job, pieces, target)) {
+        const taken = await takeFiles(job, reader, { mayJoinSlices });
+        const { failure } = taken;
+        for await (const part of writeFiles(job, taken, target, () => (mayJoinSlices = false))) {
           reader.countFileRows(part.rowsRead ?? part.rows);
           sizeBytes += part.sizeBytes;
           parts.push(Promise.resolve(part));
@@ -67,13 +72,23 @@ export async function writeParts(
   }
 }
 
-/** Writes files into parts, in order. Small files are copied in one query if possible. */
+/**
+ * Writes files into parts, in order. Small files and slices are copied in one query if possible.
+ *
+ * @param onSeparate called if slices must be copied one by one
+ */
 async function* writeFiles(
   job: TableJob,
-  pieces: readonly FilePiece[],
+  { pieces, kind }: TakenFiles,
   target: WriteTarget,
+  onSeparate: () => void,
 ): AsyncGenerator<StagedPart> {
-  const written = new Map(await writeSmallFiles(job, pieces, target));
+  if (kind === "slices" && pieces.length > 1) {
+    const part = await writeSlices(job, pieces, target);
+    if (part !== null) return yield part;
+    onSeparate();
+  }
+  const written = new Map(kind === "small" ? await writeSmallFiles(job, pieces, target) : []);
   try {
     for (const [place, piece] of pieces.entries()) {
       const part = written.get(place) ?? (await writeOrigin(job, piece, target));

@@ -1,65 +1,16 @@
 import { AgnesError, eachOf } from "../../base/mod.ts";
 import { FILE_COLUMN, openCsvFiles, type ReadableChunk } from "../../duckdb/mod.ts";
-import type { BatchReader, Piece } from "../read/batch-reader.ts";
 import { selectList } from "../schema/select.ts";
 import type { TableJob } from "../job/job.ts";
 import { discard, type StagedPart } from "./staged.ts";
+import { smallBytes, type FilePiece } from "./take-files.ts";
 import { refuseDifferences } from "./write-file.ts";
 import { writePartitionedParts } from "./write-part.ts";
 import type { WriteTarget } from "./write-target.ts";
 
-/** A file of a read. */
-export type FilePiece = Extract<Piece, { kind: "file" }>;
-
-/** Consecutive files of a read. */
-export interface TakenFiles {
-  readonly pieces: readonly FilePiece[];
-  /** The error of the read after these files. Throw it after writing them, because one of them may be invalid too. */
-  readonly failure: { readonly error: unknown } | null;
-}
-
-/** Copying a file of this size takes as long as starting a query. */
-const SMALL_FILE_BYTES = 128 * 1024;
-/** DuckDB keeps at most 100 files open while it writes; with more files it would split some of them. */
-const FILES_MAX = 96;
 const FILES_AT_ONCE = 8;
 
-/**
- * Takes the next file of a read and, if it is small, the following files that one query may be able to copy with it.
- */
-export async function takeFiles(job: TableJob, reader: BatchReader): Promise<TakenFiles> {
-  const first = await reader.peek();
-  if (first?.kind !== "file") return { pieces: [], failure: null };
-  reader.shift();
-  const pieces = [first];
-  if ((await smallBytes(job, first)) === null) return { pieces, failure: null };
-  try {
-    while (pieces.length < FILES_MAX) {
-      const next = await reader.peek();
-      if (next?.kind !== "file" || !isAlike(first, next)) break;
-      reader.shift();
-      pieces.push(next);
-    }
-  } catch (error) {
-    return { pieces, failure: { error } };
-  }
-  return { pieces, failure: null };
-}
-
 type SmallChunk = ReadableChunk & { readonly origin: string };
-
-/** The size of a small file; null for other files. */
-async function smallBytes({ run: { services } }: TableJob, { chunk }: FilePiece): Promise<number | null> {
-  const { format, data, reading, origin } = chunk;
-  if (format !== "csv" || typeof data !== "string" || reading === undefined || origin === undefined)
-    return null;
-  const found = await services.host.files.stat(data);
-  return found !== null && found.sizeBytes <= SMALL_FILE_BYTES ? found.sizeBytes : null;
-}
-
-function isAlike({ chunk: one }: FilePiece, { chunk: other }: FilePiece): boolean {
-  return one.reading === other.reading && JSON.stringify(one.constants) === JSON.stringify(other.constants);
-}
 
 /**
  * Copies small files in one query, each into its own part, and returns the parts by index.

@@ -11,14 +11,15 @@ import {
   type Form,
 } from "../automaton/mod.ts";
 import type { TextColumn } from "../checked-values.ts";
+import type { HostFile } from "../open-bytes.ts";
 import type { CsvHead } from "./head.ts";
 
 /** How to read a CSV file with plain rows: DuckDB can convert some columns without loss. */
 export interface PlainRows {
   /** The types for DuckDB's CSV reader; `VARCHAR` for columns that SQL converts. */
   readonly types: readonly string[];
-  /** Whether all rows are plain; check before using any row. */
-  holds(signal: AbortSignal | undefined): Promise<boolean>;
+  /** Whether all rows of a file are plain, by default of the file of the head; check before using any row. */
+  holds(signal: AbortSignal | undefined, file?: HostFile): Promise<boolean>;
 }
 
 /** Each state takes some kilobytes. */
@@ -50,7 +51,7 @@ export async function plainRows(
     const refused = await firstRefusal(head.file, rows);
     if (refused === null) {
       const types = columns.map(({ column: { type } }, at) => (forms[at] === null ? "VARCHAR" : type));
-      return { types, holds: (signal) => takesFile(head.file, rows, { signal }) };
+      return { types, holds: (signal, file = head.file) => takesFile(file, rows, { signal }) };
     }
     const column = rows.columnOf(refused);
     if (column === null || forms[column] === null) return null;

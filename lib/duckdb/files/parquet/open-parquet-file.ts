@@ -35,8 +35,16 @@ interface ReadColumn {
   readonly hasJson?: boolean;
 }
 
-/** Opens a Parquet file; see `openFile`. */
-export async function openParquetFile(chunk: ReadableChunk, options: OpenFileOptions): Promise<OpenFile> {
+/**
+ * Opens a Parquet file; see `openFile`.
+ *
+ * @param others the paths of files with the same columns and without times of nanoseconds, whose rows `select` also reads
+ */
+export async function openParquetFile(
+  chunk: ReadableChunk,
+  options: OpenFileOptions,
+  others: readonly string[] = [],
+): Promise<OpenFile> {
   const { reading, constants = {} } = chunk;
   const { connection, signal, directory } = options;
   const file = hostFile(chunk, connection);
@@ -53,7 +61,10 @@ export async function openParquetFile(chunk: ReadableChunk, options: OpenFileOpt
     if (column === undefined || names.includes(name)) return [];
     return [{ column, value: constantValue(column, value), raw: null, check: null }];
   });
-  const input = await readableParquet(file, own, options);
+  const input =
+    others.length === 0
+      ? await readableParquet(file, own, options)
+      : { relation: parquetRelation(file.path, ...others), close: async () => {} };
   return new OpenParquetFile(file, input, own.length === 0 ? [] : [...columns, ...fixed], options);
 }
 

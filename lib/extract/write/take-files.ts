@@ -1,0 +1,92 @@
+import type { BatchReader, Piece } from "../read/batch-reader.ts";
+import type { TableJob } from "../job/job.ts";
+
+/** A file of a read. */
+export type FilePiece = Extract<Piece, { kind: "file" }>;
+
+/** Consecutive files of a read. */
+export interface TakenFiles {
+  readonly pieces: readonly FilePiece[];
+  /** Whether one query may be able to copy them: `small` files, each into its own part, or `slices`, into one part. */
+  readonly kind: "one" | "small" | "slices";
+  /** The error of the read after these files. Throw it after writing them, because one of them may be invalid too. */
+  readonly failure: { readonly error: unknown } | null;
+}
+
+/** Copying a file of this size takes as long as starting a query. */
+const SMALL_FILE_BYTES = 128 * 1024;
+/** DuckDB keeps at most 100 files open while it writes; with more files it would split some of them. */
+const SMALL_FILES_MAX = 96;
+/** The rows of more slices would make a part that is too large, and delay the next downloads. */
+const SLICES_MAX = 8;
+const SLICES_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Takes the next file of a read and the following files that one query may be able to copy with it. */
+export async function takeFiles(
+  job: TableJob,
+  reader: BatchReader,
+  { mayJoinSlices }: { readonly mayJoinSlices: boolean },
+): Promise<TakenFiles> {
+  const first = await reader.peek();
+  if (first?.kind !== "file") return { pieces: [], kind: "one", failure: null };
+  reader.shift();
+  const pieces = [first];
+  const alone = { pieces, kind: "one", failure: null } as const;
+  if ((await smallBytes(job, first)) !== null) {
+    const failure = await takeAlike(reader, pieces, async () => pieces.length < SMALL_FILES_MAX);
+    return { pieces, kind: "small", failure };
+  }
+  const bytes = mayJoinSlices ? await sliceBytes(job, first) : null;
+  if (bytes === null) return alone;
+  let sizeBytes = bytes;
+  const failure = await takeAlike(reader, pieces, async (next) => {
+    sizeBytes += (await sliceBytes(job, next)) ?? Infinity;
+    return pieces.length < SLICES_MAX && sizeBytes <= SLICES_BYTES_MAX;
+  });
+  return { pieces, kind: "slices", failure };
+}
+
+/** Takes the following files with the same reading, as long as `isWanted`. */
+async function takeAlike(
+  reader: BatchReader,
+  pieces: FilePiece[],
+  isWanted: (next: FilePiece) => Promise<boolean>,
+): Promise<TakenFiles["failure"]> {
+  try {
+    for (;;) {
+      const next = await reader.peek();
+      if (next?.kind !== "file" || !isAlike(pieces[0]!, next) || !(await isWanted(next))) return null;
+      reader.shift();
+      pieces.push(next);
+    }
+  } catch (error) {
+    return { error };
+  }
+}
+
+/** The size of a small file; null for other files. */
+export async function smallBytes(job: TableJob, piece: FilePiece): Promise<number | null> {
+  const { format, origin } = piece.chunk;
+  if (format !== "csv" || origin === undefined) return null;
+  const sizeBytes = await bytesOnDisk(job, piece);
+  return sizeBytes !== null && sizeBytes <= SMALL_FILE_BYTES ? sizeBytes : null;
+}
+
+/** The size of a slice; null for other files. */
+async function sliceBytes(job: TableJob, piece: FilePiece): Promise<number | null> {
+  const { format, origin, constants } = piece.chunk;
+  if ((format !== "csv" && format !== "parquet") || origin !== undefined || constants !== undefined)
+    return null;
+  return bytesOnDisk(job, piece);
+}
+
+/** The size of a file that a connector described; null for other files and byte streams. */
+async function bytesOnDisk({ run: { services } }: TableJob, { chunk }: FilePiece): Promise<number | null> {
+  const { data, reading } = chunk;
+  if (typeof data !== "string" || reading === undefined) return null;
+  return (await services.host.files.stat(data))?.sizeBytes ?? null;
+}
+
+function isAlike({ chunk: one }: FilePiece, { chunk: other }: FilePiece): boolean {
+  return one.reading === other.reading && JSON.stringify(one.constants) === JSON.stringify(other.constants);
+}
