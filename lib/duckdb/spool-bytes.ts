@@ -44,5 +44,7 @@ export async function spoolBytes(
   }
   const compression =
     chunk.compression === undefined || chunk.compression === "auto" ? "none" : chunk.compression;
-  return { chunk: { ...chunk, data: path, compression }, sizeBytes, remove };
+  // The path is a temporary one.
+  const { label = "a yielded file" } = chunk;
+  return { chunk: { ...chunk, label, data: path, compression }, sizeBytes, remove };
 }

@@ -40,6 +40,8 @@ export interface FileChunk {
    * A read yields origins sorted by name in UTF-16 code units. If several rows have the same key, the last one is kept.
    */
   readonly origin?: string;
+  /** The name of a file without `origin` in errors, such as `slice 3 of 40`. Default: the path, or `a yielded file` for bytes. */
+  readonly label?: string;
 }
 
 /** The dialect of a CSV file; omitted options are detected. */

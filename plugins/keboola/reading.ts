@@ -66,20 +66,21 @@ function fileColumn({ name, type }: Column): FileColumn {
  * @param canHaveHeader whether it may begin with the names of the columns
  */
 export async function chunkOf(
-  { data, compression }: Pick<FileChunk, "data" | "compression">,
+  { data, compression, label }: Pick<FileChunk, "data" | "compression" | "label">,
   readings: ExportReadings,
   canHaveHeader: boolean,
 ): Promise<FileChunk> {
   const path = data as string;
   const head = await headOf(path);
+  const file = { kind: "file", data: path, ...(label === undefined ? {} : { label }) } as const;
   if (head.subarray(0, 4).toString("latin1") === "PAR1")
-    return { kind: "file", format: "parquet", data: path, compression: "none", reading: readings.parquet };
+    return { ...file, format: "parquet", compression: "none", reading: readings.parquet };
   const names = readings.csv.columns.map(({ name }) => name);
   const hasHeader = canHaveHeader && beginsWithNames(textOf(head), names);
   const reading = hasHeader ? readings.csvWithHeader : readings.csv;
   // `csv` for those that describe a file without its reading.
   const how = { reading, csv: reading.csv!, ...(compression && { compression }) };
-  return { kind: "file", format: "csv", data: path, ...how };
+  return { ...file, format: "csv", ...how };
 }
 
 async function headOf(path: string): Promise<Buffer> {

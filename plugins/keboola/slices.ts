@@ -45,11 +45,13 @@ export class ExportSlices {
   async list(signal: AbortSignal): Promise<readonly DownloadFile[]> {
     const { file } = this.#access;
     if (file.isSliced !== true) {
-      return [{ key: file.id, url: this.#urlOf(async ({ file: { url } }) => ({ url })) }];
+      const label = `the file of the export of ${this.#table}`;
+      return [{ key: file.id, label, url: this.#urlOf(async ({ file: { url } }) => ({ url })) }];
     }
     const entries = await this.#manifest(signal);
     return entries.map((entry, at) => ({
       key: `${file.id}/${at}`,
+      label: `slice ${at + 1} of ${entries.length} of the export of ${this.#table}`,
       url: this.#urlOf(async (access, stop) => {
         // A signed address expires with its list; others are signed again.
         if (!isSigned(entry)) return access.cloud.slice(entry);

@@ -163,3 +163,19 @@ test("extractSource() copies Parquet slices in one query, unless their columns d
   });
   expect(await bench.rows("SELECT count(*) AS n FROM t")).toEqual([{ n: 4n }]);
 });
+
+test("extractSource() names a file in errors by its label, and never by the path of a temporary file", async () => {
+  await using bench = await openBench();
+  const data = await write(bench, "s.csv", Buffer.from(`"1","x","a"\n`));
+  const bytes = async function* () {
+    yield Buffer.from(`"1","y","a"\n`);
+  };
+  for (const [chunk, file] of [
+    [{ data, label: "slice 1 of 1" }, "slice 1 of 1"],
+    [{ data: bytes() }, "a yielded file"],
+  ] as const) {
+    const stats = await bench.run([planOf(info)], () => [{ kind: "file", format: "csv", reading, ...chunk }]);
+    expect(stats.errors[0]!.error).toMatchObject({ code: "file_value_invalid", details: { file } });
+    expect(stats.errors[0]!.error.message).not.toContain(bench.root);
+  }
+});

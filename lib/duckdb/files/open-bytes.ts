@@ -12,7 +12,7 @@ export interface HostFile extends FileInput {
 
 /** The file of a chunk on disk. */
 export function hostFile(
-  { data: path, compression, origin, constants }: FileChunk & { readonly data: string },
+  { data: path, compression, label, origin = label, constants }: FileChunk & { readonly data: string },
   { files }: { readonly files: Files },
 ): HostFile {
   return {

@@ -4,6 +4,7 @@ import type { Connection } from "../connection.ts";
 import { quoteIdentifier, quoteLiteral } from "../sql.ts";
 import { columnsByName, originOf } from "./columns.ts";
 import { constantValue } from "./constants.ts";
+import { hostFile } from "./open-bytes.ts";
 import type { OpenFile, OpenFileOptions, ReadableChunk } from "./opened-file.ts";
 import { PLAIN_NUMBERS, tryCastText } from "./text-types.ts";
 
@@ -91,7 +92,7 @@ async function differenceOf(
     new AgnesError(
       "file_unreadable",
       {
-        path: originOf({ path: chunk.data, ...(chunk.origin === undefined ? {} : { origin: chunk.origin }) }),
+        path: originOf(hostFile(chunk, connection)),
         reason,
       },
       { cause: error },

@@ -40,7 +40,8 @@ export async function writeFileChunk(
     const types = isParquet ? {} : { types: declaredTypes(job) };
     const reading = await readingOf(connection, spooled.chunk, { ...types, signal });
     const readable = { ...spooled.chunk, reading: reading ?? { format: chunk.format, columns: [] } };
-    const into = { ...target, origin: chunk.origin, counted: countedIn(chunk, number) };
+    const { origin, label = "a file" } = chunk;
+    const into = { ...target, origin, name: origin ?? label, counted: countedIn(chunk, number) };
     const copy = async (onBytesScanned: (bytes: number) => void) => {
       const options = { connection, directory, signal, isUnchecked: true, onBytesScanned };
       await using file = await openFile(readable, options);
@@ -66,6 +67,8 @@ export async function writeFileChunk(
 /** The target of the part of one file. */
 type FileTarget = WriteTarget & {
   readonly origin: string | undefined;
+  /** The name of the file in errors. */
+  readonly name: string;
   /** The scope of its row numbers; see `StagedPart.counted`. */
   readonly counted: string;
 };
@@ -135,13 +138,13 @@ async function copyFitting(
     return copyNulled(job, connection, file, target, error);
   if (target.quarantine === null) throw withTable(job, error);
   const { select, rejected } = await file.separateRejected(connection);
-  const { counted, origin } = target;
+  const { counted, origin, name } = target;
   const of = origin === undefined ? {} : { origin };
   let count = 0;
   for await (const { widerThan, ...row } of rejected) {
     if (widerThan !== undefined && mayWiden(job)) {
       const { column, value } = row;
-      const details = { file: origin ?? "a file", line: null, column, value, type: widerThan };
+      const details = { file: name, line: null, column, value, type: widerThan };
       throw new AgnesError("file_value_invalid", details, { cause: error });
     }
     target.quarantine.add({ ...row, ...of }, counted);
@@ -168,7 +171,7 @@ async function copyNulled(
     const isWider = widens !== undefined && mayWiden(job);
     if (nullable.has(folded(column)) && !isWider) continue;
     const value = isWider ? widens : example;
-    const details = { file: target.origin ?? "a file", line: null, column, value, type };
+    const details = { file: target.name, line: null, column, value, type };
     throw new AgnesError("file_value_invalid", details, { cause: error });
   }
   const nulled = { present: file.present, select, explain: (cause: unknown) => file.explain(cause) };

@@ -130,7 +130,9 @@ async function* identified(files: Files): AsyncGenerator<TransferFile, void, voi
       keys.add(file.key);
     }
     const isExact = file.key !== undefined;
-    yield { ...file, identity: { key: isExact ? `key ${file.key}` : `place ${position}`, isExact } };
+    const identity = { key: isExact ? `key ${file.key}` : `place ${position}`, isExact };
+    // The path is a temporary one.
+    yield { label: `file ${position} of the download`, ...file, identity };
   }
 }
 
@@ -154,7 +156,7 @@ async function checkSpace(
 }
 
 function chunkOf(
-  { origin, constants }: TransferFile,
+  { origin, label, constants }: TransferFile,
   spool: SpoolFile,
   options: Omit<FileChunk, "kind" | "data">,
 ): FileChunk {
@@ -167,6 +169,7 @@ function chunkOf(
     compression:
       compression === "auto" && format !== "parquet" ? compressionOf(spool.firstBytes) : compression,
     ...(origin === undefined ? {} : { origin }),
+    ...(label === undefined ? {} : { label }),
     ...(constants === undefined ? {} : { constants }),
   };
 }

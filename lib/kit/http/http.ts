@@ -140,6 +140,8 @@ export interface DownloadFile {
   readonly checksum?: Checksum | ((headers: Headers) => Checksum | undefined);
   /** See `FileChunk.origin`. */
   readonly origin?: string;
+  /** See `FileChunk.label`. Default: the position, as in `file 3 of the download`. */
+  readonly label?: string;
   /** See `FileChunk.constants`. */
   readonly constants?: FileChunk["constants"];
 }
@@ -147,7 +149,7 @@ export interface DownloadFile {
 /** How to download and read files. */
 export interface HttpDownloadRequest
   extends
-    Omit<FileChunk, "kind" | "data" | "origin" | "constants">,
+    Omit<FileChunk, "kind" | "data" | "origin" | "label" | "constants">,
     Pick<HttpRetryOptions, "retries" | "attemptTimeoutMs"> {
   /** The folder of the files: pass `ReadOptions.directory`. Default: a temporary folder, removed at the end. */
   readonly directory?: string | undefined;
