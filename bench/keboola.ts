@@ -1,9 +1,9 @@
 /**
  * A table through the whole connector `keboola` and the runtime to a published extract, against one bare COPY of DuckDB
  * that reads the same slices from the disk with the same types into the same Parquet, in the order of the slices. The
- * values of the slices are text, as the warehouse unloads them, and the slices come from the fake of the tests, in the
- * same process. Then the peak memory at 1M and 20M rows, each in a process of its own, and the most slices that were
- * open at once of 1,200.
+ * values of the slices are text, as the warehouse unloads them. The slices come from the fake of the tests, in the same
+ * process, whose jobs end at once. Then the peak memory at 1M and 20M rows, each in a process of its own, and the most
+ * slices that were open at once of 1,200.
  *
  *   npx bun bench/keboola.ts [--rows 5000000] [--slices 40] [--rounds 3] [--only csv] [--no-memory] [--no-many]
  */
@@ -233,7 +233,7 @@ async function sync(
   rows: number,
   target: string,
 ): Promise<FakeKeboola> {
-  const keboola = fakeKeboola({ parquet: format === "parquet" });
+  const keboola = fakeKeboola({ parquet: format === "parquet", jobPolls: 0 });
   keboola.storage.createTable("in.c-bench.orders", {
     columns: columns.map(({ name, type, ...rest }) => ({
       name,
