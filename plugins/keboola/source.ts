@@ -84,8 +84,8 @@ export class Source {
   /** What descriptions of tables depend on. */
   async describeContext(signal: AbortSignal): Promise<DescribeContext> {
     const { owner } = await this.token.get(signal);
-    const { url, branch } = this.settings;
-    return { url, branch, projectId: owner.id };
+    const { settings } = this;
+    return { url: settings.url, projectId: owner.id, settings };
   }
 
   /** The limit of the jobs of the project, shared by all tables. */
