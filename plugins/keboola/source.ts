@@ -40,7 +40,8 @@ export class Source {
     this.token = new TokenCheck(api, this.settings);
     this.tables = new StorageTables(api, this.token, this.settings, log);
     this.exports = new Exports(api, now, (signal) => this.jobLimit(signal));
-    this.cloud = { http, address, now };
+    // The clouds redirect no signed address, and the addresses of other hosts would not be checked.
+    this.cloud = { http: http.with({ followRedirects: false }), address, now };
   }
 
   async *discover(signal: AbortSignal): AsyncGenerator<readonly TableInfo[]> {
