@@ -34,7 +34,7 @@ export async function* readTable(
   if (plan.kind === "unchanged") return { unchanged: true, state: options.state! };
   const pending = new PendingFile(options.directory);
   const request = requestOf(subject, plan, options);
-  checkLiveSize(subject.found.table, request, options, source.settings);
+  await checkLiveSize(source, subject.found, request, options);
   const run = { pending, signal, onProgress: options.onProgress };
   const finished = await source.exports.run(request, run);
   yield* chunks(source, subject, { request, finished, options });

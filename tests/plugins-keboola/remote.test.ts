@@ -40,6 +40,9 @@ function mixedProject(): FakeKeboola {
   });
   storage.createTable("in.c-crm.view", { columns: ["id"], tableType: "view", dataSizeBytes: 0, rows: [] });
   storage.createAlias("in.c-crm.alias", "in.c-crm.people");
+  const filter = { column: "name", operator: "eq", values: ["ann"] } as const;
+  storage.createAlias("in.c-crm.some_people", "in.c-crm.people", { filter });
+  storage.createAlias("in.c-crm.some_large", "in.c-crm.large", { filter });
   return keboola;
 }
 
@@ -177,6 +180,17 @@ describe("a live read of a large table", () => {
     expect(keboola.jobs).toEqual([]);
     for (const options of [{ filter: [eq] }, { filter: [isNull, eq] }, { limit: 5 }])
       expect((await project.read(info, options)).chunks).not.toEqual([]);
+  });
+
+  test("of a filtered alias is one of its source", async () => {
+    const keboola = mixedProject();
+    await using project = await openProject(keboola);
+    const tables = await project.tables();
+    expect((await project.read(tables.get("in.c-crm.some_people")!)).chunks).toHaveLength(1);
+    expect(await rejection(project.read(tables.get("in.c-crm.some_large")!))).toMatchObject({
+      code: "keboola/condition_required",
+      details: { table: "in.c-crm.some_large", tableBytes: 2 * GIB },
+    });
   });
 
   test("is allowed by the option, and a sync reads any table", async () => {
