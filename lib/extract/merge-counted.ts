@@ -55,7 +55,7 @@ export async function mergeCounted(
   if (merged.kind === "again") return merged;
   checkQuarantine(quarantine, job.plan, { read: rowsRead, replaces: merged.replaces });
   const rejecting = rejectingOf(job, merging, end, quarantine);
-  const problem = rowsProblem(merged, rejecting, tableRows);
+  const problem = rowsProblem(merged, rejecting, tableRows, keyText(job, columns));
   if (problem !== null && !replaces && decision.kind === "delta" && decision.window === undefined) {
     await discard(job.run, [...parts, ...merged.written]);
     return { kind: "again", reason: problem };
@@ -117,9 +117,10 @@ function rejectingOf(
 
 /** How the published rows differ in number from those of the source; null if they do not. */
 function rowsProblem(
-  { kept, written }: Merged,
+  { kept, written, rowsReplaced }: Merged,
   rejecting: PublishedTable["rejecting"],
   tableRows: number | undefined,
+  key: string,
 ): string | null {
   if (tableRows === undefined) return null;
   // Rows that an earlier version rejected without counting them explain nothing; a full read counts them.
@@ -127,5 +128,16 @@ function rowsProblem(
   const rows = [...kept, ...written].reduce((sum, part) => sum + part.rows, 0);
   if (rows + missing === tableRows) return null;
   const without = missing === 0 ? "" : ` and ${counted(missing, "rejected row")}`;
-  return `its source reports ${counted(tableRows, "row")}, but it has ${rows}${without} after the read`;
+  const problem = `its source reports ${counted(tableRows, "row")}, but it has ${rows}${without} after the read`;
+  // Otherwise the read yielded rows twice.
+  const isDistinct = rowsReplaced !== undefined && rows + missing + rowsReplaced === tableRows;
+  return isDistinct
+    ? `${problem}, because several of its rows have the same key, compared as ${key}`
+    : problem;
+}
+
+/** The types in which the primary key is compared: `id BIGINT`. */
+function keyText({ plan: { primaryKey } }: TableJob, columns: readonly PublishedColumn[]): string {
+  const typeOf = (name: string) => columns.find((column) => column.name === name)?.type ?? "";
+  return primaryKey.map((name) => `${name} ${typeOf(name)}`.trim()).join(", ");
 }

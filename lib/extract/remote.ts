@@ -22,7 +22,8 @@ export function remoteTable(
   plan: TablePlan,
   previous: PublishedTable | undefined,
 ): TableOutcome {
-  const info = attachInfo(source);
+  const canAttach = plan.info.capabilities?.includes("remote") ?? true;
+  const info = canAttach ? attachInfo(source) : null;
   const columns = columnsOf(plan.info.schema, publishedColumns(plan));
   const table: PublishedTable = {
     name: plan.name,

@@ -48,7 +48,7 @@ export interface RemoteAttachInfo {
  * // CREATE SECRET … (TYPE postgres, PASSWORD …); ATTACH … (TYPE postgres, READ_ONLY, SECRET …)
  * const postgres: ExtensionSpec = { secret: { type: "postgres", tokenParameter: "PASSWORD" } };
  * // ATTACH … (TYPE keboola, TOKEN …)
- * const keboola: ExtensionSpec = { repository: "community", readOnly: false, tokenOption: "TOKEN" };
+ * const keboola: ExtensionSpec = { repository: "community", tokenOption: "TOKEN", isExact: false };
  * ```
  */
 export interface ExtensionSpec {
@@ -60,6 +60,12 @@ export interface ExtensionSpec {
   readonly readOnly?: boolean;
   /** The `ATTACH` option for the token of `tokenEnv`. Default: none. */
   readonly tokenOption?: string;
+  /**
+   * `false` for an extension that may return other columns or types than the plugin describes, or rows that do not match
+   * the conditions it receives. Its tables then have exactly the described columns, in their types, and DuckDB evaluates
+   * all conditions itself: the extension reads all rows of the selected columns. Default: `true`.
+   */
+  readonly isExact?: boolean;
   /** The DuckDB secret that is created before the `ATTACH`, in memory. Default: none. */
   readonly secret?: {
     /** Its `TYPE`. */

@@ -8,6 +8,7 @@ const KEYS: readonly (keyof ExtensionSpec)[] = [
   "tokenOption",
   "secret",
   "hosts",
+  "isExact",
   "foreign",
   "functions",
 ];
@@ -30,7 +31,7 @@ function specProblem(spec: Readonly<Record<string, unknown>>): string | undefine
   const unknown = Object.keys(spec).find((key) => !(KEYS as readonly string[]).includes(key));
   if (unknown !== undefined)
     return `has the unknown key ${formatValue(unknown)}; known keys: ${KEYS.join(", ")}`;
-  const { repository, type, readOnly, tokenOption, secret, hosts, foreign, functions } = spec;
+  const { repository, type, readOnly, tokenOption, secret, isExact, hosts, foreign, functions } = spec;
   if (repository !== undefined && repository !== "core" && repository !== "community") {
     return `has the repository ${formatValue(repository)}; it should be core or community`;
   }
@@ -38,7 +39,7 @@ function specProblem(spec: Readonly<Record<string, unknown>>): string | undefine
     if (name !== undefined && !isName(name))
       return `has the ${key} ${formatValue(name)}, which is not a valid name`;
   }
-  for (const [key, flag] of Object.entries({ readOnly, foreign })) {
+  for (const [key, flag] of Object.entries({ readOnly, isExact, foreign })) {
     if (flag !== undefined && typeof flag !== "boolean") return `has ${key}, which should be true or false`;
   }
   if (hosts !== undefined && typeof hosts !== "function") return "has hosts, which should be a function";

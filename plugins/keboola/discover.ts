@@ -4,6 +4,7 @@ import { columnsOf, isTyped, schemaOf } from "./columns.ts";
 import { errors } from "./errors.ts";
 import { hasTimestamps, kindOf, type TableKind } from "./kinds.ts";
 import { descriptionOf } from "./metadata-providers.ts";
+import { remoteOf, type AttachSettings } from "./remote.ts";
 import type { StorageTable } from "./schemas.ts";
 import { bucketOf } from "./table-id.ts";
 import type { FoundTable, UnreadableTable } from "./tables.ts";
@@ -12,8 +13,7 @@ import type { FoundTable, UnreadableTable } from "./tables.ts";
 export interface DescribeContext {
   readonly url: string;
   readonly projectId: string;
-  /** The branch of the options. */
-  readonly branch: string | undefined;
+  readonly settings: AttachSettings;
 }
 
 /** Describes a table of a list, or one with its native types. */
@@ -31,6 +31,7 @@ export function describeTable(found: FoundTable | UnreadableTable, context: Desc
     primaryKey: hasKey ? primaryKey : [],
     identity: identityOf(found, context),
     sourceMetadata: sourceMetadataOf(table),
+    ...remoteOf(found, context.settings),
     ...(description === undefined ? {} : { description }),
     ...(typeof rowsCount === "number" && table.aliasFilter === null ? { estimatedRows: rowsCount } : {}),
     ...(notes.length === 0 ? {} : { notes }),
@@ -89,13 +90,14 @@ const WHOLE_READ: Readonly<Partial<Record<TableKind, string>>> = {
 };
 
 function notesOf({ table, branch }: FoundTable, context: DescribeContext): readonly string[] {
-  const isFallback = context.branch !== undefined && branch === undefined;
+  const { settings } = context;
+  const isFallback = settings.branch !== undefined && branch === undefined;
   const whole = WHOLE_READ[kindOf(table)];
   const untimed =
     "it has no _timestamp, so changes cannot be exported alone and each changed version is exported whole";
   return [
     ...(isFallback
-      ? [`branch ${context.branch} does not have it, so it is read from the default branch`]
+      ? [`branch ${settings.branch} does not have it, so it is read from the default branch`]
       : []),
     ...(whole === undefined ? [] : [whole]),
     ...(whole === undefined && !hasTimestamps(table) ? [untimed] : []),

@@ -1,5 +1,11 @@
 import { defineErrors, errorSpec, formatValue } from "agnes/kit";
 
+/** Returns a size as text, such as `1536 MiB`. */
+function bytes(count: number): string {
+  const mebibytes = count / 1024 ** 2;
+  return mebibytes >= 10 ? `${Math.round(mebibytes)} MiB` : `${count} B`;
+}
+
 /** The error codes of the plugin. */
 export const errors = defineErrors("keboola", {
   stack_missing: errorSpec<{ variable: string }>({
@@ -71,6 +77,14 @@ export const errors = defineErrors("keboola", {
       `the table ${formatValue(d.table)} cannot be exported whole: it requires a condition on its partition column${d.column === null ? "" : ` ${d.column}`}`,
     hint: () =>
       "Add a condition `eq` on the partition column to the table with the option `--where`, or remove the requirement in Keboola.",
+  }),
+  condition_required: errorSpec<{ table: string; tableBytes: number | null; remoteMaxBytes: number }>({
+    isDataError: true,
+    status: 413,
+    message: (d) =>
+      `the table ${formatValue(d.table)} is too large to read all of it for a query: ${d.tableBytes === null ? "Keboola does not report its size" : `it has ${bytes(d.tableBytes)}`}, and \`remoteMaxBytes\` is ${bytes(d.remoteMaxBytes)}`,
+    hint: () =>
+      "Add a condition that Keboola applies, such as `column = 'value'`, or a LIMIT without conditions; or set the mode `local` with `agnes table update ID --mode local`; or raise `remoteMaxBytes` in the options of the source.",
   }),
   request_refused: errorSpec<{ what: string; reason: string; advice?: string }>({
     isDataError: true,

@@ -105,8 +105,9 @@ export class Exports {
   ): Promise<PendingExport | null> {
     const found = await pending.read();
     if (found === null || found.fingerprint !== fingerprint) return null;
-    const ageMs = this.#now().getTime() - new Date(found.startedAt).getTime();
-    return isVolatile && ageMs > CONTINUED_MS ? null : found;
+    // Both times are of the same clock. One that was set back makes the age unknown.
+    const ageMs = this.#now().getTime() - new Date(found.rememberedAt ?? found.startedAt).getTime();
+    return isVolatile && (ageMs < 0 || ageMs > CONTINUED_MS) ? null : found;
   }
 
   /** Starts an export, of CSV if the stack rejects Parquet. */
@@ -142,6 +143,7 @@ export class Exports {
       fingerprint,
       job: { id, url: url ?? `/v2/storage/jobs/${encodeURIComponent(id)}` },
       startedAt: started.toISOString(),
+      rememberedAt: this.#now().toISOString(),
     };
     await run.pending.write(pending);
     return pending;

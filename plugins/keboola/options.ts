@@ -48,6 +48,28 @@ export const keboolaOptions = v.strictObject({
     ),
     60,
   ),
+  remoteMaxBytes: v.optional(
+    v.nullable(
+      v.pipe(
+        v.number(),
+        v.safeInteger(),
+        v.minValue(0),
+        v.description(
+          "Size of a table in bytes up to which a query of a remote table may read all of it; null: any size. Default: 1 GiB",
+        ),
+      ),
+    ),
+    1024 ** 3,
+  ),
+  attach: v.optional(
+    v.pipe(
+      v.boolean(),
+      v.description(
+        "Read remote tables through the DuckDB extension keboola, if it is installed, where it returns the same rows. Default: false",
+      ),
+    ),
+    false,
+  ),
   write: v.optional(
     v.pipe(
       v.boolean(),

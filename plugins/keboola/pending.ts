@@ -10,7 +10,10 @@ const pendingSchema = v.strictObject({
   /** What was requested, and of which rows. */
   fingerprint: v.string(),
   job: v.strictObject({ id: v.string(), url: v.string() }),
+  /** By the clock of the stack. */
   startedAt: v.pipe(v.string(), v.isoTimestamp()),
+  /** By the clock of this machine, which may differ. */
+  rememberedAt: v.optional(v.pipe(v.string(), v.isoTimestamp())),
   /** The file of the export, once its job is done. */
   file: v.optional(v.string()),
 });

@@ -4,6 +4,7 @@ import { errors } from "./errors.ts";
 import { healthOf } from "./health.ts";
 import { keboolaOptions, keboolaSecrets } from "./options.ts";
 import { readTable } from "./read.ts";
+import { extensions } from "./remote.ts";
 import { Source } from "./source.ts";
 import { checkRows, writeTable } from "./write.ts";
 import { findWriteTarget } from "./write-target.ts";
@@ -13,17 +14,24 @@ export default definePlugin({
   name: "keboola",
   version: "1.0.0",
   description: "Tables of a Keboola project, by the Storage API",
-  capabilities: ["discover", "read", "metadata", "write"],
+  capabilities: ["discover", "read", "remote", "metadata", "write"],
   register: "listed",
   options: keboolaOptions,
   secrets: keboolaSecrets,
   errors,
+  extensions,
   connect(context) {
     const source = new Source(context);
     return {
       discover: ({ signal }) => source.discover(signal),
       redescribe: (info, { signal }) => source.redescribe(info, signal),
       read: (info, options) => readTable(source, info, options),
+      remote: () => ({
+        alias: context.source,
+        extension: "keboola",
+        url: source.settings.url,
+        tokenEnv: source.api.tokenVariable,
+      }),
       metadata: (tables, { signal }) => source.metadata(tables, signal),
       write: (info, batches, options) => writeTable(source, info, batches, options),
       checkWrite: (info, batches, options) => checkRows(source, info, batches, options),

@@ -7,6 +7,7 @@ import { errors } from "./errors.ts";
 import type { ExportRequest, FinishedExport } from "./export.ts";
 import { keepAlive, startHeartbeat } from "./keep-alive.ts";
 import { kindOf } from "./kinds.ts";
+import { checkLiveSize } from "./live-limit.ts";
 import { PendingFile } from "./pending.ts";
 import { chunkOf, readingsOf } from "./reading.ts";
 import { ExportSlices, sliceError } from "./slices.ts";
@@ -33,6 +34,7 @@ export async function* readTable(
   if (plan.kind === "unchanged") return { unchanged: true, state: options.state! };
   const pending = new PendingFile(options.directory);
   const request = requestOf(subject, plan, options);
+  await checkLiveSize(source, subject.found, request, options);
   const run = { pending, signal, onProgress: options.onProgress };
   const finished = await source.exports.run(request, run);
   yield* chunks(source, subject, { request, finished, options });

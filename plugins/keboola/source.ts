@@ -40,7 +40,8 @@ export class Source {
     this.token = new TokenCheck(api, this.settings);
     this.tables = new StorageTables(api, this.token, this.settings, log);
     this.exports = new Exports(api, now, (signal) => this.jobLimit(signal));
-    this.cloud = { http, address, now };
+    // The clouds redirect no signed address, and the addresses of other hosts would not be checked.
+    this.cloud = { http: http.with({ followRedirects: false }), address, now };
   }
 
   async *discover(signal: AbortSignal): AsyncGenerator<readonly TableInfo[]> {
@@ -84,8 +85,8 @@ export class Source {
   /** What descriptions of tables depend on. */
   async describeContext(signal: AbortSignal): Promise<DescribeContext> {
     const { owner } = await this.token.get(signal);
-    const { url, branch } = this.settings;
-    return { url, branch, projectId: owner.id };
+    const { settings } = this;
+    return { url: settings.url, projectId: owner.id, settings };
   }
 
   /** The limit of the jobs of the project, shared by all tables. */

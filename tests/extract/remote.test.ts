@@ -204,3 +204,15 @@ test("extractSource() materializes a result whose parts are read concurrently", 
   expect((await bench.run([plan], lost)).errors[0]?.error.message).toContain("the stream is lost");
   expect(await bench.rows("SELECT count(*) AS n FROM orders")).toEqual([{ n: 12n }]);
 });
+
+test("extractSource() attaches no table whose capabilities lack remote", async () => {
+  await using bench = await openBench();
+  const connector = remote({ alias: "bq", extension: "bigquery", url: "project=x", tokenEnv: "BQ_TOKEN" });
+  const other = table("other", { id: int64() }, { capabilities: ["query"] });
+  await bench.run([planOf(other, { mode: "remote" })], connector);
+  expect(await bench.rows("SELECT table_name, query_mode FROM _meta")).toEqual([
+    { table_name: "other", query_mode: "remote" },
+  ]);
+  const attachments = "SELECT count(*) AS n FROM duckdb_tables() WHERE table_name = '_remote_attach'";
+  expect(await bench.rows(attachments)).toEqual([{ n: 0n }]);
+});

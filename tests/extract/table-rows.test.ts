@@ -348,3 +348,18 @@ test("extractSource() compares a first load in windows only after its last windo
   expect(next).toMatchObject({ full: true, rows: 4 });
   expect(asked.length).toBe(reads + 2);
 });
+
+test("extractSource() names a key that the source distinguishes and the table does not, unless rows were yielded twice", async () => {
+  await using bench = await openBench();
+  const source = scripted(
+    { yields: [rows(1, 1, 2)], tableRows: 3 },
+    { yields: [rows(1, 1, 2)], isWhole: true, tableRows: 4 },
+  );
+  const distinct = await runs(bench, plan, source, 1);
+  expect(distinct.notes).toEqual([
+    'later rows of the same read replaced 1 row with the same primary key (id), for example "1"',
+    "its source reports 3 rows, but it has 2 after the read, because several of its rows have the same key, compared as id BIGINT",
+  ]);
+  const twice = await runs(bench, plan, source, 1);
+  expect(twice.notes.at(-1)).toBe("its source reports 4 rows, but it has 2 after the read");
+});

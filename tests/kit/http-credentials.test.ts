@@ -85,9 +85,25 @@ describe("Http sends credentials only to their origin", () => {
     expect(server.seen.length).toBe(8);
   });
 
+  test("json() and download() follow no redirect if the client does not", async () => {
+    await using server = await LocalServer.start(redirect("/b"));
+    const { http } = testHttp();
+    const own = http.with({ followRedirects: false }).with({});
+    const refusal = {
+      code: "source_refused",
+      message: expect.stringContaining("redirects, which is not allowed") as string,
+    };
+    expect(await failureOf(own.json(`${server.origin}/a`))).toMatchObject(refusal);
+    const download = async () => {
+      for await (const _ of own.download([`${server.origin}/a`], { format: "csv" }));
+    };
+    expect(await failureOf(download())).toMatchObject(refusal);
+    expect(server.seen.map(({ path }) => path)).toEqual(["/a", "/a"]);
+  });
+
   test("redirected() rejects leaving https, and returns null for other responses", () => {
     const from = { url: new URL("https://example.com/a"), method: "GET", body: undefined };
-    const context = { hops: 0, secrets: [] };
+    const context = { hops: 0, hopsMax: 5, secrets: [] };
     const to = (location: string, status = 302) => new Response(null, { status, headers: { location } });
     expect(() => redirected(to("http://example.com/b"), from, context)).toThrow(
       "redirects from https to http",

@@ -103,7 +103,13 @@ describe("AddressCheck", () => {
 });
 
 describe("settingsOf()", () => {
-  const options = { changeMarginMinutes: 60, write: false, allowPrivateAddress: false };
+  const options = {
+    changeMarginMinutes: 60,
+    remoteMaxBytes: null,
+    attach: false,
+    write: false,
+    allowPrivateAddress: false,
+  };
 
   test("removes trailing slashes from the URL", () => {
     expect(settingsOf({ ...options, url: `${STACK}//` }, {}).url).toBe(STACK);

@@ -96,7 +96,8 @@ describe("schemas accept what the vendor returns", () => {
       columns: ["number_of_items"],
       columnMetadata: [],
     });
-    const context = { url: "https://connection.keboola.com", projectId: "8625", branch: undefined };
+    const settings = { attach: false, branch: undefined, remoteMaxBytes: null };
+    const context = { url: "https://connection.keboola.com", projectId: "8625", settings };
     const info = describeTable({ table, branch: undefined }, context);
     expect(String(info.schema.fields[0]!.type)).toBe("Int64");
     expect(info.sourceMetadata).toMatchObject({ kind: "alias", sourceProject: "578" });

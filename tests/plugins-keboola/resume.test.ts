@@ -22,6 +22,24 @@ function rowsProject(script: KeboolaScript = {}) {
   return { keboola, table };
 }
 
+/** A project with a view, whose stack has another time than this machine. */
+function viewProject(fastHours: number): FakeKeboola {
+  const keboola = fakeKeboola({ sliceRows: 3, cache: false });
+  const rows = Array.from({ length: ROWS }, (_, at) => ({ id: String(at) }));
+  keboola.storage.createTable("in.c-crm.rows", { columns: ["id", "text"], tableType: "view", rows });
+  const shifted = async (...[input, init]: Parameters<typeof fetch>): Promise<Response> => {
+    const response = await keboola.fetch(input, init);
+    const isStart = String(input instanceof Request ? input.url : input).endsWith("/export-async");
+    if (!isStart) return response;
+    const job = (await response.json()) as { readonly createdTime: string };
+    const createdTime = new Date(Date.parse(job.createdTime) + fastHours * 60 * 60_000).toISOString();
+    return Response.json({ ...job, createdTime }, { status: response.status });
+  };
+  const host: FakeKeboola["host"] = (options) =>
+    keboola.host({ ...options, fetch: shifted as unknown as typeof fetch });
+  return { ...keboola, host };
+}
+
 /** Stops a sync when the nth slice is requested. */
 async function interrupted(project: Project, keboola: FakeKeboola, n: number): Promise<void> {
   const stop = new AbortController();
@@ -111,6 +129,33 @@ describe("a sync after an interrupted one", () => {
     table.load([{ id: "new" }], { mode: "truncate" });
     expect(errorsOf(await project.sync(TABLE))).toEqual([]);
     expect(await project.rows("SELECT id FROM rows")).toEqual([{ id: "new" }]);
+    expect(keboola.jobs).toHaveLength(2);
+  });
+
+  test.each([-3, 0, 3])(
+    "continues an export of a view for an hour, also if the clock of the stack is %d hours fast",
+    async (hours) => {
+      const keboola = viewProject(hours);
+      await using project = await openProject(keboola);
+      await interrupted(project, keboola, 5);
+      project.host.advance(59 * 60_000);
+      await interrupted(project, keboola, 12);
+      expect(keboola.jobs).toHaveLength(1);
+      project.host.advance(2 * 60_000);
+      expect(errorsOf(await project.sync(TABLE))).toEqual([]);
+      expect(keboola.jobs).toHaveLength(2);
+    },
+  );
+
+  test("does not continue an export of a view if the clock was set back", async () => {
+    const keboola = viewProject(0);
+    await using project = await openProject(keboola);
+    await interrupted(project, keboola, 5);
+    const path = join(project.directory, "reads", "rows", "export.json");
+    const pending = (await Bun.file(path).json()) as object;
+    const later = new Date(project.host.now().getTime() + 60_000).toISOString();
+    await Bun.write(path, JSON.stringify({ ...pending, rememberedAt: later }));
+    expect(errorsOf(await project.sync(TABLE))).toEqual([]);
     expect(keboola.jobs).toHaveLength(2);
   });
 

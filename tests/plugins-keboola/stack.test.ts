@@ -70,3 +70,23 @@ describe("the stack", () => {
     });
   });
 });
+
+describe("the cloud of an export", () => {
+  // The first request to it reads the list of slices, the others read slices.
+  test.each([0, 1])("does not lead to other hosts by a redirect of request %d and later", async (first) => {
+    let cloudCalls = 0;
+    const keboola = crm();
+    const { project, urls } = changed(keboola, async ({ origin }, send) => {
+      if (origin === keboola.stack) return send();
+      cloudCalls += 1;
+      const location = "https://169.254.169.254/latest/meta-data";
+      return cloudCalls <= first ? send() : new Response("", { status: 302, headers: { location } });
+    });
+    await using opened = await openProject(project);
+    const [error] = errorsOf(await opened.sync({ [TABLE]: {} }));
+    expect(error).toStartWith("people: keboola/file_refused: ");
+    expect(error).toContain("redirects, which is not allowed");
+    expect(urls.filter((url) => url.includes("169.254"))).toEqual([]);
+    expect(cloudCalls).toBeGreaterThan(first);
+  });
+});

@@ -14,7 +14,7 @@ import { EXTRACT_FILE, extractTables } from "../../extract/format/mod.ts";
 import type { RemoteAttachInfo } from "../../kit/mod.ts";
 import { queryModes } from "../../tables/mod.ts";
 import { databaseNames, type AnalyticsTable, type Issue, type RemotePlace } from "../model.ts";
-import { viewFunctions, type NamedExtension } from "../remote/plan.ts";
+import { isExact, viewFunctions, type NamedExtension } from "../remote/plan.ts";
 import { Classifier, isFunctionName, type Classified } from "./classify.ts";
 import { checkFolder, strangeDigest, type ExtractFolder } from "./folder.ts";
 import {
@@ -106,6 +106,11 @@ export async function scanExtract(request: ScanRequest): Promise<ScannedExtract>
     catalog,
     own: side.own,
     classifier: new Classifier(connection, objects, signal),
+    inexact: new Set(
+      side.remotes.flatMap(({ alias, extension }) =>
+        isExact(extension, request.extensions ?? []) ? [] : [alias],
+      ),
+    ),
     isNew: request.isNew === true,
     signal,
   });
@@ -159,6 +164,8 @@ interface ReadContext {
   readonly catalog: ExtractCatalog;
   readonly own: OwnFacts | null;
   readonly classifier: Classifier;
+  /** The aliases of the databases whose columns, types and conditions are not exact. */
+  readonly inexact: ReadonlySet<string>;
   readonly isNew: boolean;
   readonly signal: AbortSignal;
 }
@@ -220,7 +227,9 @@ class TableReader {
     const place: RemotePlace | null =
       mode === "remote" && own !== null ? (facts?.remote ?? { alias: "", path: [tableName] }) : null;
     const classified: Classified =
-      place === null ? await classifier.classify(tableName) : remoteOf(source, place);
+      place === null
+        ? await classifier.classify(tableName)
+        : remoteOf(source, this.#placeOf(tableName, place));
     if (classified.kind === "refused") {
       if (classified.macro !== undefined)
         throw refused(path, `one of its views calls its macro ${formatValue(classified.macro)}`);
@@ -262,6 +271,13 @@ class TableReader {
     if (failure !== null && accessMode === "attached") throw failure;
   }
 
+  /** Adds the columns of a remote table whose extension is not exact. Without them, the table is not attached. */
+  #placeOf(name: string, place: RemotePlace): RemotePlace & { readonly columns?: readonly SqlColumn[] } {
+    if (!this.#context.inexact.has(place.alias)) return place;
+    const columns = usableColumns(this.#columnsOf(name, "remote"));
+    return columns === null ? { ...place, alias: "" } : { ...place, columns };
+  }
+
   #columnsOf(name: string, accessMode: "attached" | "remote"): AnalyticsTable["sourceColumns"] {
     const { catalog, own } = this.#context;
     if (accessMode === "remote") return own?.tables.get(name)?.sourceColumns ?? null;
@@ -281,17 +297,39 @@ function skipped(reason: string): ReadTable {
   return { kind: "skipped", reason };
 }
 
-/** Classifies a remote table of an extract of Agnes. Without a place, it is read only through its connector. */
-function remoteOf(source: string, { alias, path }: RemotePlace): Classified {
+interface SqlColumn {
+  readonly name: string;
+  readonly type: string;
+}
+
+/** Classifies a remote table of an extract of Agnes. Without an alias, it is read only through its connector. */
+function remoteOf(
+  source: string,
+  { alias, path, columns }: RemotePlace & { readonly columns?: readonly SqlColumn[] },
+): Classified {
   const from = [databaseNames.remote(source, alias), ...path].map(quoteIdentifier).join(".");
   return {
     kind: "accepted",
     accessMode: "remote",
-    definition: `SELECT * FROM ${from}`,
+    definition: columns === undefined ? `SELECT * FROM ${from}` : exactSelect(from, columns),
     alias,
     isPlain: true,
     isStored: false,
   };
+}
+
+const ALL_ROWS = 2n ** 63n - 1n;
+
+/**
+ * Selects columns in their types, so that the extension receives no conditions: DuckDB moves conditions of a query not
+ * below a limit, and those of a join not below an expression.
+ */
+function exactSelect(from: string, columns: readonly SqlColumn[]): string {
+  const items = columns.map(({ name, type }) => {
+    const column = quoteIdentifier(name);
+    return `CASE WHEN ${column} IS NULL THEN NULL ELSE CAST(${column} AS ${type}) END AS ${column}`;
+  });
+  return `SELECT ${items.join(", ")} FROM ${from} LIMIT ${ALL_ROWS}`;
 }
 
 /** Returns columns if all of them are valid in SQL; otherwise they are unknown. */

@@ -122,9 +122,17 @@ export function planAttach(
 
 /** Returns the table functions with which views of an extract may read a database of this extension. */
 export function viewFunctions(extension: string, extensions: readonly NamedExtension[]): readonly string[] {
+  return (specOf(extension, extensions)?.functions ?? []).map((name) => name.toLowerCase());
+}
+
+/** Whether views of this extension may take its columns, types and conditions as they are. */
+export function isExact(extension: string, extensions: readonly NamedExtension[]): boolean {
+  return specOf(extension, extensions)?.isExact ?? true;
+}
+
+function specOf(extension: string, extensions: readonly NamedExtension[]): ExtensionSpec | undefined {
   const folded = extension.toLowerCase();
-  const named = extensions.find(({ name }) => name.toLowerCase() === folded);
-  return (named?.spec.functions ?? []).map((name) => name.toLowerCase());
+  return extensions.find(({ name }) => name.toLowerCase() === folded)?.spec;
 }
 
 /** Returns the environment variables of an attach. */

@@ -35,6 +35,8 @@ export type MergedRead =
       /** Published rows that the source reported as deleted. */
       readonly rowsDeleted: number;
       readonly tombstones: readonly Tombstone[];
+      /** Rows that later rows of the same read replaced, if that was not intended. */
+      readonly rowsReplaced?: number;
       /** Notes for the owner about the merge. */
       readonly notes?: readonly string[];
     }
@@ -134,12 +136,13 @@ async function replacePublished(
           `(${plan.primaryKey.join(", ")}), for example ${repeated.example}`,
       ]
     : [];
+  const reported = isReported ? { notes, rowsReplaced: repeated.rows } : {};
   if (plan.strategy === "partitioned") {
     const label = partitionExpression(plan.partitionBy!, plan.partitionGranularity ?? defaultGranularity);
     const unique = `SELECT ${list} FROM ${source} ${last}`;
     const written = await writePartitions(job, connection, unique, list, label);
     await discard(job.run, staged);
-    return { ...whole, written, notes };
+    return { ...whole, written, ...reported };
   }
   if (repeated === null) return { ...whole, written: staged };
   const written: StagedPart[] = [];
@@ -150,7 +153,7 @@ async function replacePublished(
     else await discard(job.run, [rewritten]);
   }
   await discard(job.run, staged);
-  return { ...whole, written, shadowed: true, notes };
+  return { ...whole, written, shadowed: true, ...reported };
 }
 
 async function mergeIntoPublished(

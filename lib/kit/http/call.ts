@@ -18,6 +18,7 @@ import { checkTarget, revealed, setQuery, redactedUrl } from "./target.ts";
 import { Watch } from "./watch.ts";
 
 const RETRIES = 5;
+const HOPS_MAX = 5;
 const ATTEMPT_TIMEOUT_MS = 30_000;
 const TIMEOUT_MS = 300_000;
 
@@ -173,7 +174,8 @@ export class Call {
       } finally {
         watch.stop();
       }
-      const next = redirected(response, target, { hops, secrets });
+      const { followRedirects = true } = this.#defaults;
+      const next = redirected(response, target, { hops, hopsMax: followRedirects ? HOPS_MAX : 0, secrets });
       if (next === null) return { response, url };
       await response.body?.cancel();
       target = next;

@@ -48,6 +48,8 @@ export interface HttpDefaults extends HttpRetryOptions {
   readonly query?: HttpQuery;
   /** Allowed hosts, also for redirects; `*.example.com` allows all subdomains. Default: any. */
   readonly hosts?: readonly string[];
+  /** Whether redirects are followed; otherwise, each is `source_refused`. Default: `true`. */
+  readonly followRedirects?: boolean;
   /** Maximum number of requests started per second, across the whole source. Default: no limit. */
   readonly requestsPerSecond?: number;
   /** Maximum number of concurrent requests, across the whole source. Default: 8. */

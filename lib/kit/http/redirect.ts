@@ -2,7 +2,6 @@ import { AgnesError } from "../../base/mod.ts";
 import { redactedUrl } from "./target.ts";
 
 const REDIRECT_STATUSES = new Set([301, 302, 303, 307, 308]);
-const HOPS_MAX = 5;
 
 /** The next request. */
 export interface RedirectTarget {
@@ -19,7 +18,11 @@ export interface RedirectTarget {
 export function redirected(
   response: Response,
   from: RedirectTarget,
-  { hops, secrets }: { readonly hops: number; readonly secrets: Iterable<string> },
+  {
+    hops,
+    hopsMax,
+    secrets,
+  }: { readonly hops: number; readonly hopsMax: number; readonly secrets: Iterable<string> },
 ): RedirectTarget | null {
   const location = response.headers.get("location");
   if (!REDIRECT_STATUSES.has(response.status) || location === null) return null;
@@ -30,7 +33,8 @@ export function redirected(
       url: redacted,
       status: response.status,
     });
-  if (hops >= HOPS_MAX) throw refuse(`redirects more than ${HOPS_MAX} times`);
+  if (hopsMax === 0) throw refuse("redirects, which is not allowed");
+  if (hops >= hopsMax) throw refuse(`redirects more than ${hopsMax} times`);
   if (!URL.canParse(location, from.url.href)) throw refuse("redirects to an invalid URL");
   const url = new URL(location, from.url);
   if (from.url.protocol === "https:" && url.protocol === "http:")
