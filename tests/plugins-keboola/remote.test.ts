@@ -63,7 +63,6 @@ describe("the extension", () => {
     expect(info.url).not.toEndWith("/");
     expect(plugin.extensions!["keboola"]).toEqual({
       repository: "community",
-      readOnly: false,
       tokenOption: "TOKEN",
       isExact: false,
     });
