@@ -6,6 +6,7 @@ import { keboolaOptions, keboolaSecrets } from "./options.ts";
 import { readTable } from "./read.ts";
 import { Source } from "./source.ts";
 import { checkRows, writeTable } from "./write.ts";
+import { writeMetadata } from "./write-metadata.ts";
 import { findWriteTarget } from "./write-target.ts";
 
 /** Tables of a Keboola project. */
@@ -27,6 +28,7 @@ export default definePlugin({
       metadata: (tables, { signal }) => source.metadata(tables, signal),
       write: (info, batches, options) => writeTable(source, info, batches, options),
       checkWrite: (info, batches, options) => checkRows(source, info, batches, options),
+      writeMetadata: (name, columns, options) => writeMetadata(source, name, columns, options),
       async writeTarget(name, options) {
         return (await findWriteTarget(source, name, options))?.info ?? null;
       },

@@ -213,6 +213,32 @@ describe("fakeKeboola() takes metadata", () => {
   });
 });
 
+describe("fakeKeboola() refuses metadata", () => {
+  test("of an unknown column, and stores nothing of the call", async () => {
+    const { keboola, table } = project();
+    const entry = { key: "KBC.description", value: "x" };
+    const { status, body } = await call(keboola, `/tables/${table.id}/metadata`, {
+      json: {
+        provider: "user",
+        metadata: [entry],
+        columnsMetadata: [[{ ...entry, columnName: "id" }], [{ ...entry, columnName: "nothing" }]],
+      },
+    });
+    expect([status, body["code"]]).toEqual([404, "storage.columns.notFound"]);
+    expect([table.metadata, [...table.columnMetadata]]).toEqual([[], []]);
+  });
+
+  test("of columns in a form, which is for the table alone", async () => {
+    const { keboola, table } = project();
+    const path = `/tables/${table.id}/metadata`;
+    const form = "provider=user&metadata[0][key]=KBC.description&metadata[0][value]=People";
+    const { status, body } = await call(keboola, path, { form });
+    expect([status, body as unknown]).toMatchObject([201, [{ value: "People", provider: "user" }]]);
+    const both = `${form}&columnsMetadata[0][0][key]=k&columnsMetadata[0][0][value]=v`;
+    expect((await call(keboola, path, { form: both })).status).toBe(400);
+  });
+});
+
 describe("fakeKeboola() previews", () => {
   test("up to 1000 rows, as CSV or as JSON that cuts long values", async () => {
     const { keboola, table } = project();
