@@ -45,6 +45,7 @@ const mapOf = <T>(item: v.GenericSchema<unknown, T>) =>
   );
 
 const metadataEntry = v.object({
+  id: v.optional(id),
   key: v.string(),
   value: v.optional(
     v.pipe(

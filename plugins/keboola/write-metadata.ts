@@ -14,16 +14,18 @@ import { pathOf } from "./tables.ts";
 /** Comes after what people write, and before all other components, so that it takes effect and replaces nobody's words. */
 const PROVIDER = "ai-metadata-enrichment";
 const DESCRIPTION = "KBC.description";
+const LENGTH = "KBC.datatype.length";
 
 interface Entry {
   readonly key: string;
   readonly value: string;
 }
 
-/** A change, and the entries to send for it. */
+/** A change, the entries to send for it, and the ids of those that would contradict them. */
 interface Planned {
   readonly change: MetadataChange;
   readonly entries: readonly Entry[];
+  readonly stale?: readonly string[];
 }
 
 /**
@@ -55,7 +57,17 @@ export async function writeMetadata(
       plans.flatMap(({ entries }) => entries.map((entry) => ({ columnName: column, ...entry }))),
     )
     .filter((entries) => entries.length > 0);
-  if (groups.length > 0 && !dryRun) await send(source, id, groups, signal);
+  if (dryRun) return changesOf(planned);
+  const stale = planned.flatMap(({ column, plans }) =>
+    plans.flatMap((plan) => (plan.stale ?? []).map((entry) => ({ column, entry }))),
+  );
+  // First, because a repeated run finds the types unchanged and sends nothing.
+  for (const { column, entry } of stale) await remove(source, `${id}.${column}`, entry, signal);
+  if (groups.length > 0) await send(source, id, groups, signal);
+  return changesOf(planned);
+}
+
+function changesOf(planned: readonly { readonly plans: readonly Planned[] }[]): readonly MetadataChange[] {
   return planned.flatMap(({ plans }) => plans.map(({ change }) => change));
 }
 
@@ -129,7 +141,15 @@ function planType({
     key: `KBC.datatype.${key}`,
     value: text,
   }));
-  return { change: { ...base, outcome: "written" }, entries: sent };
+  return { change: { ...base, outcome: "written" }, entries: sent, stale: staleLengths(entries, sent) };
+}
+
+/** The length of an earlier type, which a type without one would keep. */
+function staleLengths(entries: readonly MetadataEntry[], sent: readonly Entry[]): readonly string[] {
+  if (sent.some(({ key }) => key === LENGTH)) return [];
+  return entries.flatMap(({ id, key, provider }) =>
+    key === LENGTH && provider === PROVIDER && id !== undefined ? [id] : [],
+  );
 }
 
 const byUser = ({ provider }: MetadataEntry): boolean => provider === "user";
@@ -138,29 +158,44 @@ function skipped(base: Omit<MetadataChange, "outcome" | "reason">, reason: strin
   return { change: { ...base, outcome: "skipped", reason }, entries: [] };
 }
 
+async function remove(
+  { api, settings }: Source,
+  column: string,
+  entry: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const path = `${pathOf(settings.branch)}/columns/${encodeURIComponent(column)}/metadata/${encodeURIComponent(entry)}`;
+  const what = `the metadata of column ${column}`;
+  await api.remove(path, { what, signal }).catch(failed(api, column));
+}
+
 async function send(
-  source: Source,
+  { api, settings }: Source,
   table: string,
   groups: readonly (readonly (Entry & { readonly columnName: string })[])[],
   signal: AbortSignal,
 ): Promise<void> {
-  const { api, settings } = source;
-  try {
-    await api.call(`${pathOf(settings.branch)}/tables/${encodeURIComponent(table)}/metadata`, {
+  await api
+    .call(`${pathOf(settings.branch)}/tables/${encodeURIComponent(table)}/metadata`, {
       // Numbered: Keboola no longer recommends the names of columns as keys.
       json: { provider: PROVIDER, columnsMetadata: Object.fromEntries(groups.entries()) },
       schema: setMetadataSchema,
       what: `the metadata of table ${table}`,
       advice: "Check the table in Keboola, and run it again.",
       signal,
-    });
-  } catch (error) {
+    })
+    .catch(failed(api, table));
+}
+
+/** Throws the error of a request that writes. */
+function failed({ tokenVariable: variable }: Source["api"], table: string): (error: unknown) => never {
+  return (error) => {
     const status = statusOf(error);
-    const reason = (error as { readonly details?: { readonly reason?: string } }).details?.reason;
+    const { reason } = (error as { readonly details?: { readonly reason?: string } }).details ?? {};
     const details = { table, reason: reason ?? (error as Error).message };
     const cause = { cause: error };
-    if (status === 403) throw errors.write_denied({ variable: api.tokenVariable, ...details }, cause);
+    if (status === 403) throw errors.write_denied({ variable, ...details }, cause);
     if (status === 404) throw errors.table_missing({ table }, cause);
     throw error;
-  }
+  };
 }

@@ -286,7 +286,7 @@ const TOKEN = parameter("X-StorageApi-Token", "header", text);
 
 /** One call: what it returns, and what it takes. */
 function call(
-  [status, response]: readonly [number, Schema],
+  [status, response]: readonly [number, Schema | null],
   {
     path = [],
     query = {},
@@ -301,7 +301,7 @@ function call(
     ],
     ...(body === undefined ? {} : { requestBody: { required: true, ...json(body) } }),
     responses: {
-      [status]: { description: "The result", ...json(response) },
+      [status]: { description: "The result", ...(response === null ? {} : json(response)) },
       default: { description: "An error", ...json(ref("Error")) },
     },
   };
@@ -335,6 +335,9 @@ export const storageApi = {
     },
     "/v2/storage/tables/{table_id}/metadata": {
       post: call([201, ref("TableMetadata")], { ...table, body: ref("NewMetadata") }),
+    },
+    "/v2/storage/columns/{column_id}/metadata/{metadata_id}": {
+      delete: call([204, null], { path: ["column_id", "metadata_id"] }),
     },
     "/v2/storage/jobs/{job_id}": { get: call([200, ref("Job")], { path: ["job_id"] }) },
     "/v2/storage/files/prepare": { post: call([201, ref("PreparedFile")], { body: ref("Upload") }) },

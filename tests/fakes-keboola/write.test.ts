@@ -191,6 +191,10 @@ describe("fakeKeboola() takes metadata", () => {
       ["ai-metadata-enrichment", "other"],
       ["user", "second"],
     ]);
+    const [{ id }] = body as unknown as readonly [{ id: string }];
+    const remove = () => call(keboola, `${path}/${id}`, { method: "DELETE" });
+    expect([(await remove()).status, (await remove()).status]).toEqual([204, 404]);
+    expect(table.columnMetadata.get("name")).toMatchObject([{ value: "second" }]);
     expect((await call(keboola, `/columns/${table.id}.nothing/metadata`)).status).toBe(404);
     expect((await call(keboola, path, { json: { metadata: [] } })).status).toBe(400);
   });

@@ -99,6 +99,8 @@ async function useAll(keboola: FakeKeboola, agnes: Agnes): Promise<void> {
   await agnes.push({ table: "empty", sql, mode: "append" });
   await agnes.push({ table: "empty", sql, mode: "replace" });
   await agnes.pushMetadata({ table: "orders" });
+  await registry.update("kbc.orders", { columnMetadata: { amount: { type: "DATE" } } });
+  await agnes.pushMetadata({ table: "orders" });
 }
 
 /** Checks all calls of the plugin, with files in one cloud. */

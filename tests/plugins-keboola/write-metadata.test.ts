@@ -45,7 +45,10 @@ async function write(
     dryRun,
     ...(bucket === undefined ? {} : { bucket }),
   });
-  const bodies = keboola.requestsOf("metadata").slice(before);
+  const bodies = keboola
+    .requestsOf("metadata")
+    .slice(before)
+    .filter(({ method }) => method === "POST");
   return { changes: changes!, sent: bodies.map(({ body }) => JSON.parse(body) as unknown) };
 }
 
@@ -225,6 +228,36 @@ describe("keboola: writeMetadata()", () => {
     ]);
   });
 
+  test("removes the length of an earlier type, also after a failed run, and no length of others", async () => {
+    const length = { key: "KBC.datatype.length", value: "20" };
+    const keboola = projectWith({
+      columnMetadata: { amount: [{ ...length, provider: "keboola.ex-db-mysql" }] },
+    });
+    const lengths = () =>
+      keboola.storage
+        .table(ORDERS)
+        .columnMetadata.get("amount")!
+        .filter(({ key }) => key === length.key)
+        .map(({ provider, value }) => [provider, value]);
+    const others = ["keboola.ex-db-mysql", "20"];
+    await write(keboola, [{ name: "amount", type: "DECIMAL(12,2)" }]);
+    expect(lengths()).toEqual([others, ["ai-metadata-enrichment", "12,2"]]);
+    const sent = keboola.requests.length;
+    await write(keboola, [{ name: "amount", type: "DATE" }], { dryRun: true });
+    expect(keboola.requests.slice(sent).every(({ method }) => method === "GET")).toBe(true);
+    for (const refused of ["DELETE", "POST"]) {
+      keboola.onRequest((step, _n, { method }) =>
+        step === "metadata" && method === refused ? { kind: "status", status: 400 } : undefined,
+      );
+      const failed = await rejection(write(keboola, [{ name: "amount", type: "DATE" }]));
+      expect(failed).toMatchObject({ code: "keboola/request_refused" });
+    }
+    keboola.onRequest(undefined);
+    await write(keboola, [{ name: "amount", type: "DATE" }]);
+    expect(lengths()).toEqual([others]);
+    expect((await columnsOf(keboola))["amount"]).toEqual(["DATE", null]);
+  });
+
   test("sends nothing in a dry run, and reports the same changes", async () => {
     const keboola = projectWith();
     const columns = [{ name: "amount", description: "Net", type: "DATE" }];
@@ -304,6 +337,17 @@ describe("keboola: writeMetadata()", () => {
     expect(outcomes(changes)).toEqual(["note description written"]);
     expect(keboola.requestsOf("metadata")).toHaveLength(2);
     expect(keboola.storage.table(ORDERS).columnMetadata.get("note")).toHaveLength(1);
+    keboola.onRequest(undefined);
+    await write(keboola, [{ name: "amount", type: "DECIMAL(12,2)" }]);
+    // The entry is gone when the request is repeated.
+    let isLost = false;
+    keboola.onRequest((_step, _n, { method }) => {
+      if (method !== "DELETE" || isLost) return undefined;
+      isLost = true;
+      return { kind: "lost response" };
+    });
+    await write(keboola, [{ name: "amount", type: "DATE" }]);
+    expect([isLost, (await columnsOf(keboola))["amount"]]).toEqual([true, ["DATE", null]]);
   });
 });
 

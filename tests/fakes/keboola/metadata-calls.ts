@@ -41,6 +41,13 @@ export function setColumnMetadata(call: ApiCall): Response {
   return Response.json(table.setColumnMetadata(column, entries), { status: 201 });
 }
 
+export function removeColumnMetadata(call: ApiCall): Response {
+  const { table, column } = columnOf(call, "write");
+  if (!table.removeColumnMetadata(column, call.parts[1]!))
+    throw new ApiError(404, "storage.metadata.notFound", `Metadata with id ${call.parts[1]} not found`);
+  return new Response(null, { status: 204 });
+}
+
 /** The id of a column is that of its table, a dot and its name. */
 function columnOf({ token, storage, parts }: ApiCall, need: "read" | "write" = "read") {
   const id = parts[0]!;
