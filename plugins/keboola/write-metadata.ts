@@ -11,7 +11,7 @@ import { translateType } from "./sql-types.ts";
 import { tableIdOf } from "./table-id.ts";
 import { pathOf } from "./tables.ts";
 
-/** Comes after what people write, and before all other components, so that it takes effect and replaces nobody's words. */
+/** Comes after `user` and before all other providers, so its values take effect and override no value of a person. */
 const PROVIDER = "ai-metadata-enrichment";
 const DESCRIPTION = "KBC.description";
 const LENGTH = "KBC.datatype.length";
