@@ -107,6 +107,13 @@ export const mainCommand = group(
         () => import("./commands/table/folder.ts"),
       ),
     }),
+    metadata: group("metadata", "Write metadata of tables back to their sources", {
+      push: lazy(
+        "push",
+        "Write the registered descriptions and types of columns to the source",
+        () => import("./commands/metadata/push.ts"),
+      ),
+    }),
     complete: lazy(
       "complete",
       "Print the completion script of a shell",

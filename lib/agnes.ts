@@ -13,7 +13,7 @@ import type { ConnectServices, SourceHandle } from "./sources/mod.ts";
 import type { SyncOptions, SyncReport } from "./sync/mod.ts";
 import type { TableRegistry, TableSettings } from "./tables/mod.ts";
 import type { Workspace, WorkspaceConfigInput } from "./workspace/mod.ts";
-import type { PushReport, PushRequest } from "./write-back/mod.ts";
+import type { PushMetadataReport, PushMetadataRequest, PushReport, PushRequest } from "./write-back/mod.ts";
 
 /** The options of `createAgnes`. */
 export interface AgnesOptions {
@@ -147,6 +147,22 @@ export interface Agnes extends AsyncDisposable {
    * errors of `query` and of the plugin
    */
   push(request: PushRequest): Promise<PushReport>;
+  /**
+   * Writes the registered descriptions and types of columns (`columnMetadata`) to the source of a table, if its plugin can
+   * and the options of the source allow it. Only differences are written, and no value that a person set in the source is
+   * replaced.
+   *
+   * @throws `table_not_registered`, `write_refused` if nothing is registered or the table accepts no metadata,
+   * `capability_missing`, `table_vanished`, `source_unknown`, and the errors of the plugin
+   * @example
+   * ```ts
+   * import { createAgnes } from "agnes";
+   * await using agnes = await createAgnes({ plugins: [] });
+   * const { changes } = await agnes.pushMetadata({ table: "orders", dryRun: true });
+   * for (const { column, part, outcome, reason } of changes) console.log(column, part, outcome, reason ?? "");
+   * ```
+   */
+  pushMetadata(request: PushMetadataRequest): Promise<PushMetadataReport>;
   /** Lists the published tables, ordered by view name. Default: all tables. */
   catalog(options?: AccessOptions): Promise<readonly CheckedEntry[]>;
   /**

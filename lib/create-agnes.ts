@@ -54,7 +54,14 @@ import {
   type TableSettings,
 } from "./tables/mod.ts";
 import { checkConfig, dataDirectoryOf, dataPaths, openWorkspace, type Workspace } from "./workspace/mod.ts";
-import { pushRows, type PushReport, type PushRequest } from "./write-back/mod.ts";
+import {
+  pushMetadata,
+  pushRows,
+  type PushMetadataReport,
+  type PushMetadataRequest,
+  type PushReport,
+  type PushRequest,
+} from "./write-back/mod.ts";
 
 /**
  * Opens a workspace: its configuration, its plugins, its registry and its data. The registry, the data and the sources are
@@ -179,6 +186,10 @@ class WorkspaceAgnes implements Agnes {
     return pushRows({ ...this.#services, tables, query }, request);
   }
 
+  pushMetadata(request: PushMetadataRequest): Promise<PushMetadataReport> {
+    return pushMetadata({ ...this.#services, tables: () => this.tables() }, request);
+  }
+
   async catalog(options: AccessOptions = {}): Promise<readonly CheckedEntry[]> {
     const entries = await this.#session.catalog(options);
     if (entries.length === 0) return [];
@@ -198,6 +209,7 @@ class WorkspaceAgnes implements Agnes {
     const record = await (await this.tables()).get(found.id);
     const documented = {
       ...found,
+      schema: withDescriptions(found.schema, record?.columnMetadata ?? {}),
       foreignKeys: record?.foreignKeys ?? [],
       documentation: record?.documentation ?? {},
       sourceMetadata: record?.sourceMetadata ?? {},
@@ -276,6 +288,17 @@ class WorkspaceAgnes implements Agnes {
     });
     return registry;
   }
+}
+
+/** The columns with the descriptions of the registry, which come before those of the source. */
+function withDescriptions(
+  columns: DocumentedTable["schema"],
+  registered: TableSettings["columnMetadata"],
+): DocumentedTable["schema"] {
+  return columns.map((column) => {
+    const own = Object.hasOwn(registered, column.name) ? registered[column.name]!.description : undefined;
+    return own === undefined ? column : { ...column, description: own };
+  });
 }
 
 /** A description without the references to tables that a caller may not access. */

@@ -42,4 +42,4 @@ export type {
 export type { Workspace, WorkspaceConfig, WorkspaceConfigInput } from "./workspace/mod.ts";
 export { writeResult } from "./write-result.ts";
 export type { WriteResultOptions } from "./write-result.ts";
-export type { PushReport, PushRequest } from "./write-back/mod.ts";
+export type { PushMetadataReport, PushMetadataRequest, PushReport, PushRequest } from "./write-back/mod.ts";

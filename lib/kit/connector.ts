@@ -170,6 +170,55 @@ export interface WriteTargetOptions extends WriteOptions {
   readonly bucket?: string;
 }
 
+/** A column whose description or type is written to the source; see `writeMetadata`. */
+export interface ColumnToDescribe {
+  readonly name: string;
+  /** Never empty. Omitted: the description in the source stays. */
+  readonly description?: string;
+  /**
+   * The registered type in SQL, such as `DECIMAL(12,2)`. It is not checked: it may be written in another way, or be no type.
+   * Omitted: the type in the source stays.
+   */
+  readonly type?: string;
+}
+
+/** How the metadata of columns is written to the source. */
+export interface WriteMetadataOptions {
+  /** The registered bucket of the table, as in `ReadOptions.bucket`. Default: none. */
+  readonly bucket?: string;
+  /** Whether to run all checks and write nothing. Default: `false`. */
+  readonly dryRun?: boolean;
+  /** Aborts when the write must stop. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * What happened to one description or type, or in a dry run would happen.
+ *
+ * - `written`: the source has the new value.
+ * - `unchanged`: the source already has this value, so nothing was sent.
+ * - `skipped`: the source keeps its value; `reason` states why.
+ *
+ * @example
+ * ```ts
+ * import type { MetadataChange } from "agnes/kit";
+ * const change: MetadataChange = {
+ *   column: "amount", part: "type", outcome: "written", value: "DECIMAL(12,2)", before: "VARCHAR",
+ * };
+ * ```
+ */
+export interface MetadataChange {
+  readonly column: string;
+  readonly part: "description" | "type";
+  readonly outcome: "written" | "unchanged" | "skipped";
+  /** The requested value. */
+  readonly value: string;
+  /** The earlier value in the source, a type as `discover` describes it; null: none, or there is no such column. */
+  readonly before: string | null;
+  /** Why it was skipped, one sentence without secrets. */
+  readonly reason?: string;
+}
+
 /** The result of a health check. */
 export interface Health {
   /** Whether the source can be reached with the configured secrets. */
@@ -245,6 +294,17 @@ export interface CapabilityMethods {
      * names, types and keys are checked.
      */
     checkWrite?(table: TableInfo, batches: AsyncIterable<RecordBatch>, options: WriteOptions): Promise<void>;
+    /**
+     * Writes descriptions and types of columns to a table of the source, and sends only what differs. Returns one change for
+     * each requested description and type, in the order of the columns. A type counts as written only if `discover` returns
+     * exactly this type afterwards. A value that a person set in the source is not replaced, and a column that the table
+     * does not have is skipped. Null: there is no such table.
+     */
+    writeMetadata?(
+      name: string,
+      columns: readonly ColumnToDescribe[],
+      options: WriteMetadataOptions,
+    ): Promise<readonly MetadataChange[] | null>;
   };
 }
 
@@ -303,5 +363,5 @@ export const capabilityMethods: { readonly [C in Capability]: readonly (keyof An
 /** The names of the optional methods of each capability. */
 export const optionalMethods: { readonly [C in Capability]?: readonly (keyof AnyConnector)[] } = {
   query: ["estimate", "selectSql"],
-  write: ["writeTarget", "checkWrite"],
+  write: ["writeTarget", "checkWrite", "writeMetadata"],
 };

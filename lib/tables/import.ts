@@ -5,6 +5,7 @@ import {
   changedRecord,
   checkStoredChange,
   newSettings,
+  replacedColumnMetadata,
   tableId,
   withoutUnread,
   type CheckTable,
@@ -183,7 +184,14 @@ function plannedTable(
     };
   }
   const { version: _version, ...present } = before;
-  const record = changedRecord(present, { ...change, source: before.source, name: before.name });
+  const { columnMetadata } = change;
+  const record = changedRecord(present, {
+    ...change,
+    source: before.source,
+    name: before.name,
+    // Exports omit columns without metadata.
+    ...(columnMetadata && { columnMetadata: replacedColumnMetadata(before.columnMetadata, columnMetadata) }),
+  });
   const changed = changedFields(before, record);
   const kind = changed.length === 0 ? "unchanged" : "updated";
   return { record, outcome: { kind, id: before.id, viewName: record.viewName, changed, notes, ignored } };

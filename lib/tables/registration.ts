@@ -248,6 +248,7 @@ function driftOf(record: TableRecord, info: TableInfo): readonly Drift[] {
     ["columns", record.columns ?? []],
     ["incrementalColumn", record.incrementalColumn === null ? [] : [record.incrementalColumn]],
     ["partitionBy", record.partitionBy === null ? [] : [record.partitionBy]],
+    ["columnMetadata", Object.keys(record.columnMetadata)],
     ["whereFilters", record.whereFilters.map((filter) => filter.column)],
   ];
   const gone = uses

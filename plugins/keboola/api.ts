@@ -85,6 +85,21 @@ export class StorageApi {
     }
   }
 
+  /** Deletes what may be gone already. */
+  async remove(path: string, { what, signal }: Pick<ApiRequest<unknown>, "what" | "signal">): Promise<void> {
+    await this.#address.check(this.#url);
+    try {
+      const response = await this.#http.request(path, {
+        method: "DELETE",
+        accept: [404],
+        ...(signal === undefined ? {} : { signal }),
+      });
+      await response.cancel();
+    } catch (error) {
+      throw this.#named(error, what);
+    }
+  }
+
   /** Polls a job. Its address is used only on the host of the stack, and otherwise its id. */
   async poll<T>(job: JobAddress, { what, ...request }: JobRequest<T>): Promise<T> {
     await this.#address.check(this.#url);

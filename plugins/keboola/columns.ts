@@ -82,7 +82,10 @@ function definitionsOf({ definition, sourceTable }: StorageTable): ReadonlyMap<s
 }
 
 /** The metadata of a column. An alias has none of its own, except what people wrote about it. */
-function entriesOf({ columnMetadata, sourceTable }: StorageTable, column: string): readonly MetadataEntry[] {
+export function entriesOf(
+  { columnMetadata, sourceTable }: StorageTable,
+  column: string,
+): readonly MetadataEntry[] {
   const own = columnMetadata?.get(column) ?? [];
   const source = sourceTable?.columnMetadata?.get(column) ?? [];
   const providers = new Set(own.map(({ provider, key }) => `${provider} ${key}`));

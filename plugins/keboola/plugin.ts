@@ -7,6 +7,7 @@ import { readTable } from "./read.ts";
 import { extensions } from "./remote.ts";
 import { Source } from "./source.ts";
 import { checkRows, writeTable } from "./write.ts";
+import { writeMetadata } from "./write-metadata.ts";
 import { findWriteTarget } from "./write-target.ts";
 
 /** Tables of a Keboola project. */
@@ -35,6 +36,7 @@ export default definePlugin({
       metadata: (tables, { signal }) => source.metadata(tables, signal),
       write: (info, batches, options) => writeTable(source, info, batches, options),
       checkWrite: (info, batches, options) => checkRows(source, info, batches, options),
+      writeMetadata: (name, columns, options) => writeMetadata(source, name, columns, options),
       async writeTarget(name, options) {
         return (await findWriteTarget(source, name, options))?.info ?? null;
       },

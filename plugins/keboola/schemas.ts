@@ -20,25 +20,32 @@ const count = v.fallback(
 
 const text = v.fallback(v.optional(v.nullable(v.string())), null);
 
-/** An object, or an empty list: PHP does not distinguish an empty object from an empty list. */
+/**
+ * An object, or an empty list: PHP does not distinguish an empty object from an empty list. Not `v.record`, which skips keys
+ * that all objects inherit, such as a column `constructor`.
+ */
 const mapOf = <T>(item: v.GenericSchema<unknown, T>) =>
   v.fallback(
     v.optional(
-      v.union([
-        v.pipe(
-          v.record(v.string(), item),
-          v.transform((object): ReadonlyMap<string, T> => new Map(Object.entries(object))),
-        ),
-        v.pipe(
-          v.array(v.unknown()),
-          v.transform((): ReadonlyMap<string, T> => new Map()),
-        ),
-      ]),
+      v.pipe(
+        v.unknown(),
+        v.rawTransform(({ dataset, addIssue, NEVER }): ReadonlyMap<string, T> => {
+          const { value } = dataset;
+          if (Array.isArray(value)) return new Map();
+          const entries = typeof value === "object" && value !== null ? Object.entries(value) : [];
+          const items = entries.map(([key, one]) => [key, v.safeParse(item, one)] as const);
+          if (value !== null && typeof value === "object" && items.every(([, { success }]) => success))
+            return new Map(items.map(([key, { output }]) => [key, output as T]));
+          addIssue({ message: "is not a map" });
+          return NEVER;
+        }),
+      ),
     ),
     undefined,
   );
 
 const metadataEntry = v.object({
+  id: v.optional(id),
   key: v.string(),
   value: v.optional(
     v.pipe(
@@ -55,6 +62,9 @@ export type MetadataEntry = v.InferOutput<typeof metadataEntry>;
 
 const metadata = v.fallback(v.optional(v.array(metadataEntry)), undefined);
 const columnMetadata = mapOf(v.array(metadataEntry));
+
+/** The response to new metadata of columns: all that each of them has. */
+export const setMetadataSchema = v.object({ columnsMetadata: columnMetadata });
 
 const definition = v.object({
   columns: v.array(

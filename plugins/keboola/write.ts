@@ -113,7 +113,7 @@ async function importFile(
         json: {
           dataFileId: Number(fileId),
           // Keboola's own default empties the table first.
-          incremental: mode === "replace" ? 0 : 1,
+          incremental: mode !== "replace",
           delimiter: ",",
           enclosure: '"',
           // Slices have no header.

@@ -165,6 +165,7 @@ describe("agnes table", () => {
       "  store: { plugin: duckdb, options: { path: ./store.duckdb } }\n",
     );
     const documentation = { grain: "one order", gotchas: [{ key: "tests", body: "Some are tests." }] };
+    const columns = { customer: { description: "Who, exactly", type: "VARCHAR" } };
     const keys = [{ column: "customer", references: "people.customer" }];
     const flags: Readonly<Record<string, readonly [text: string, field: string, value: unknown]>> = {
       name: ["sold", "name", "sold"],
@@ -192,6 +193,7 @@ describe("agnes table", () => {
       folder: ["shop/eu", "folder", "shop/eu"],
       description: ["7", "description", "7"],
       "foreign-keys": [JSON.stringify(keys), "foreign_keys", keys],
+      "column-metadata": [JSON.stringify(columns), "column_metadata", columns],
       documentation: [JSON.stringify(documentation), "documentation", documentation],
     };
     const fields = Object.values(flags).map(([, field]) => field);

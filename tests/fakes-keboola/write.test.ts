@@ -191,6 +191,10 @@ describe("fakeKeboola() takes metadata", () => {
       ["ai-metadata-enrichment", "other"],
       ["user", "second"],
     ]);
+    const [{ id }] = body as unknown as readonly [{ id: string }];
+    const remove = () => call(keboola, `${path}/${id}`, { method: "DELETE" });
+    expect([(await remove()).status, (await remove()).status]).toEqual([204, 404]);
+    expect(table.columnMetadata.get("name")).toMatchObject([{ value: "second" }]);
     expect((await call(keboola, `/columns/${table.id}.nothing/metadata`)).status).toBe(404);
     expect((await call(keboola, path, { json: { metadata: [] } })).status).toBe(400);
   });
@@ -210,6 +214,32 @@ describe("fakeKeboola() takes metadata", () => {
       columnsMetadata: { id: [{ value: "INTEGER", provider: "user" }] },
     });
     expect(table.columnMetadata.get("id")).toMatchObject([{ key: "KBC.datatype.basetype" }]);
+  });
+});
+
+describe("fakeKeboola() refuses metadata", () => {
+  test("of an unknown column, and stores nothing of the call", async () => {
+    const { keboola, table } = project();
+    const entry = { key: "KBC.description", value: "x" };
+    const { status, body } = await call(keboola, `/tables/${table.id}/metadata`, {
+      json: {
+        provider: "user",
+        metadata: [entry],
+        columnsMetadata: [[{ ...entry, columnName: "id" }], [{ ...entry, columnName: "nothing" }]],
+      },
+    });
+    expect([status, body["code"]]).toEqual([404, "storage.columns.notFound"]);
+    expect([table.metadata, [...table.columnMetadata]]).toEqual([[], []]);
+  });
+
+  test("of columns in a form, which is for the table alone", async () => {
+    const { keboola, table } = project();
+    const path = `/tables/${table.id}/metadata`;
+    const form = "provider=user&metadata[0][key]=KBC.description&metadata[0][value]=People";
+    const { status, body } = await call(keboola, path, { form });
+    expect([status, body as unknown]).toMatchObject([201, [{ value: "People", provider: "user" }]]);
+    const both = `${form}&columnsMetadata[0][0][key]=k&columnsMetadata[0][0][value]=v`;
+    expect((await call(keboola, path, { form: both })).status).toBe(400);
   });
 });
 

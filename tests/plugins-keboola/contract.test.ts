@@ -35,6 +35,14 @@ describe("keboola: contract", () => {
       { table: "in.c-crm.empty", rows: [{ id: "1", name: "again" }] },
       { table: "in.c-crm.empty", mode: "replace", rows: [{ id: "2", name: "only" }] },
     ],
+    writeMetadata: {
+      table: "in.c-crm.empty",
+      columns: [
+        { name: "id", description: "The number", type: "DECIMAL(38,9)" },
+        { name: "name", type: "VARCHAR" },
+        { name: "lost", type: "DATE" },
+      ],
+    },
     exceptions: [NO_PAGES],
   });
   for (const { name, run } of cases) test(name, run);

@@ -34,9 +34,9 @@ const SQL = "SELECT 'x, \"y\"\n' AS name, '2' AS id UNION ALL SELECT '', '3'";
 
 describe("keboola: write()", () => {
   const modes = [
-    ["append", LOG, 1, ["1=one", "2=two", '2=x, "y"\n', "3="]],
-    ["upsert", PEOPLE, 1, ["1=one", '2=x, "y"\n', "3="]],
-    ["replace", PEOPLE, 0, ['2=x, "y"\n', "3="]],
+    ["append", LOG, true, ["1=one", "2=two", '2=x, "y"\n', "3="]],
+    ["upsert", PEOPLE, true, ["1=one", '2=x, "y"\n', "3="]],
+    ["replace", PEOPLE, false, ['2=x, "y"\n', "3="]],
   ] as const;
   for (const [mode, table, incremental, expected] of modes) {
     test(`imports rows with mode ${mode}`, async () => {

@@ -43,6 +43,12 @@ const orders = {
   folder: "crm/eu",
   description: "Orders",
   foreignKeys: [{ column: "a,b", references: "people.id", description: "who" }],
+  columnMetadata: {
+    "a,b": { description: "Who: *all*\nof them" },
+    at: { type: "TIMESTAMP" },
+    constructor: { description: "yes", type: "DECIMAL(12,2)" },
+    no: { description: "1e3" },
+  },
   documentation: {
     sampleQuestions: ["How many?"],
     thingsToKnow: ["Refunds are negative."],

@@ -26,6 +26,13 @@ export const memoryConfig: ContractConfig = {
     },
     { table: "people", mode: "replace", rows: [{ id: 1, name: "Only", seen_at: null }] },
   ],
+  writeMetadata: {
+    table: "people",
+    columns: [
+      { name: "name", description: "The full name", type: "BIGINT" },
+      { name: "id", description: "The number" },
+    ],
+  },
 };
 
 /** Returns the names of the failing cases, of all cases or of those listed. */

@@ -13,6 +13,7 @@ const fieldsOfSource = [
   "incrementalColumn",
   "partitionBy",
   "whereFilters",
+  "columnMetadata",
 ];
 
 const fields = ["source_table", ...settableFields] as const;

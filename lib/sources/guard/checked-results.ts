@@ -1,5 +1,5 @@
-import { formatValue, nearest, redact } from "../../base/mod.ts";
-import type { QueryEstimate } from "../../kit/mod.ts";
+import { counted, formatValue, nearest, redact } from "../../base/mod.ts";
+import type { ColumnToDescribe, MetadataChange, QueryEstimate } from "../../kit/mod.ts";
 
 const ESTIMATE_FIELDS = ["rows", "scannedBytes", "price"];
 const PRICE_FIELDS = ["amount", "currency"];
@@ -73,4 +73,35 @@ export function checkedWrite(result: { readonly rows: number }): { readonly rows
   const { rows } = (value ?? {}) as { readonly rows?: unknown };
   if (Number.isSafeInteger(rows) && (rows as number) >= 0) return result;
   throw new TypeError(`it returned ${formatValue(value)}, which is not the number of rows, \`{ rows }\``);
+}
+
+const OUTCOMES: readonly unknown[] = ["written", "unchanged", "skipped"];
+
+/**
+ * Checks the result of `writeMetadata`: exactly one change for each requested value.
+ * @throws TypeError naming the column
+ */
+export function checkedChanges(
+  changes: readonly MetadataChange[] | null,
+  columns: readonly ColumnToDescribe[],
+): readonly MetadataChange[] | null {
+  if (changes === null) return null;
+  const found: unknown = changes;
+  if (!Array.isArray(found)) throw new TypeError("it returned no list of changes");
+  const requested = columns.flatMap(({ name, description, type }) => [
+    ...(description === undefined ? [] : [{ column: name, part: "description", value: description }]),
+    ...(type === undefined ? [] : [{ column: name, part: "type", value: type }]),
+  ]);
+  for (const { column, part, value } of requested) {
+    const own = changes.filter((one) => one.column === column && one.part === part);
+    const [change] = own;
+    if (own.length !== 1 || change === undefined)
+      throw new TypeError(
+        `it returned ${counted(own.length, "change")} of the ${part} of ${formatValue(column)}`,
+      );
+    if (change.value !== value || !OUTCOMES.includes(change.outcome))
+      throw new TypeError(`it returned a change of the ${part} of ${formatValue(column)} that is not valid`);
+  }
+  if (changes.length === requested.length) return changes;
+  throw new TypeError("it returned changes that were not requested");
 }

@@ -13,7 +13,7 @@ import {
 } from "../../kit/mod.ts";
 import { attachProblem } from "./attach-problem.ts";
 import { checkedChange, checkedEvents } from "./checked-push.ts";
-import { checkedEstimate, checkedReadResult, checkedWrite } from "./checked-results.ts";
+import { checkedChanges, checkedEstimate, checkedReadResult, checkedWrite } from "./checked-results.ts";
 import { hasSecretName, CONTAINS_SECRET, withoutSecretTexts } from "./clean-tables.ts";
 import { pluginFailure, type Operation, type Origin } from "./failure.ts";
 import { metadataProblem } from "./metadata-problem.ts";
@@ -214,7 +214,7 @@ async function checkedMetadata(
 function guardedWrites(
   connector: AnyConnector,
   origin: Origin,
-): Pick<AnyConnector, "write" | "writeTarget" | "checkWrite"> {
+): Pick<AnyConnector, "write" | "writeTarget" | "checkWrite" | "writeMetadata"> {
   return {
     ...(connector.write && {
       write: (...request) => {
@@ -225,6 +225,17 @@ function guardedWrites(
     ...(connector.checkWrite && {
       checkWrite: (...request) =>
         withRows("checkWrite", origin, async (...own) => connector.checkWrite!(...own), request),
+    }),
+    ...(connector.writeMetadata && {
+      writeMetadata: (name, columns, options) => {
+        const changes = async () =>
+          redactValue(
+            checkedChanges(await connector.writeMetadata!(name, columns, options), columns),
+            origin.secrets,
+          );
+        const { signal } = options;
+        return guardAsync(changes, origin, { operation: "writeMetadata", table: name, signal });
+      },
     }),
     ...(connector.writeTarget && {
       writeTarget: (name, options) => {

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 
 import { AgnesError } from "../../base/mod.ts";
+import { columnMetadataProblem, mergedColumnMetadata } from "./column-metadata.ts";
 import { defaultName, splitSourceTable, tableId, withoutDoubledBucket } from "./names.ts";
 import { checkRules } from "./rules.ts";
 import { tableDefaults, type CheckedChange, type TableRecord, type TableSettings } from "./settings.ts";
@@ -84,6 +85,9 @@ function merged(base: TableSettings, change: CheckedChange, id: string): TableSe
     if (field === "documentation" && value !== null) {
       return [field, mergedDocumentation(base.documentation, change.documentation!)];
     }
+    if (field === "columnMetadata" && value !== null) {
+      return [field, mergedColumns(base.columnMetadata, change.columnMetadata!, id)];
+    }
     if (field === "viewName" && value === null) return [field, base.name];
     return [field, value ?? tableDefaults[field as keyof typeof tableDefaults]];
   });
@@ -92,6 +96,18 @@ function merged(base: TableSettings, change: CheckedChange, id: string): TableSe
     settings.sourceTable === null ? null : withoutDoubledBucket(id, settings.bucket, settings.sourceTable);
   checkRules({ ...settings, sourceTable }, id);
   return { ...settings, sourceTable };
+}
+
+function mergedColumns(
+  base: TableSettings["columnMetadata"],
+  change: NonNullable<CheckedChange["columnMetadata"]>,
+  id: string,
+): TableSettings["columnMetadata"] {
+  const both = mergedColumnMetadata(base, change);
+  const reason = columnMetadataProblem(both);
+  if (reason !== undefined)
+    throw new AgnesError("table_field_invalid", { what: id, field: "column_metadata", reason });
+  return both;
 }
 
 function mergedDocumentation(

@@ -1,6 +1,7 @@
 export { checkChange, checkFolder, checkStoredChange } from "./check.ts";
 export { defaultGranularity, queryModes } from "./choices.ts";
 export type { Granularity, InvalidValues, QueryMode, SchemaPolicy, Strategy } from "./choices.ts";
+export { replacedColumnMetadata } from "./column-metadata.ts";
 export { isPlainObject, kindOf } from "./json.ts";
 export { changedFields, changedRecord, nonDefaultFields, newSettings, settingsOf } from "./merge.ts";
 export { defaultName, isVendorName, sourceTableNames, tableId } from "./names.ts";

@@ -5,6 +5,7 @@ import type { JsonRecord } from "../../catalog/mod.ts";
 import { filterProblem } from "../filters.ts";
 import { scheduleProblem } from "../schedule.ts";
 import { invalidValues, partitionGranularity, queryMode, schemaPolicy, syncStrategy } from "./choices.ts";
+import { columnMetadataSchema } from "./column-metadata.ts";
 import { isJson, isPlainObject } from "./json.ts";
 import { isVendorName } from "./names.ts";
 
@@ -197,6 +198,10 @@ export const tableChange = v.strictObject({
   foreign_keys: optional(
     v.pipe(v.array(foreignKey), v.maxLength(100, "should have at most 100 keys")),
     "Columns that reference other tables",
+  ),
+  column_metadata: optional(
+    columnMetadataSchema({ columnName, text }),
+    "Descriptions and SQL types by column, to write them to the source: description, type",
   ),
   documentation: optional(documentation, "Documentation of the table for authors of SQL"),
   source_metadata: optional(sourceMetadata, "Metadata of the source or an earlier system, as JSON"),

@@ -1,5 +1,6 @@
 import type * as v from "valibot";
 
+import type { RegisteredColumn } from "./column-metadata.ts";
 import type { tableChange } from "./schema.ts";
 import type { LibraryFields } from "./stored-fields.ts";
 
@@ -38,6 +39,7 @@ export const tableDefaults = {
   folder: null,
   description: "",
   foreignKeys: [],
+  columnMetadata: {},
   documentation: {},
   sourceMetadata: {},
 } as const;
@@ -49,9 +51,11 @@ type Cleared = typeof tableDefaults;
 export type TableSettings = {
   readonly [K in keyof Checked]: K extends "source" | "name" | "viewName"
     ? string
-    : K extends keyof Cleared
-      ? NonNullable<Checked[K]> | (null extends Cleared[K] ? null : never)
-      : never;
+    : K extends "columnMetadata"
+      ? Readonly<Record<string, RegisteredColumn>>
+      : K extends keyof Cleared
+        ? NonNullable<Checked[K]> | (null extends Cleared[K] ? null : never)
+        : never;
 };
 
 /** A registered table. */

@@ -1,5 +1,5 @@
 import type { Host } from "../../base/mod.ts";
-import type { PushRequest, Row, TableInfo, WriteMode } from "../../kit/mod.ts";
+import type { ColumnToDescribe, PushRequest, Row, TableInfo, WriteMode } from "../../kit/mod.ts";
 import type { ContractException } from "../case.ts";
 import type { FakeServer } from "../fakes/fake-server.ts";
 
@@ -49,6 +49,11 @@ export interface ContractConfig {
   readonly deletion?: () => Promise<{ readonly table: string; readonly key: Row }>;
   /** Rows to write, for `write`; a list tests several tables or modes. Without it nothing is written. */
   readonly write?: WriteSample | readonly WriteSample[];
+  /**
+   * Descriptions and types of columns to write to a table, for `writeMetadata`. They stay there. Types are named as DuckDB
+   * names them. Without it no metadata is written.
+   */
+  readonly writeMetadata?: { readonly table: string; readonly columns: readonly ColumnToDescribe[] };
   /** Cases that are known to fail. A case that passes or does not exist is an error. */
   readonly exceptions?: readonly ContractException[];
 }

@@ -15,6 +15,7 @@ import { readCases } from "./read-cases.ts";
 import { openSession, type CaseContext } from "./session.ts";
 import { sourceCases } from "./source-cases.ts";
 import { CaseWatch } from "./watch.ts";
+import { writeMetadataCases } from "./write-metadata-cases.ts";
 import { writeCases } from "./write-cases.ts";
 
 const ALL: readonly SourceCase[] = [
@@ -25,6 +26,7 @@ const ALL: readonly SourceCase[] = [
   ...parameterCases,
   ...pushCases,
   ...writeCases,
+  ...writeMetadataCases,
   ...failureCases,
   ...extractCases,
   ...deletionCases,

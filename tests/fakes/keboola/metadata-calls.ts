@@ -7,19 +7,24 @@ import type { KeboolaTable } from "./table.ts";
 export function setTableMetadata(call: ApiCall): Response {
   const table = tableOf(call, "write");
   const asked = parametersOf(call);
-  checkNames(asked, ["provider", "metadata", "columnsMetadata"]);
+  // The deprecated call takes a form, and metadata of the table alone.
+  const isForm = call.headers.get("content-type")?.startsWith("application/json") !== true;
+  checkNames(asked, ["provider", "metadata", ...(isForm ? [] : ["columnsMetadata"])]);
   const provider = providerOf(asked);
   const { metadata, columnsMetadata } = asked as { metadata?: unknown; columnsMetadata?: unknown };
   if (metadata === undefined && columnsMetadata === undefined)
     throw invalid("metadata: At least one of metadata and columnsMetadata is required.");
-  const own = table.setMetadata(entriesOf(metadata, provider));
-  const groups = columnsMetadata as Readonly<Record<string, readonly { columnName?: string }[]>> | undefined;
-  const columns: Record<string, unknown> = {};
-  for (const [index, entries] of Object.entries(groups ?? {})) {
+  const added = entriesOf(metadata, provider);
+  const groups = Object.entries(groupsOf(columnsMetadata)).map(([index, entries]) => {
     const name = entries[0]?.columnName ?? index;
     checkColumn(table, name);
-    columns[name] = table.setColumnMetadata(name, entriesOf(entries, provider));
-  }
+    return [name, entriesOf(entries, provider)] as const;
+  });
+  const own = table.setMetadata(added);
+  if (isForm) return Response.json(own, { status: 201 });
+  const columns = Object.fromEntries(
+    groups.map(([name, entries]) => [name, table.setColumnMetadata(name, entries)]),
+  );
   return Response.json({ metadata: own, columnsMetadata: columns }, { status: 201 });
 }
 
@@ -34,6 +39,13 @@ export function setColumnMetadata(call: ApiCall): Response {
   checkNames(asked, ["provider", "metadata"]);
   const entries = entriesOf(asked["metadata"], providerOf(asked));
   return Response.json(table.setColumnMetadata(column, entries), { status: 201 });
+}
+
+export function removeColumnMetadata(call: ApiCall): Response {
+  const { table, column } = columnOf(call, "write");
+  if (!table.removeColumnMetadata(column, call.parts[1]!))
+    throw new ApiError(404, "storage.metadata.notFound", `Metadata with id ${call.parts[1]} not found`);
+  return new Response(null, { status: 204 });
 }
 
 /** The id of a column is that of its table, a dot and its name. */
@@ -59,6 +71,15 @@ function providerOf(asked: Parameters): string {
   const provider = textOf(asked, "provider");
   if (provider === undefined) throw invalid("provider: This value should not be blank.");
   return provider;
+}
+
+/** A map by column, or by number, of which PHP does not distinguish a list. */
+function groupsOf(value: unknown): Readonly<Record<string, readonly { readonly columnName?: string }[]>> {
+  if (value === undefined) return {};
+  const isMap = typeof value === "object" && value !== null;
+  if (!isMap || !Object.values(value).every((entries) => Array.isArray(entries)))
+    throw invalid("columnsMetadata: This value should be of type array.");
+  return value as Readonly<Record<string, readonly { readonly columnName?: string }[]>>;
 }
 
 function entriesOf(value: unknown, provider: string): readonly NewMetadata[] {

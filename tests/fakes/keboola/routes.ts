@@ -13,7 +13,12 @@ import {
   tableDetail,
   verifyToken,
 } from "./list-calls.ts";
-import { columnMetadata, setColumnMetadata, setTableMetadata } from "./metadata-calls.ts";
+import {
+  columnMetadata,
+  removeColumnMetadata,
+  setColumnMetadata,
+  setTableMetadata,
+} from "./metadata-calls.ts";
 import type { KeboolaStep } from "./script.ts";
 
 type Handler = (call: ApiCall) => Response | Promise<Response>;
@@ -35,6 +40,7 @@ const ROUTES: readonly ApiRoute[] = [
   ["POST", /^\/tables\/([^/]+)\/metadata$/, "metadata", setTableMetadata],
   ["GET", /^\/columns\/([^/]+)\/metadata$/, "metadata", columnMetadata],
   ["POST", /^\/columns\/([^/]+)\/metadata$/, "metadata", setColumnMetadata],
+  ["DELETE", /^\/columns\/([^/]+)\/metadata\/(\d+)$/, "metadata", removeColumnMetadata],
   ["GET", /^\/jobs\/(\d+)$/, "job", pollJob],
   ["POST", /^\/files\/prepare$/, "prepare", prepareFile],
   ["GET", /^\/files\/(\d+)$/, "file", fileDetail],

@@ -247,6 +247,14 @@ export class KeboolaTable {
     return all;
   }
 
+  /** Returns whether the column had an entry of this id. */
+  removeColumnMetadata(column: string, id: string): boolean {
+    const before = this.columnMetadata.get(column) ?? [];
+    const after = before.filter((entry) => entry.id !== id);
+    this.columnMetadata.set(column, after);
+    return after.length < before.length;
+  }
+
   #stamp(): { readonly now: Date; readonly nextId: () => number } {
     return { now: this.#world.now(), nextId: this.#world.nextId };
   }

@@ -20,6 +20,7 @@ const SECOND = "a second extract of an unchanged source publishes the same rows"
 const SECRET = "errors and log entries contain no secret";
 const STREAM = "stream() turns authentic events into changes of its tables";
 const ABORTED_WRITE = "write() writes nothing when it is aborted, and stops within a second";
+const WRITE_METADATA = "writeMetadata() writes what discover() then returns, and nothing in a dry run";
 const WRITE = "write() accepts rows and read() returns them";
 
 const brokenSecrets: readonly Broken[] = [
@@ -271,6 +272,47 @@ const brokenPushes: readonly Broken[] = [
     title: "a target that does not exist",
     breaking: () => ({ writeTarget: async () => PEOPLE }),
     caught: ["writeTarget() describes tables as discover() does"],
+  },
+  {
+    title: "metadata that is written in a dry run",
+    breaking: (good) => ({
+      writeMetadata: (name, columns, options) =>
+        good.writeMetadata!(name, columns, { ...options, dryRun: false }),
+    }),
+    caught: [WRITE_METADATA],
+  },
+  {
+    title: "metadata that is reported and not written",
+    breaking: (good) => ({
+      writeMetadata: (name, columns, options) =>
+        good.writeMetadata!(name, columns, { ...options, dryRun: true }),
+    }),
+    caught: [WRITE_METADATA],
+  },
+  {
+    title: "metadata that is written again",
+    breaking: (good) => ({
+      writeMetadata: async (name, columns, options) =>
+        (await good.writeMetadata!(name, columns, options))?.map((change) =>
+          change.outcome === "unchanged" ? { ...change, outcome: "written" } : change,
+        ) ?? null,
+    }),
+    caught: [WRITE_METADATA],
+  },
+  {
+    title: "metadata of a table that does not exist",
+    breaking: (good) => ({
+      writeMetadata: (_name, columns, options) => good.writeMetadata!(PEOPLE.name, columns, options),
+    }),
+    caught: [WRITE_METADATA],
+  },
+  {
+    title: "metadata without a change for a type",
+    breaking: (good) => ({
+      writeMetadata: async (name, columns, options) =>
+        (await good.writeMetadata!(name, columns, options))?.filter(({ part }) => part !== "type") ?? null,
+    }),
+    caught: [WRITE_METADATA],
   },
 ];
 

@@ -10,6 +10,7 @@ import {
   type ConnectContext,
   type Connector,
   type Filter,
+  type MetadataChange,
   type ReadOptions,
   type Row,
   type TableInfo,
@@ -82,8 +83,9 @@ export function people(count = 800): Row[] {
 }
 
 function goodConnector({ secrets }: Context, rows: Row[]): MemoryConnector {
+  const described = new Map<string, string>();
   return {
-    discover: async () => [PEOPLE],
+    discover: async () => [withDescriptions(described)],
     async *read({ name }, options) {
       if (name !== PEOPLE.name) throw new Error(`there is no table ${name}`);
       yield* batches(
@@ -116,6 +118,28 @@ function goodConnector({ secrets }: Context, rows: Row[]): MemoryConnector {
       rows.splice(0, rows.length, ...(mode === "replace" ? [] : kept), ...added);
       return { rows: added.length };
     },
+    async writeMetadata(name, columns, { dryRun = false }) {
+      if (name !== PEOPLE.name) return null;
+      return columns.flatMap(({ name: column, description, type }) => {
+        const before = described.get(column) ?? null;
+        const isSame = description === before;
+        if (description !== undefined && !dryRun) described.set(column, description);
+        return [
+          ...(description === undefined
+            ? []
+            : [
+                {
+                  column,
+                  part: "description" as const,
+                  outcome: isSame ? ("unchanged" as const) : ("written" as const),
+                  value: description,
+                  before,
+                },
+              ]),
+          ...(type === undefined ? [] : [skippedType(column, type)]),
+        ];
+      });
+    },
     async verify({ headers, body }) {
       if (headers["x-signature"] !== signature(body, secrets.TOKEN.reveal()))
         throw new Error("the signature is wrong");
@@ -127,6 +151,22 @@ function goodConnector({ secrets }: Context, rows: Row[]): MemoryConnector {
     health: async () => ({ ok: true, message: "it is in memory" }),
     close() {},
   };
+}
+
+function withDescriptions(described: ReadonlyMap<string, string>): TableInfo {
+  if (described.size === 0) return PEOPLE;
+  const columns = { id: int64, name: utf8, seen_at: timestamp };
+  const entries = Object.entries(columns).map(([column, make]) => {
+    const description = described.get(column);
+    const nullable = column !== "id";
+    return [column, make({ nullable, ...(description === undefined ? {} : { description }) })] as const;
+  });
+  return table("people", Object.fromEntries(entries), { primaryKey: ["id"], cursor: "seen_at" });
+}
+
+function skippedType(column: string, value: string): MetadataChange {
+  const reason = "the types of rows in memory are fixed";
+  return { column, part: "type", outcome: "skipped", value, before: null, reason };
 }
 
 const keyOf = (row: Row, key: readonly string[]) => key.map((column) => String(row[column])).join(" ");

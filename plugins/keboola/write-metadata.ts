@@ -1,0 +1,201 @@
+import type { ColumnToDescribe, MetadataChange, WriteMetadataOptions } from "agnes/kit";
+
+import { statusOf } from "./api.ts";
+import { columnsOf, entriesOf, isTyped, type TableColumn } from "./columns.ts";
+import { errors } from "./errors.ts";
+import { kindOf } from "./kinds.ts";
+import { describedType, descriptionOf } from "./metadata-providers.ts";
+import { setMetadataSchema, type MetadataEntry, type StorageTable } from "./schemas.ts";
+import type { Source } from "./source.ts";
+import { translateType } from "./sql-types.ts";
+import { tableIdOf } from "./table-id.ts";
+import { pathOf } from "./tables.ts";
+
+/** Comes after `user` and before all other providers, so its values take effect and override no value of a person. */
+const PROVIDER = "ai-metadata-enrichment";
+const DESCRIPTION = "KBC.description";
+const LENGTH = "KBC.datatype.length";
+
+interface Entry {
+  readonly key: string;
+  readonly value: string;
+}
+
+/** A change, the entries to send for it, and the ids of those that would contradict them. */
+interface Planned {
+  readonly change: MetadataChange;
+  readonly entries: readonly Entry[];
+  readonly stale?: readonly string[];
+}
+
+/**
+ * Writes descriptions and types of columns, in one request for all that differ. Null: the branch does not have the table.
+ * @throws `keboola/write_off`, `keboola/write_refused` for a table whose metadata is that of another
+ */
+export async function writeMetadata(
+  source: Source,
+  name: string,
+  columns: readonly ColumnToDescribe[],
+  { bucket, dryRun = false, signal }: WriteMetadataOptions,
+): Promise<readonly MetadataChange[] | null> {
+  const id = tableIdOf(name, bucket);
+  if (!source.settings.write) throw errors.write_off({ table: id });
+  await source.token.get(signal);
+  // Not from the default branch: writing to production is never a fallback.
+  const { branch } = source.settings;
+  const table = await source.tables.getFrom(id, branch, signal);
+  if (table === null) return null;
+  checkKind(table);
+  const known = new Map(columnsOf(table).map((column) => [column.name, column]));
+  const planned = columns.map((column) => {
+    const found = known.get(column.name);
+    const plans = found === undefined ? withoutColumn(column) : plansOf(table, found, column);
+    return { column: column.name, plans };
+  });
+  const groups = planned
+    .map(({ column, plans }) =>
+      plans.flatMap(({ entries }) => entries.map((entry) => ({ columnName: column, ...entry }))),
+    )
+    .filter((entries) => entries.length > 0);
+  if (dryRun) return changesOf(planned);
+  const stale = planned.flatMap(({ column, plans }) =>
+    plans.flatMap((plan) => (plan.stale ?? []).map((entry) => ({ column, entry }))),
+  );
+  // First, because a repeated run finds the types unchanged and sends nothing.
+  for (const { column, entry } of stale) await remove(source, `${id}.${column}`, entry, signal);
+  if (groups.length > 0) await send(source, id, groups, signal);
+  return changesOf(planned);
+}
+
+function changesOf(planned: readonly { readonly plans: readonly Planned[] }[]): readonly MetadataChange[] {
+  return planned.flatMap(({ plans }) => plans.map(({ change }) => change));
+}
+
+function checkKind(table: StorageTable): void {
+  const kind = kindOf(table);
+  if (kind !== "alias" && kind !== "linked") return;
+  const { sourceTable } = table;
+  const project = sourceTable?.project === undefined ? "" : ` of project ${sourceTable.project.id}`;
+  throw errors.write_refused({
+    table: table.id,
+    reason: `it is ${kind === "alias" ? "an alias" : "in a linked bucket"}, and its columns are described by its source, ${sourceTable?.id ?? "another table"}${project}`,
+    advice: "Write the metadata of the source table.",
+  });
+}
+
+function withoutColumn(column: ColumnToDescribe): readonly Planned[] {
+  return (["description", "type"] as const).flatMap((part) => {
+    const value = column[part];
+    if (value === undefined) return [];
+    return [skipped({ column: column.name, part, value, before: null }, "the table has no such column")];
+  });
+}
+
+function plansOf(
+  table: StorageTable,
+  found: TableColumn,
+  { description, type }: ColumnToDescribe,
+): readonly Planned[] {
+  const entries = entriesOf(table, found.name);
+  return [
+    ...(description === undefined ? [] : [planDescription(entries, found, description)]),
+    ...(type === undefined ? [] : [planType({ table, found, entries, value: type })]),
+  ];
+}
+
+function planDescription(
+  entries: readonly MetadataEntry[],
+  { name, description }: TableColumn,
+  value: string,
+): Planned {
+  const before = description ?? null;
+  const base = { column: name, part: "description", value, before } as const;
+  if (before === value) return { change: { ...base, outcome: "unchanged" }, entries: [] };
+  if (descriptionOf(entries.filter(byUser)) !== undefined)
+    return skipped(base, "a user of Keboola described the column, which comes first");
+  return { change: { ...base, outcome: "written" }, entries: [{ key: DESCRIPTION, value }] };
+}
+
+function planType({
+  table,
+  found: { name, type: before, nativeType },
+  entries,
+  value,
+}: {
+  readonly table: StorageTable;
+  readonly found: TableColumn;
+  readonly entries: readonly MetadataEntry[];
+  readonly value: string;
+}): Planned {
+  const base = { column: name, part: "type", value, before } as const;
+  const translation = translateType(value);
+  // A typed table may have types that no metadata describes, such as TIME.
+  const isSame =
+    before === (translation.reason === undefined ? translation.type : value.trim().toUpperCase());
+  if (isSame) return { change: { ...base, outcome: "unchanged" }, entries: [] };
+  if (isTyped(table)) return skipped(base, `the table is typed, so its column stays ${nativeType ?? before}`);
+  if (translation.reason !== undefined) return skipped(base, translation.reason);
+  if (describedType(entries, (provider) => provider === "user") !== null)
+    return skipped(base, "a user of Keboola set the type of the column, which comes first");
+  const sent = Object.entries(translation.described).map(([key, text]) => ({
+    key: `KBC.datatype.${key}`,
+    value: text,
+  }));
+  return { change: { ...base, outcome: "written" }, entries: sent, stale: staleLengths(entries, sent) };
+}
+
+/** The length of an earlier type, which a type without one would keep. */
+function staleLengths(entries: readonly MetadataEntry[], sent: readonly Entry[]): readonly string[] {
+  if (sent.some(({ key }) => key === LENGTH)) return [];
+  return entries.flatMap(({ id, key, provider }) =>
+    key === LENGTH && provider === PROVIDER && id !== undefined ? [id] : [],
+  );
+}
+
+const byUser = ({ provider }: MetadataEntry): boolean => provider === "user";
+
+function skipped(base: Omit<MetadataChange, "outcome" | "reason">, reason: string): Planned {
+  return { change: { ...base, outcome: "skipped", reason }, entries: [] };
+}
+
+async function remove(
+  { api, settings }: Source,
+  column: string,
+  entry: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const path = `${pathOf(settings.branch)}/columns/${encodeURIComponent(column)}/metadata/${encodeURIComponent(entry)}`;
+  const what = `the metadata of column ${column}`;
+  await api.remove(path, { what, signal }).catch(failed(api, column));
+}
+
+async function send(
+  { api, settings }: Source,
+  table: string,
+  groups: readonly (readonly (Entry & { readonly columnName: string })[])[],
+  signal: AbortSignal,
+): Promise<void> {
+  await api
+    .call(`${pathOf(settings.branch)}/tables/${encodeURIComponent(table)}/metadata`, {
+      // Numbered: Keboola no longer recommends the names of columns as keys.
+      json: { provider: PROVIDER, columnsMetadata: Object.fromEntries(groups.entries()) },
+      schema: setMetadataSchema,
+      what: `the metadata of table ${table}`,
+      advice: "Check the table in Keboola, and run it again.",
+      signal,
+    })
+    .catch(failed(api, table));
+}
+
+/** Throws the error of a request that writes. */
+function failed({ tokenVariable: variable }: Source["api"], table: string): (error: unknown) => never {
+  return (error) => {
+    const status = statusOf(error);
+    const { reason } = (error as { readonly details?: { readonly reason?: string } }).details ?? {};
+    const details = { table, reason: reason ?? (error as Error).message };
+    const cause = { cause: error };
+    if (status === 403) throw errors.write_denied({ variable, ...details }, cause);
+    if (status === 404) throw errors.table_missing({ table }, cause);
+    throw error;
+  };
+}

@@ -1,0 +1,386 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+
+import { createAgnes } from "agnes";
+import type { AgnesError, ColumnToDescribe, MetadataChange } from "agnes/kit";
+
+import plugin from "../../plugins/keboola/plugin.ts";
+import { typeOfField } from "../../plugins/keboola/types.ts";
+import { fakeKeboola, type FakeKeboola, type TableOptions } from "../fakes/keboola/mod.ts";
+import { temporaryFolder } from "../sync/workspace.ts";
+import { described } from "./project.ts";
+import { openProject, optionsOf, rejection } from "./support.ts";
+
+setDefaultTimeout(30_000);
+
+const ORDERS = "in.c-crm.orders";
+const { signal } = new AbortController();
+
+/** A project with one table; without types if its columns are names. */
+function projectWith(options: Partial<TableOptions> = {}): FakeKeboola {
+  const keboola = fakeKeboola({ jobPolls: 0 });
+  keboola.storage.createTable(ORDERS, { columns: ["id", "amount", "note"], ...options });
+  return keboola;
+}
+
+/** Writes metadata, and returns the changes and the bodies of the requests. */
+async function write(
+  keboola: FakeKeboola,
+  columns: readonly ColumnToDescribe[],
+  {
+    table = ORDERS,
+    dryRun = false,
+    bucket,
+    options = {},
+  }: {
+    readonly table?: string;
+    readonly dryRun?: boolean;
+    readonly bucket?: string;
+    readonly options?: Record<string, unknown>;
+  } = {},
+) {
+  await using project = await openProject(keboola, { write: true, ...options });
+  const before = keboola.requestsOf("metadata").length;
+  const changes = await project.handle.connector.writeMetadata!(table, columns, {
+    signal,
+    dryRun,
+    ...(bucket === undefined ? {} : { bucket }),
+  });
+  const bodies = keboola
+    .requestsOf("metadata")
+    .slice(before)
+    .filter(({ method }) => method === "POST");
+  return { changes: changes!, sent: bodies.map(({ body }) => JSON.parse(body) as unknown) };
+}
+
+/** The columns of a table as `discover` describes them. */
+async function columnsOf(keboola: FakeKeboola): Promise<Readonly<Record<string, readonly unknown[]>>> {
+  await using project = await openProject(keboola);
+  const { fields } = (await project.tables()).get(ORDERS)!.schema;
+  return Object.fromEntries(
+    fields.map((field) => [field.name, [typeOfField(field), field.metadata.get("description") ?? null]]),
+  );
+}
+
+const outcomes = (changes: readonly MetadataChange[]) =>
+  changes.map(({ column, part, outcome }) => `${column} ${part} ${outcome}`);
+
+describe("keboola: writeMetadata()", () => {
+  test("writes all that differs in one request, and discover() returns it", async () => {
+    const keboola = projectWith();
+    const columns = [
+      { name: "amount", description: "Net amount in CZK", type: "DECIMAL(12,2)" },
+      { name: "note", description: 'said "é"\nand more' },
+    ];
+    const { changes, sent } = await write(keboola, columns);
+    expect(changes).toEqual([
+      {
+        column: "amount",
+        part: "description",
+        value: "Net amount in CZK",
+        before: null,
+        outcome: "written",
+      },
+      { column: "amount", part: "type", value: "DECIMAL(12,2)", before: "VARCHAR", outcome: "written" },
+      { column: "note", part: "description", value: 'said "é"\nand more', before: null, outcome: "written" },
+    ]);
+    const entry = (columnName: string, key: string, value: string) => ({
+      columnName,
+      key: `KBC.${key}`,
+      value,
+    });
+    expect(sent).toEqual([
+      {
+        provider: "ai-metadata-enrichment",
+        columnsMetadata: {
+          0: [
+            entry("amount", "description", "Net amount in CZK"),
+            entry("amount", "datatype.basetype", "NUMERIC"),
+            entry("amount", "datatype.type", "NUMBER"),
+            entry("amount", "datatype.length", "12,2"),
+          ],
+          1: [entry("note", "description", 'said "é"\nand more')],
+        },
+      },
+    ]);
+    expect(await columnsOf(keboola)).toEqual({
+      id: ["VARCHAR", null],
+      amount: ["DECIMAL(12,2)", "Net amount in CZK"],
+      note: ["VARCHAR", 'said "é"\nand more'],
+    });
+    const again = await write(keboola, columns);
+    expect([outcomes(again.changes), again.sent]).toEqual([
+      ["amount description unchanged", "amount type unchanged", "note description unchanged"],
+      [],
+    ]);
+  });
+
+  const types = [
+    ["VARCHAR", "VARCHAR"],
+    ["text", "VARCHAR"],
+    ["BIGINT", "BIGINT"],
+    ["DOUBLE", "DOUBLE"],
+    ["BOOLEAN", "BOOLEAN"],
+    ["DATE", "DATE"],
+    ["TIMESTAMP", "TIMESTAMP"],
+    ["TIMESTAMP WITH TIME ZONE", "TIMESTAMP WITH TIME ZONE"],
+    ["timestamptz", "TIMESTAMP WITH TIME ZONE"],
+    ["DECIMAL(12,2)", "DECIMAL(12,2)"],
+    ["numeric( 38 , 9 )", "DECIMAL(38,9)"],
+    ["DECIMAL(38,0)", "DECIMAL(38,0)"],
+    ["DECIMAL(19)", "DECIMAL(19,0)"],
+    ["DECIMAL", "DECIMAL(18,3)"],
+  ] as const;
+  for (const [type, expected] of types)
+    test(`writes the type ${type}, which discover() returns as ${expected}, also over any other type`, async () => {
+      for (const [earlier] of types) {
+        const keboola = projectWith();
+        await write(keboola, [{ name: "amount", type: earlier }]);
+        await write(keboola, [{ name: "amount", type }]);
+        expect((await columnsOf(keboola))["amount"]).toEqual([expected, null]);
+        expect((await write(keboola, [{ name: "amount", type }])).sent).toEqual([]);
+      }
+    });
+
+  const unknown = [
+    ["INTEGER", "Keboola has no INTEGER; a column of type BIGINT holds its values"],
+    ["REAL", "Keboola has no REAL; a column of type DOUBLE holds its values"],
+    ["DECIMAL(10,0)", "Keboola describes DECIMAL(10,0) as an integer, whose type is BIGINT"],
+    ["DECIMAL(39,2)", "DECIMAL(39,2) is not a type"],
+    ["DECIMAL(2,3)", "DECIMAL(2,3) is not a type"],
+    ["TIME", 'no data type for "TIME"'],
+    ["DECIMAL(12,2", 'no data type for "DECIMAL(12,2"'],
+    ["VARCHAR(10)", 'no data type for "VARCHAR(10)"'],
+    ["constructor", 'no data type for "constructor"'],
+    ["INTEGER[]", 'no data type for "INTEGER[]"'],
+  ] as const;
+  for (const [type, reason] of unknown)
+    test(`skips the type ${type}, which no metadata describes`, async () => {
+      const { changes, sent } = await write(projectWith(), [{ name: "amount", type }]);
+      expect(changes).toMatchObject([
+        { outcome: "skipped", value: type, before: "VARCHAR", reason: expect.stringContaining(reason) },
+      ]);
+      expect(sent).toEqual([]);
+    });
+
+  test("skips what a user of Keboola set, and writes over other providers", async () => {
+    const keboola = projectWith({
+      columnMetadata: {
+        id: [...described("INTEGER"), { key: "KBC.description", value: "Number", provider: "user" }],
+        amount: [
+          ...described("STRING", undefined, "storage"),
+          { key: "KBC.description", value: "by a component", provider: "keboola.ex-db-mysql" },
+        ],
+        note: [...described("DATE", undefined, "ai-metadata-enrichment")],
+      },
+    });
+    const { changes, sent } = await write(keboola, [
+      { name: "id", description: "Key", type: "DOUBLE" },
+      { name: "amount", description: "Net", type: "DECIMAL(12,2)" },
+      { name: "note", type: "BOOLEAN" },
+    ]);
+    expect(outcomes(changes)).toEqual([
+      "id description skipped",
+      "id type skipped",
+      "amount description written",
+      "amount type written",
+      "note type written",
+    ]);
+    expect(changes.slice(0, 2)).toMatchObject([
+      { before: "Number", reason: "a user of Keboola described the column, which comes first" },
+      { before: "BIGINT", reason: "a user of Keboola set the type of the column, which comes first" },
+    ]);
+    expect(sent).toHaveLength(1);
+    expect(JSON.stringify(sent)).not.toContain('"columnName":"id"');
+    expect(await columnsOf(keboola)).toEqual({
+      id: ["BIGINT", "Number"],
+      amount: ["DECIMAL(12,2)", "Net"],
+      note: ["BOOLEAN", null],
+    });
+    // The same value as that of a user needs no request.
+    expect((await write(keboola, [{ name: "id", description: "Number", type: "BIGINT" }])).sent).toEqual([]);
+  });
+
+  test("writes descriptions of a typed table, and skips types that are not those of its columns", async () => {
+    const columns = [
+      { name: "id", type: "NUMBER", length: "38,0" },
+      { name: "amount", type: "NUMBER", length: "12,2" },
+      { name: "note", type: "TIME", length: 6 },
+    ];
+    const keboola = projectWith({ columns });
+    const { changes, sent } = await write(keboola, [
+      { name: "id", type: "BIGINT" },
+      { name: "amount", description: "Net", type: "DECIMAL(12,2)" },
+      { name: "note", type: "DATE" },
+    ]);
+    expect(outcomes(changes)).toEqual([
+      "id type skipped",
+      "amount description written",
+      "amount type unchanged",
+      "note type skipped",
+    ]);
+    expect(changes[0]).toMatchObject({
+      before: "DECIMAL(38,0)",
+      reason: "the table is typed, so its column stays NUMBER(38,0)",
+    });
+    expect(JSON.stringify(sent)).not.toContain("datatype");
+    expect((await write(keboola, [{ name: "note", type: "time" }])).changes).toMatchObject([
+      { outcome: "unchanged" },
+    ]);
+  });
+
+  test("removes the length of an earlier type, also after a failed run, and no length of others", async () => {
+    const length = { key: "KBC.datatype.length", value: "20" };
+    const keboola = projectWith({
+      columnMetadata: { amount: [{ ...length, provider: "keboola.ex-db-mysql" }] },
+    });
+    const lengths = () =>
+      keboola.storage
+        .table(ORDERS)
+        .columnMetadata.get("amount")!
+        .filter(({ key }) => key === length.key)
+        .map(({ provider, value }) => [provider, value]);
+    const others = ["keboola.ex-db-mysql", "20"];
+    await write(keboola, [{ name: "amount", type: "DECIMAL(12,2)" }]);
+    expect(lengths()).toEqual([others, ["ai-metadata-enrichment", "12,2"]]);
+    const sent = keboola.requests.length;
+    await write(keboola, [{ name: "amount", type: "DATE" }], { dryRun: true });
+    expect(keboola.requests.slice(sent).every(({ method }) => method === "GET")).toBe(true);
+    for (const refused of ["DELETE", "POST"]) {
+      keboola.onRequest((step, _n, { method }) =>
+        step === "metadata" && method === refused ? { kind: "status", status: 400 } : undefined,
+      );
+      const failed = await rejection(write(keboola, [{ name: "amount", type: "DATE" }]));
+      expect(failed).toMatchObject({ code: "keboola/request_refused" });
+    }
+    keboola.onRequest(undefined);
+    await write(keboola, [{ name: "amount", type: "DATE" }]);
+    expect(lengths()).toEqual([others]);
+    expect((await columnsOf(keboola))["amount"]).toEqual(["DATE", null]);
+  });
+
+  test("sends nothing in a dry run, and reports the same changes", async () => {
+    const keboola = projectWith();
+    const columns = [{ name: "amount", description: "Net", type: "DATE" }];
+    const dry = await write(keboola, columns, { dryRun: true });
+    expect(keboola.requests.every(({ method }) => method === "GET")).toBe(true);
+    expect(dry.changes).toEqual((await write(keboola, columns)).changes);
+  });
+
+  test("skips columns that the table does not have", async () => {
+    const { changes, sent } = await write(projectWith(), [
+      { name: "Amount", description: "Net", type: "DATE" },
+      { name: "note", description: "Words" },
+    ]);
+    expect(outcomes(changes)).toEqual([
+      "Amount description skipped",
+      "Amount type skipped",
+      "note description written",
+    ]);
+    expect(changes[0]).toMatchObject({ before: null, reason: "the table has no such column" });
+    expect(sent).toHaveLength(1);
+  });
+
+  test("writes to columns with odd names", async () => {
+    const keboola = projectWith({ columns: ["0", "constructor", "a b"] });
+    const columns = ["0", "constructor", "a b"].map((name) => ({ name, description: `the ${name}` }));
+    await write(keboola, columns);
+    expect(Object.entries(await columnsOf(keboola))).toEqual(
+      columns.map(({ name, description }) => [name, ["VARCHAR", description]]),
+    );
+  });
+
+  test("rejects aliases and linked tables, whose columns are described by their source", async () => {
+    const keboola = projectWith();
+    keboola.storage.createAlias("out.c-mart.named", ORDERS);
+    const shared = keboola.createProject({ id: 99, name: "shared" });
+    shared.createTable("out.c-shared.t", { columns: ["note"] });
+    keboola.storage.linkBucket("in.c-linked", shared, "out.c-shared");
+    const columns = [{ name: "note", description: "Words" }];
+    for (const [table, reason] of [
+      ["out.c-mart.named", `it is an alias, and its columns are described by its source, ${ORDERS}`],
+      ["in.c-linked.t", "out.c-shared.t of project 99"],
+    ] as const) {
+      const error = await rejection(write(keboola, columns, { table }));
+      expect(error).toMatchObject({ code: "keboola/write_refused" });
+      expect(error.message).toContain(reason);
+    }
+    expect(keboola.requestsOf("metadata")).toEqual([]);
+  });
+
+  test("writes to the branch of the options only, and finds a table by its bucket", async () => {
+    const keboola = projectWith();
+    const branch = keboola.createBranch(77);
+    const columns = [{ name: "note", description: "Words" }];
+    const options = { branch: 77 };
+    expect((await write(keboola, columns, { options })).changes).toBeNull();
+    branch.createTable(ORDERS, { columns: ["note"] });
+    await write(keboola, columns, { table: "orders", bucket: "in.c-crm", options });
+    expect(branch.table(ORDERS).columnMetadata.get("note")).toMatchObject([{ value: "Words" }]);
+    expect(keboola.storage.table(ORDERS).columnMetadata.size).toBe(0);
+  });
+
+  test("is off unless the option `write` is set, and names a token that may not write", async () => {
+    const columns = [{ name: "note", description: "Words" }];
+    const off = await rejection(write(projectWith(), columns, { options: { write: false } }));
+    expect(off).toMatchObject({ code: "keboola/write_off" });
+    const keboola = projectWith();
+    const token = keboola.createToken({ bucketPermissions: { "in.c-crm": "read" } });
+    await using project = await openProject(keboola, { write: true }, { token });
+    const denied = await rejection(project.handle.connector.writeMetadata!(ORDERS, columns, { signal }));
+    expect(denied).toMatchObject({ code: "keboola/write_denied" });
+  });
+
+  test("repeats a request whose response is lost", async () => {
+    const keboola = projectWith();
+    keboola.onRequest((step, n) => (step === "metadata" && n === 1 ? { kind: "lost response" } : undefined));
+    const { changes } = await write(keboola, [{ name: "note", description: "Words" }]);
+    expect(outcomes(changes)).toEqual(["note description written"]);
+    expect(keboola.requestsOf("metadata")).toHaveLength(2);
+    expect(keboola.storage.table(ORDERS).columnMetadata.get("note")).toHaveLength(1);
+    keboola.onRequest(undefined);
+    await write(keboola, [{ name: "amount", type: "DECIMAL(12,2)" }]);
+    // The entry is gone when the request is repeated.
+    let isLost = false;
+    keboola.onRequest((_step, _n, { method }) => {
+      if (method !== "DELETE" || isLost) return undefined;
+      isLost = true;
+      return { kind: "lost response" };
+    });
+    await write(keboola, [{ name: "amount", type: "DATE" }]);
+    expect([isLost, (await columnsOf(keboola))["amount"]]).toEqual([true, ["DATE", null]]);
+  });
+});
+
+test("pushMetadata() writes the registered metadata to Keboola, and the next sync returns it", async () => {
+  using folder = temporaryFolder();
+  const keboola = projectWith({ rows: [{ id: "1", amount: "1.50", note: "x" }] });
+  await using agnes = await createAgnes({
+    workspace: folder.path,
+    plugins: [plugin],
+    config: {
+      version: 1,
+      sources: { kbc: { plugin: "keboola", options: { ...optionsOf(keboola), write: true } } },
+    },
+    host: { fetch: keboola.fetch, env: { KEBOOLA_STORAGE_TOKEN: keboola.token } },
+  });
+  const registry = await agnes.tables();
+  await registry.register({ source: "kbc", sourceTable: ORDERS, name: "orders" });
+  const error = (await rejection(agnes.pushMetadata({ table: "orders" }))) as AgnesError;
+  expect([error.code, error.hint]).toEqual([
+    "write_refused",
+    expect.stringContaining("agnes table update kbc.orders --column-metadata") as string,
+  ]);
+  await registry.update("kbc.orders", {
+    columnMetadata: { amount: { description: "Net amount in CZK", type: "DECIMAL(12,2)" } },
+  });
+  const report = await agnes.pushMetadata({ table: "orders" });
+  expect(report).toMatchObject({ source: "kbc", table: "kbc.orders", dryRun: false });
+  expect(outcomes(report.changes)).toEqual(["amount description written", "amount type written"]);
+  await agnes.sync();
+  await registry.update("kbc.orders", { columnMetadata: null });
+  const { schema } = await agnes.describe("orders");
+  expect(schema.find(({ name }) => name === "amount")).toMatchObject({
+    type: "DECIMAL(12,2)",
+    description: "Net amount in CZK",
+  });
+});
