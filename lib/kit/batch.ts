@@ -258,7 +258,10 @@ export interface ReadWindow {
 
 /** How to read a table. The runtime applies what a connector cannot push down. */
 export interface ReadOptions {
-  /** The columns to read, in this order. Default: all. */
+  /**
+   * The columns to read, in this order. Default: all. For a table with `full_keys`, a sync may read only the columns of its
+   * primary key, to find deleted rows: without `state`, `cursor` and `isDelta`, before the read of the new rows.
+   */
   readonly columns?: readonly string[];
   /**
    * Conditions, ANDed. The read may yield rows that do not match, because the runtime filters again; it must yield all
@@ -297,7 +300,7 @@ export interface ReadOptions {
   /**
    * An absolute path of a folder for files of this read, such as downloads; the connector creates it when needed. It is
    * kept if the read fails or stops, so that the next read of the table can resume, and removed when the table is
-   * published. Not set outside a sync.
+   * published. A read of the keys alone has another folder. Not set outside a sync.
    */
   readonly directory?: string;
   /** Receives progress for `agnes sync`; each call also resets the stall timeout. */

@@ -26,11 +26,13 @@ export interface OpenRead {
  * Starts reading a table from its connector. Close the reader at the end.
  *
  * @param onReject receives invalid rows; null: the first one fails the read
+ * @param directory the folder for files of the read. Default: that of the table
  */
 export async function openRead(
   job: TableJob,
   decision: ReadDecision,
   onReject: ((reject: RowReject) => void) | null,
+  directory: string = readDirectory(job.run.directory, job.plan.name),
 ): Promise<OpenRead> {
   const range = await rangeOf(job, decision);
   const { signal, progress } = job;
@@ -40,7 +42,7 @@ export async function openRead(
     reader?.alive();
     progress.report(redactValue(reported, source.secrets ?? []));
   };
-  const started = await start(job, decision, range, onProgress);
+  const started = await start(job, decision, range, { directory, onProgress });
   const { name: table } = started.plan;
   const onRows = (rows: number) => progress.read(rows, 0);
   reader = new BatchReader(started.batches, { source: source.name, table, signal, idleTimeoutMs, onRows });
@@ -66,7 +68,7 @@ async function start(
   job: TableJob,
   decision: ReadDecision,
   { cursor, filter, window }: ReadRange,
-  onProgress: (progress: ReadProgress) => void,
+  passed: { readonly directory: string; readonly onProgress: (progress: ReadProgress) => void },
 ): Promise<{ plan: TablePlan; batches: AsyncIterable<Batch | Deletions, ReadResult | void> }> {
   const { plan, signal } = job;
   const { source } = job.run;
@@ -89,8 +91,7 @@ async function start(
   const batches = connector.read(plan.info, {
     batchRows: BATCH_ROWS,
     signal,
-    directory: readDirectory(job.run.directory, plan.name),
-    onProgress,
+    ...passed,
     ...(isAll ? {} : { columns }),
     ...(filter.length === 0 ? {} : { filter }),
     ...(cursor === undefined ? {} : { cursor }),

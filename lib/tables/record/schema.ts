@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { isExposedName } from "../../base/mod.ts";
 import type { JsonRecord } from "../../catalog/mod.ts";
 import { filterProblem } from "../filters.ts";
+import { FULL_KEYS_RULE, fullKeysMs } from "../full-keys.ts";
 import { scheduleProblem } from "../schedule.ts";
 import { invalidValues, partitionGranularity, queryMode, schemaPolicy, syncStrategy } from "./choices.ts";
 import { isJson, isPlainObject } from "./json.ts";
@@ -167,6 +168,13 @@ export const tableChange = v.strictObject({
   incremental_window_days: optional(
     days,
     "Lookback window: re-read this many days before the cursor, to catch late rows",
+  ),
+  full_keys: optional(
+    v.pipe(
+      v.string(),
+      v.check((value) => fullKeysMs(value) !== null, FULL_KEYS_RULE),
+    ),
+    "How often an incremental sync reads all keys, to find rows deleted in the source: `every 7d`; default: never",
   ),
   max_history_days: optional(
     days,
