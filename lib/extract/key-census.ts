@@ -228,10 +228,9 @@ function keyColumns(
 
 /** The job of a read of the keys alone. */
 function keysJob(job: TableJob): TableJob {
-  const { nulled: _, ...rest } = job;
-  const { cursor: __, filter: ___, historyDays: ____, partitionBy: _____, ...plan } = job.plan;
+  const { cursor: _, filter: __, historyDays: ___, partitionBy: ____, ...plan } = job.plan;
   return {
-    ...rest,
+    ...job,
     plan: { ...plan, strategy: "full_refresh", columns: plan.primaryKey },
     progress: keysProgress(job.progress),
   };
@@ -260,10 +259,6 @@ export async function withCensus(
 ): Promise<{ readonly staged: WrittenParts; readonly end: ReadResult }> {
   const gone = census?.gone ?? [];
   if (gone.length === 0) return { staged, end };
-  if (end.isWhole === true) {
-    await discard(job.run, gone);
-    return { staged, end };
-  }
   if (end.unchanged !== true) return { staged: { ...staged, parts: [...gone, ...staged.parts] }, end };
   await discard(job.run, staged.parts);
   const state = end.state ?? job.previous?.state;

@@ -29,6 +29,8 @@ export interface FakeSource {
   keys?: (options: ReadOptions) => Batches;
   /** Replaces the batches of an incremental read. */
   delta?: (options: ReadOptions) => Batches;
+  /** The result of a read that is not replaced. */
+  end?: ReadResult;
   /** The kinds of the reads. */
   readonly reads: ("whole" | "keys" | "delta")[];
   readonly keyOptions: ReadOptions[];
@@ -56,7 +58,7 @@ export async function openCensus(): Promise<{
       const own = kind === "keys" ? source.keys : kind === "delta" ? source.delta : undefined;
       if (own !== undefined) return yield* own(options);
       yield source.rows.filter((row) => cursor === undefined || Number(row["at"]) >= Number(cursor.value));
-      return {};
+      return source.end ?? {};
     },
   };
   return {
