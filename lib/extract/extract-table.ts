@@ -18,7 +18,6 @@ import type { ReadRange } from "./read/lookback.ts";
 import { censusTime, takeCensus, withCensus, type KeyCensus } from "./key-census.ts";
 import { loadOf, watchWindows, type WindowWatch } from "./read/first-load.ts";
 import { readNotes } from "./read-notes.ts";
-import type { LoadWindow } from "./job/load-windows.ts";
 import { openRead } from "./read/open-read.ts";
 import type { PublishedColumn, SchemaChange, PublishedTable } from "./format/extract-state.ts";
 import { filterCondition } from "./schema/select.ts";
@@ -133,12 +132,7 @@ async function readFirst(
     if (read.kind !== "empty") return read;
     keptState ??= read.state;
   }
-  const read = await readAndMerge(job, { ...decision, notes }, quarantine, { census }).catch(
-    async (error: unknown) => {
-      await discard(job.run, census.gone);
-      throw error;
-    },
-  );
+  const read = await readAndMerge(job, { ...decision, notes }, quarantine, { census });
   if (read.kind === "empty")
     throw new AgnesError("internal", { what: "a read without windows returned an empty window" });
   return read;
@@ -164,7 +158,7 @@ async function readAndMerge(
     const rowsRead = written.rowsRead + (quarantine?.rows ?? 0);
     throwIfAborted(job.signal, "the extraction");
     const { window } = decision;
-    const skipped = skipWindow(window, watch, written, { rowsRead, state: read.reader.end.state });
+    const skipped = skipWindow(working, decision, written, { watch, rowsRead, end: read.reader.end });
     if (skipped !== null) {
       await discard(job.run, written.parts);
       return skipped;
@@ -193,7 +187,7 @@ async function readAndMerge(
       const checked = { ...withoutState(previous), ...found };
       return unchanged(checked, figures(merged.rowsDeleted, merged.notes));
     }
-    const loaded = window?.to === undefined ? {} : { loadedUntil: window.to.toISOString() };
+    const loaded = merged.isComplete ? {} : { loadedUntil: window!.to!.toISOString() };
     const finished = await finishTable(working, layout, merged, end.state);
     const outcome: TableOutcome = {
       ...figures(merged.rowsDeleted, merged.notes),
@@ -280,16 +274,19 @@ function quarantineFigures(
 
 /** The reason not to publish the rows of a window; null if they are published. */
 function skipWindow(
-  window: LoadWindow | undefined,
-  watch: WindowWatch | undefined,
+  { previous }: TableJob,
+  { window }: ReadDecision,
   staged: WrittenParts,
-  { rowsRead, state }: { readonly rowsRead: number; readonly state: ReadResult["state"] },
+  read: { readonly watch: WindowWatch | undefined; readonly rowsRead: number; readonly end: ReadResult },
 ): Exclude<ReadOutcome, { kind: "outcome" }> | null {
+  const { watch, rowsRead, end } = read;
   if (window === undefined) return null;
   if (watch?.ignoresWindows(staged.rowsRead, staged.parts) === true)
     return { kind: "again", reason: "its source ignores load windows" };
   const isEmpty = staged.parts.every((part) => part.rows === 0) && rowsRead === staged.rowsRead;
-  return isEmpty && window.to !== undefined ? { kind: "empty", state } : null;
+  // The table is known to have no other rows.
+  const isComplete = window.byChanges === true && end.tableRows === (previous?.rows ?? 0);
+  return isEmpty && window.to !== undefined && !isComplete ? { kind: "empty", state: end.state } : null;
 }
 
 function unchanged(

@@ -256,6 +256,23 @@ export interface ReadWindow {
   readonly to?: Date;
 }
 
+/**
+ * The part of a table that one read of a first load yields: the rows that were last changed from `from` up to `to`, by the
+ * times of the source. Rows at or beyond the ends may be yielded too, because rows are merged by their key.
+ *
+ * @example
+ * ```ts
+ * import type { ReadChanges } from "agnes/kit";
+ * const january: ReadChanges = { from: new Date("2026-01-01"), to: new Date("2026-02-01") };
+ * ```
+ */
+export interface ReadChanges {
+  /** Default: from the oldest row. */
+  readonly from?: Date;
+  /** Default: to the end of the table; this window is the last. */
+  readonly to?: Date;
+}
+
 /** How to read a table. The runtime applies what a connector cannot push down. */
 export interface ReadOptions {
   /**
@@ -278,6 +295,13 @@ export interface ReadOptions {
    * window may be a `cursor` instead. `state` is not set. Default: the read is not part of a windowed load.
    */
   readonly window?: ReadWindow;
+  /**
+   * The window of a first load by the time of changes that this read covers, for a table with `initial_load_chunk_days`,
+   * `TableInfo.changesFrom`, a primary key and no cursor column. `state` is then that of the first window. Once the read
+   * returns `ReadResult.tableRows` and the table has as many rows, the other windows are not read. Return it, except in the
+   * last window, only if the table has not changed since the first window. Default: the read is not part of such a load.
+   */
+  readonly changes?: ReadChanges;
   /** The bucket, dataset or schema of the table, as registered. Not set if it has none, or outside syncs and
    * queries. */
   readonly bucket?: string;

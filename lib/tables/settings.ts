@@ -42,8 +42,8 @@ export interface ExtractionSettings {
    */
   readonly historyDays?: number;
   /**
-   * Length in days of the windows of the first load, by a date or timestamp cursor. Each window is published
-   * separately. Default: the table is loaded in one read.
+   * Length in days of the windows of the first load, by a date or timestamp cursor, or by the time of changes if the source
+   * can read by it. Each window is published separately. Default: the table is loaded in one read.
    */
   readonly chunkDays?: number;
   /** The registered bucket, dataset or schema of the table, passed to the connector. */

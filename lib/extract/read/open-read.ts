@@ -67,7 +67,7 @@ export async function openRead(
 async function start(
   job: TableJob,
   decision: ReadDecision,
-  { cursor, filter, window }: ReadRange,
+  { cursor, filter, window, changes }: ReadRange,
   passed: { readonly directory: string; readonly onProgress: (progress: ReadProgress) => void },
 ): Promise<{ plan: TablePlan; batches: AsyncIterable<Batch | Deletions, ReadResult | void> }> {
   const { plan, signal } = job;
@@ -88,6 +88,7 @@ async function start(
   const isAll = isKnown
     ? publishedColumns(plan).length === plan.info.schema.fields.length
     : plan.columns === undefined;
+  const state = changes === undefined ? decision.state : decision.keptState;
   const batches = connector.read(plan.info, {
     batchRows: BATCH_ROWS,
     signal,
@@ -96,8 +97,9 @@ async function start(
     ...(filter.length === 0 ? {} : { filter }),
     ...(cursor === undefined ? {} : { cursor }),
     ...(window === undefined ? {} : { window }),
+    ...(changes === undefined ? {} : { changes }),
     ...(plan.bucket === undefined ? {} : { bucket: plan.bucket }),
-    ...(decision.state === undefined ? {} : { state: decision.state }),
+    ...(state === undefined ? {} : { state }),
     ...(decision.kind === "delta" ? { isDelta: true } : {}),
   });
   return { plan, batches };

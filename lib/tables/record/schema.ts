@@ -182,7 +182,7 @@ export const tableChange = v.strictObject({
   ),
   initial_load_chunk_days: optional(
     days,
-    "Split the first load into windows of N days by the cursor column, oldest first; default: one read",
+    "Split the first load into windows of N days by the cursor column or the time of changes, oldest first; default: one read",
   ),
   where_filters: optional(
     v.pipe(v.array(whereFilter), v.maxLength(50, "should have at most 50 conditions")),
