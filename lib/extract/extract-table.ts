@@ -15,9 +15,9 @@ import { mergeCounted } from "./merge-counted.ts";
 import { finishParts } from "./write/finish-parts.ts";
 import { upgradeParts } from "./publish/upgrade-parts.ts";
 import type { ReadRange } from "./read/lookback.ts";
+import { censusTime, takeCensus, withCensus, type KeyCensus } from "./key-census.ts";
 import { loadOf, watchWindows, type WindowWatch } from "./read/first-load.ts";
 import { readNotes } from "./read-notes.ts";
-import type { LoadWindow } from "./job/load-windows.ts";
 import { openRead } from "./read/open-read.ts";
 import type { PublishedColumn, SchemaChange, PublishedTable } from "./format/extract-state.ts";
 import { filterCondition } from "./schema/select.ts";
@@ -120,17 +120,19 @@ async function readFirst(
   quarantine: Quarantine | null,
 ): Promise<Exclude<ReadOutcome, { kind: "empty" }>> {
   const load = loadOf(job, decision);
+  const census = await takeCensus(job, decision, quarantine);
+  if (census.kind === "again") return census;
   const notes = [...decision.notes, ...load.notes];
   const watch = watchWindows(job);
   let keptState = job.previous?.state;
   for (const window of load.windows) {
     job.progress.window(window.left);
     const kept = keptState === undefined ? {} : { keptState };
-    const read = await readAndMerge(job, { ...decision, notes, window, ...kept }, quarantine, watch);
+    const read = await readAndMerge(job, { ...decision, notes, window, ...kept }, quarantine, { watch });
     if (read.kind !== "empty") return read;
     keptState ??= read.state;
   }
-  const read = await readAndMerge(job, { ...decision, notes }, quarantine);
+  const read = await readAndMerge(job, { ...decision, notes }, quarantine, { census });
   if (read.kind === "empty")
     throw new AgnesError("internal", { what: "a read without windows returned an empty window" });
   return read;
@@ -140,8 +142,9 @@ async function readAndMerge(
   job: TableJob,
   decision: ReadDecision,
   quarantine: Quarantine | null,
-  watch: WindowWatch | null = null,
+  { watch, census }: { readonly watch?: WindowWatch; readonly census?: KeyCensus } = {},
 ): Promise<ReadOutcome> {
+  const startedAt = job.run.services.host.now();
   job.progress.phase("reading");
   const onReject = quarantine === null ? null : (reject: RowReject) => quarantine.add(reject);
   const read = await openRead(job, decision, onReject);
@@ -151,45 +154,44 @@ async function readAndMerge(
   let merging = decision;
   try {
     const target = targetOf(working, decision, read.range, layout.columns, quarantine);
-    const staged = await writeParts(working, read.reader, target);
-    const rowsRead = staged.rowsRead + (quarantine?.rows ?? 0);
-    const result = read.reader.end;
+    const written = await writeParts(working, read.reader, target);
+    const rowsRead = written.rowsRead + (quarantine?.rows ?? 0);
     throwIfAborted(job.signal, "the extraction");
     const { window } = decision;
-    const skipped = skipWindow(window, watch, staged, { rowsRead, state: result.state });
+    const skipped = skipWindow(working, decision, written, { watch, rowsRead, end: read.reader.end });
     if (skipped !== null) {
-      await discard(job.run, staged.parts);
+      await discard(job.run, written.parts);
       return skipped;
     }
-    const end = endOf(result, decision);
+    const { staged, end } = await withCensus(working, census, written, endOf(read.reader.end, decision));
     const isLoading = isFirstLoad(job, decision);
     if (!isLoading && end.unchanged === true && previous !== undefined && previous.parts.length > 0) {
       await discard(job.run, staged.parts);
-      const table = { ...withoutState(previous), ...stateOf(end.state ?? previous.state) };
-      return unchanged(table, figures());
+      return unchanged({ ...withoutState(previous), ...unchangedFindings(previous, end, census) }, figures());
     }
     job.progress.phase("merging");
-    const { columns } = layout;
-    const merged = await mergeCounted(working, decision, { staged, rowsRead, end, columns, quarantine });
+    const counted = { staged, rowsRead, end, columns: layout.columns, quarantine };
+    const merged = await mergeCounted(working, decision, counted);
     if (merged.kind === "again") return merged;
     ({ merging } = merged);
     const cursor = merged.cursor === undefined ? {} : { cursor: merged.cursor };
     const rejecting = merged.rejecting === undefined ? {} : { rejecting: merged.rejecting };
+    const findings = { ...rejecting, ...censusTime(working, merging, { startedAt, census }) };
     const compared =
       decision.publishes === true || isLoading ? DIFFERENT : await comparePublished(working, layout, merged);
     const canStay = layout.changes.length === 0 && !isLoading;
     if (previous !== undefined && canStay && (!merged.changed || compared.isSame)) {
       await discard(job.run, [...staged.parts, ...merged.written]);
       const fingerprint = compared.fingerprint === undefined ? {} : { fingerprint: compared.fingerprint };
-      const state = stateOf(end.state);
-      const checked = { ...withoutState(previous), ...cursor, ...state, ...fingerprint, ...rejecting };
+      const found = { ...cursor, ...stateOf(end.state), ...fingerprint, ...findings };
+      const checked = { ...withoutState(previous), ...found };
       return unchanged(checked, figures(merged.rowsDeleted, merged.notes));
     }
-    const loaded = window?.to === undefined ? {} : { loadedUntil: window.to.toISOString() };
+    const loaded = merged.isComplete ? {} : { loadedUntil: window!.to!.toISOString() };
     const finished = await finishTable(working, layout, merged, end.state);
     const outcome: TableOutcome = {
       ...figures(merged.rowsDeleted, merged.notes),
-      table: { ...finished.table, ...loaded, ...rejecting },
+      table: { ...finished.table, ...loaded, ...findings },
       changed: true,
       partsWritten: finished.partsWritten,
       schemaChanges: layout.changes,
@@ -204,7 +206,7 @@ async function readAndMerge(
         ...quarantineFigures(quarantine),
         notes: [
           // Notes of an incremental decision do not depend on the rows read; readNotes replaces them.
-          ...(merging.kind === "delta" ? [] : merging.notes),
+          ...(merging.kind === "delta" ? (census?.notes ?? []) : merging.notes),
           ...(window === undefined ? readNotes(plan, merging, staged.parts, end) : []),
           ...read.range.notes,
           ...mergeNotes,
@@ -272,16 +274,19 @@ function quarantineFigures(
 
 /** The reason not to publish the rows of a window; null if they are published. */
 function skipWindow(
-  window: LoadWindow | undefined,
-  watch: WindowWatch | null,
+  { previous }: TableJob,
+  { window }: ReadDecision,
   staged: WrittenParts,
-  { rowsRead, state }: { readonly rowsRead: number; readonly state: ReadResult["state"] },
+  read: { readonly watch: WindowWatch | undefined; readonly rowsRead: number; readonly end: ReadResult },
 ): Exclude<ReadOutcome, { kind: "outcome" }> | null {
+  const { watch, rowsRead, end } = read;
   if (window === undefined) return null;
   if (watch?.ignoresWindows(staged.rowsRead, staged.parts) === true)
     return { kind: "again", reason: "its source ignores load windows" };
   const isEmpty = staged.parts.every((part) => part.rows === 0) && rowsRead === staged.rowsRead;
-  return isEmpty && window.to !== undefined ? { kind: "empty", state } : null;
+  // The table is known to have no other rows.
+  const isComplete = window.byChanges === true && end.tableRows === (previous?.rows ?? 0);
+  return isEmpty && window.to !== undefined && !isComplete ? { kind: "empty", state: end.state } : null;
 }
 
 function unchanged(
@@ -290,6 +295,16 @@ function unchanged(
 ): ReadOutcome {
   const outcome = { ...figures, table, changed: false, partsWritten: 0, schemaChanges: [] };
   return { kind: "outcome", outcome };
+}
+
+/** What a read found that reported no change. */
+function unchangedFindings(
+  previous: PublishedTable,
+  { state = previous.state }: ReadResult,
+  census: KeyCensus | undefined,
+): Pick<PublishedTable, "state" | "censusAt"> {
+  const censusAt = census?.startedAt?.toISOString();
+  return { ...stateOf(state), ...(censusAt === undefined ? {} : { censusAt }) };
 }
 
 function withoutState(table: PublishedTable): PublishedTable {

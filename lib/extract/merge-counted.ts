@@ -2,6 +2,7 @@ import { counted } from "../base/mod.ts";
 import type { ReadResult } from "../kit/mod.ts";
 import type { PublishedColumn, PublishedTable } from "./format/extract-state.ts";
 import type { TableJob } from "./job/job.ts";
+import type { LoadWindow } from "./job/load-windows.ts";
 import { rejectingAfter } from "./job/rejecting.ts";
 import { mergeRead, type MergedRead } from "./merge/merge-read.ts";
 import type { ReadDecision } from "./read/decide.ts";
@@ -17,6 +18,8 @@ export type CountedMerge =
   | (Merged & {
       /** The decision by which the rows were merged: a delta that has all rows of the table replaces it. */
       readonly merging: ReadDecision;
+      /** Whether the window of a first load was the last that is needed, because the table has all rows. */
+      readonly isComplete: boolean;
       readonly rejecting: PublishedTable["rejecting"];
     })
   | Exclude<MergedRead, Merged>;
@@ -56,17 +59,23 @@ export async function mergeCounted(
   checkQuarantine(quarantine, job.plan, { read: rowsRead, replaces: merged.replaces });
   const rejecting = rejectingOf(job, merging, end, quarantine);
   const problem = rowsProblem(merged, rejecting, tableRows, keyText(job, columns));
-  if (problem !== null && !replaces && decision.kind === "delta" && decision.window === undefined) {
+  const { kind, window } = decision;
+  const isAgain = window === undefined ? kind === "delta" && !replaces : isLastOfChanges(window);
+  if (problem !== null && isAgain) {
     await discard(job.run, [...parts, ...merged.written]);
     return { kind: "again", reason: problem };
   }
   const notes = [
     ...(merged.notes ?? []),
     ...historyNotes(job, decision, end),
-    ...(problem === null ? [] : [problem]),
+    ...(problem === null || window?.to !== undefined ? [] : [problem]),
   ];
-  return { ...merged, notes, merging, rejecting };
+  const isComplete =
+    window === undefined || window.to === undefined || (tableRows !== undefined && problem === null);
+  return { ...merged, notes, merging, rejecting, isComplete };
 }
+
+const isLastOfChanges = ({ byChanges, to }: LoadWindow): boolean => byChanges === true && to === undefined;
 
 /** The number of rows in the source; undefined if it is not known or the published rows differ from it by design. */
 function comparableRows(
@@ -76,7 +85,8 @@ function comparableRows(
 ): number | undefined {
   const { mode, filter = [] } = job.plan;
   const isPartial = mode !== "local" || filter.length > 0 || hasLimitedHistory(job);
-  return isPartial || window?.to !== undefined ? undefined : tableRows;
+  const isWindow = window?.to !== undefined && window.byChanges !== true;
+  return isPartial || isWindow ? undefined : tableRows;
 }
 
 /** Whether the history is limited: a limit without a cursor column of dates or timestamps is ignored. */

@@ -35,7 +35,7 @@ export interface TableStats {
   readonly full: boolean;
   /** Rows that the connector yielded. */
   readonly rowsRead: number;
-  /** Rows removed because the source reported them as deleted. */
+  /** Rows removed because the source reported them as deleted, or because a key census did not find their keys. */
   readonly rowsDeleted: number;
   /** Rows quarantined because of an invalid value. */
   readonly rowsQuarantined: number;

@@ -258,9 +258,29 @@ export interface ReadWindow {
   readonly to?: Date;
 }
 
+/**
+ * The part of a table that one read of a first load yields: the rows that were last changed from `from` up to `to`, by the
+ * times of the source. Rows at or beyond the ends may be yielded too, because rows are merged by their key.
+ *
+ * @example
+ * ```ts
+ * import type { ReadChanges } from "agnes/kit";
+ * const january: ReadChanges = { from: new Date("2026-01-01"), to: new Date("2026-02-01") };
+ * ```
+ */
+export interface ReadChanges {
+  /** Default: from the oldest row. */
+  readonly from?: Date;
+  /** Default: to the end of the table; this window is the last. */
+  readonly to?: Date;
+}
+
 /** How to read a table. The runtime applies what a connector cannot push down. */
 export interface ReadOptions {
-  /** The columns to read, in this order. Default: all. */
+  /**
+   * The columns to read, in this order. Default: all. For a table with `full_keys`, a sync may read only the columns of its
+   * primary key, to find deleted rows: without `state`, `cursor` and `isDelta`, before the read of the new rows.
+   */
   readonly columns?: readonly string[];
   /**
    * Conditions, ANDed. The read may yield rows that do not match, because the runtime filters again; it must yield all
@@ -277,6 +297,13 @@ export interface ReadOptions {
    * window may be a `cursor` instead. `state` is not set. Default: the read is not part of a windowed load.
    */
   readonly window?: ReadWindow;
+  /**
+   * The window of a first load by the time of changes that this read covers, for a table with `initial_load_chunk_days`,
+   * `TableInfo.changesFrom`, a primary key and no cursor column. `state` is then that of the first window. Once the read
+   * returns `ReadResult.tableRows` and the table has as many rows, the other windows are not read. Return it, except in the
+   * last window, only if the table has not changed since the first window. Default: the read is not part of such a load.
+   */
+  readonly changes?: ReadChanges;
   /** The bucket, dataset or schema of the table, as registered. Not set if it has none, or outside syncs and
    * queries. */
   readonly bucket?: string;
@@ -299,7 +326,7 @@ export interface ReadOptions {
   /**
    * An absolute path of a folder for files of this read, such as downloads; the connector creates it when needed. It is
    * kept if the read fails or stops, so that the next read of the table can resume, and removed when the table is
-   * published. Not set outside a sync.
+   * published. A read of the keys alone has another folder. Not set outside a sync.
    */
   readonly directory?: string;
   /** Receives progress for `agnes sync`; each call also resets the stall timeout. */

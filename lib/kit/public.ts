@@ -23,6 +23,7 @@ export type {
   Filter,
   FilterValue,
   JsonValue,
+  ReadChanges,
   ReadResult,
   ReadOptions,
   ReadProgress,

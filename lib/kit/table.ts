@@ -15,6 +15,12 @@ export interface TableInfo {
   readonly primaryKey: readonly string[];
   /** The column with increasing values, for incremental reads. Default: none. */
   readonly cursor?: string;
+  /**
+   * When the oldest rows may have changed last, about, if the connector can read rows by the time of their last change; see
+   * `ReadOptions.changes`. The first load of an incremental table without a cursor column can then be split by that time.
+   * Default: rows cannot be read by that time.
+   */
+  readonly changesFrom?: Date;
   /** A description of the table. */
   readonly description?: string;
   /** The capabilities for this table, if fewer than those of the connector. */

@@ -1,5 +1,6 @@
 import type { Filter, TableInfo } from "../kit/mod.ts";
 import { resolveFilters } from "./filters.ts";
+import { fullKeysMs } from "./full-keys.ts";
 import {
   defaultGranularity,
   sourceTableNames,
@@ -31,13 +32,18 @@ export interface ExtractionSettings {
    */
   readonly windowDays?: number;
   /**
+   * Interval in milliseconds at which a sync reads all keys of the table, to find rows that were deleted in the source.
+   * Needs a key and an `incremental` or `partitioned` table. Default: never.
+   */
+  readonly fullKeysMs?: number;
+  /**
    * On a full read, load only the last N days by a date or timestamp cursor, without rows whose cursor is null.
    * Default: all.
    */
   readonly historyDays?: number;
   /**
-   * Length in days of the windows of the first load, by a date or timestamp cursor. Each window is published
-   * separately. Default: the table is loaded in one read.
+   * Length in days of the windows of the first load, by a date or timestamp cursor, or by the time of changes if the source
+   * can read by it. Each window is published separately. Default: the table is loaded in one read.
    */
   readonly chunkDays?: number;
   /** The registered bucket, dataset or schema of the table, passed to the connector. */
@@ -73,6 +79,7 @@ export function extractionSettings(
   now: Date,
 ): ExtractionSettings {
   const cursor = record.incrementalColumn ?? info.cursor;
+  const keysMs = record.fullKeys === null ? null : fullKeysMs(record.fullKeys);
   const isPartitioned = record.syncStrategy === "partitioned";
   return {
     id: record.id,
@@ -89,6 +96,7 @@ export function extractionSettings(
     // A full refresh reads all rows, so it has no cursor.
     ...(cursor === undefined || record.syncStrategy === "full_refresh" ? {} : { cursor }),
     ...(record.incrementalWindowDays === null ? {} : { windowDays: record.incrementalWindowDays }),
+    ...(keysMs === null ? {} : { fullKeysMs: keysMs }),
     ...(record.maxHistoryDays === null ? {} : { historyDays: record.maxHistoryDays }),
     ...(record.initialLoadChunkDays === null ? {} : { chunkDays: record.initialLoadChunkDays }),
     ...(record.bucket === null ? {} : { bucket: record.bucket }),

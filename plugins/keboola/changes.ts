@@ -1,4 +1,4 @@
-import type { FilterValue, JsonValue, ReadOptions, TableInfo } from "agnes/kit";
+import type { FilterValue, JsonValue, ReadChanges, ReadOptions, TableInfo } from "agnes/kit";
 import * as v from "valibot";
 
 import type { TableColumn } from "./columns.ts";
@@ -39,7 +39,13 @@ export type ReadPlan =
   | { readonly kind: "unchanged" }
   /** `replaces`: the runtime would merge the rows, but they must replace the table. */
   | { readonly kind: "whole"; readonly replaces: boolean }
-  | { readonly kind: "changes"; readonly changedSince: number };
+  | { readonly kind: "changes"; readonly range: ImportRange };
+
+/** Times of imports in Unix seconds; an absent end is open. */
+interface ImportRange {
+  readonly changedSince?: number;
+  readonly changedUntil?: number;
+}
 
 /**
  * Decides what to export.
@@ -47,8 +53,10 @@ export type ReadPlan =
  */
 export function planRead(
   subject: ReadSubject,
-  options: Pick<ReadOptions, "state" | "isDelta" | "filter" | "cursor" | "window">,
+  options: Pick<ReadOptions, "state" | "isDelta" | "filter" | "cursor" | "window" | "changes">,
 ): ReadPlan {
+  // Its state is that of the first window.
+  if (options.changes !== undefined) return { kind: "changes", range: imported(options.changes) };
   const state = parsedState(options.state);
   const { found, info } = subject;
   // The runtime keeps only rows after the cursor, so changes of earlier rows would be lost.
@@ -62,8 +70,27 @@ export function planRead(
   // Only the number of rows shows that rows were deleted or replaced.
   const isCounted = rowsOf(subject, options) !== null && (found.table.lastChangeDate ?? null) !== null;
   if (state !== null && state.shape === shape && hasKey && hasTimestamps(found.table) && isCounted)
-    return { kind: "changes", changedSince: state.changedSince };
+    return { kind: "changes", range: { changedSince: state.changedSince } };
   return { kind: "whole", replaces: true };
+}
+
+/** The documentation does not state whether the ends are included, so they are moved by a second; rows are merged by key. */
+function imported({ from, to }: ReadChanges): ImportRange {
+  return {
+    ...(from === undefined ? {} : { changedSince: Math.floor(from.getTime() / 1000) - 1 }),
+    ...(to === undefined ? {} : { changedUntil: Math.ceil(to.getTime() / 1000) + 1 }),
+  };
+}
+
+/** Whether it is known that no row changed since the first window of a load; true in the first window. */
+export function isUnchangedSince(
+  subject: ReadSubject,
+  options: Pick<ReadOptions, "state" | "filter">,
+): boolean {
+  if (!canSkip(subject)) return false;
+  if (options.state === undefined) return true;
+  const version = versionOf(shapeOf(subject, options), subject.found.table);
+  return parsedState(options.state)?.lastVersion === version;
 }
 
 /** Returns the number of rows of a table, if a read of all of it must yield as many; otherwise null. */

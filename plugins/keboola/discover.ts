@@ -1,6 +1,7 @@
 import { table as tableInfo, type JsonValue, type TableInfo } from "agnes/kit";
 
 import { columnsOf, isTyped, schemaOf } from "./columns.ts";
+import { dateOf } from "./dates.ts";
 import { errors } from "./errors.ts";
 import { hasTimestamps, kindOf, type TableKind } from "./kinds.ts";
 import { descriptionOf } from "./metadata-providers.ts";
@@ -35,7 +36,16 @@ export function describeTable(found: FoundTable | UnreadableTable, context: Desc
     ...(description === undefined ? {} : { description }),
     ...(typeof rowsCount === "number" && table.aliasFilter === null ? { estimatedRows: rowsCount } : {}),
     ...(notes.length === 0 ? {} : { notes }),
+    ...changesOf(table),
   });
+}
+
+/** When the oldest rows were imported, if rows can be exported by the time of their import and counted. */
+function changesOf(table: StorageTable): Pick<TableInfo, "changesFrom"> {
+  const { created, lastChangeDate, rowsCount, aliasFilter } = table;
+  const isCounted = typeof rowsCount === "number" && aliasFilter === null && dateOf(lastChangeDate) !== null;
+  const changesFrom = dateOf(created);
+  return changesFrom === null || !isCounted || !hasTimestamps(table) ? {} : { changesFrom };
 }
 
 function problemOf({ columns }: StorageTable): string | undefined {

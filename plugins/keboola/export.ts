@@ -23,6 +23,7 @@ export interface ExportRequest {
   readonly whereFilters: readonly WhereFilter[];
   /** Unix seconds. */
   readonly changedSince?: number;
+  readonly changedUntil?: number;
   readonly limit?: number;
   /** Whether the backend converts times with a zone, in CSV, to the zone of the request. */
   readonly hasTimezone: boolean;
@@ -194,7 +195,7 @@ export class Exports {
 
 /** The body as JSON: in a form, the stack ignores or rejects conditions that are JSON. */
 function bodyOf(
-  { table, columns, csvExtra, whereFilters, changedSince, limit, hasTimezone }: ExportRequest,
+  { table, columns, csvExtra, whereFilters, changedSince, changedUntil, limit, hasTimezone }: ExportRequest,
   fileType: "parquet" | "csv",
 ): Readonly<Record<string, unknown>> {
   if (fileType === "csv" && csvExtra === null)
@@ -210,6 +211,7 @@ function bodyOf(
     ...(fileType === "csv" && hasTimezone ? { timezone: "UTC" } : {}),
     ...(whereFilters.length === 0 ? {} : { whereFilters }),
     ...(changedSince === undefined ? {} : { changedSince: String(changedSince) }),
+    ...(changedUntil === undefined ? {} : { changedUntil: String(changedUntil) }),
     ...(limit === undefined ? {} : { limit }),
   };
 }

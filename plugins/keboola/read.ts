@@ -1,6 +1,14 @@
 import { AgnesError, type Batch, type ReadOptions, type ReadResult, type TableInfo } from "agnes/kit";
 
-import { planRead, rowsOf, shapeOf, stateAfter, type ReadPlan, type ReadSubject } from "./changes.ts";
+import {
+  isUnchangedSince,
+  planRead,
+  rowsOf,
+  shapeOf,
+  stateAfter,
+  type ReadPlan,
+  type ReadSubject,
+} from "./changes.ts";
 import { columnsOf, isNativeText, isTyped, type TableColumn } from "./columns.ts";
 import { digest } from "./digest.ts";
 import { errors } from "./errors.ts";
@@ -117,7 +125,7 @@ function requestOf(subject: ReadSubject, plan: ReadPlan, options: ReadOptions): 
     columns: columns.map(({ name }) => name),
     csvExtra: extra === null ? null : extra.map(({ name }) => name),
     whereFilters: filters,
-    ...(plan.kind === "changes" ? { changedSince: plan.changedSince } : {}),
+    ...(plan.kind === "changes" ? plan.range : {}),
     ...(hasLimit ? { limit: options.limit } : {}),
     hasTimezone: backend === "snowflake" && isTyped(table),
   };
@@ -201,6 +209,9 @@ async function tableRowsOf(
 ): Promise<number | null> {
   // Only a sync compares it.
   if (options.directory === undefined || options.window !== undefined) return null;
+  // Rows of earlier windows may have been deleted since.
+  const isPart = options.changes?.to !== undefined;
+  if (isPart && !isUnchangedSince(subject, options)) return null;
   const { table, branch } = subject.found;
   if (rowsOf(subject, options) === null) return null;
   const after = await source.tables.getFrom(table.id, branch, options.signal);

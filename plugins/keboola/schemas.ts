@@ -114,6 +114,7 @@ export const tableSchema = v.object({
   displayName: text,
   primaryKey: v.optional(v.array(v.string()), []),
   columns: v.optional(v.array(v.string()), []),
+  created: text,
   lastImportDate: text,
   lastChangeDate: text,
   rowsCount: count,

@@ -109,6 +109,21 @@ describe("agnes table", () => {
     });
   });
 
+  test("sets, shows, refuses and clears the interval of a key census", async () => {
+    using directory = temporaryDirectory();
+    const agnes = await shop(directory.path);
+    const refused = await agnes("table", "register", "exports", "orders", "--full-keys", "every 7d");
+    expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining("full_keys") as string]);
+    const args = ["--strategy", "incremental", "--incremental-column", "id"];
+    await agnes("table", "register", "exports", "orders", ...args, "--full-keys", "every 7d");
+    const shown = await agnes("table", "show", "orders");
+    expect(shown.stdout).toMatch(/full_keys\s+every 7d/);
+    const wrong = await agnes("table", "update", "orders", "--full-keys", "weekly");
+    expect([wrong.status, wrong.stderr]).toEqual([2, expect.stringContaining("`every 7d`") as string]);
+    const cleared = await agnes("table", "update", "orders", "--clear", "full_keys", "--json");
+    expect(json(cleared)).toMatchObject({ changed: ["full_keys"], table: { full_keys: null } });
+  });
+
   test("warns when it updates a table to columns or a table that the source does not have", async () => {
     using directory = temporaryDirectory();
     const agnes = await shop(directory.path);
@@ -181,6 +196,7 @@ describe("agnes table", () => {
       columns: ["id, day", "columns", null],
       "incremental-column": ["id", "incremental_column", "id"],
       "incremental-window-days": ["7", "incremental_window_days", 7],
+      "full-keys": ["every 7d", "full_keys", "every 7d"],
       "max-history-days": ["365", "max_history_days", 365],
       "initial-load-chunk-days": ["30", "initial_load_chunk_days", 30],
       where: ["[]", "where_filters", []],

@@ -89,6 +89,9 @@ const bad: readonly Bad[] = [
   ],
   ["a column of NUL", { ...good, incrementalColumn: "\u0000" }, "table_field_invalid", /incremental_column/],
   ["more than all rows", { ...good, quarantineMaxPercent: 100.5 }, "table_field_invalid", /at most 100/],
+  ["a census without every", { ...good, fullKeys: "7d" }, "table_field_invalid", /full_keys .*`every 7d`/],
+  ["a census each minute", { ...good, fullKeys: "every 5m" }, "table_field_invalid", /hours or days/],
+  ["a census after a year", { ...good, fullKeys: "every 367d" }, "table_field_invalid", /at most a year/],
   ["half a day", { ...good, incrementalWindowDays: 0.5 }, "table_field_invalid", /whole number/],
   ["no days", { ...good, maxHistoryDays: 0 }, "table_field_invalid", /at least 1/],
   [
@@ -239,6 +242,12 @@ const bad: readonly Bad[] = [
     },
     "table_contradiction",
     /sync_strategy and where_filters/,
+  ],
+  [
+    "a full refresh with a census",
+    { ...good, fullKeys: "every 7d" },
+    "table_contradiction",
+    /sync_strategy and full_keys/,
   ],
   [
     "a key that is not read",

@@ -33,6 +33,7 @@ const orders = {
   columns: ["id", "a,b", "at", "day"],
   incrementalColumn: "at",
   incrementalWindowDays: 7,
+  fullKeys: "every 7d",
   maxHistoryDays: 365,
   initialLoadChunkDays: 14,
   partitionBy: "day",
@@ -115,9 +116,10 @@ describe("every field of a table", () => {
     await using registry = await filled();
     const fields = tableFieldNames.filter((field) => !["source", "name", "sourceTable"].includes(field));
     for (const field of fields.filter((name) => name !== "whereFilters")) {
-      // A query only goes with its mode, and a mode only without a query.
-      const also = field === "queryMode" ? { sourceQuery: null } : {};
-      const { table } = await registry.update("crm.orders", { [field]: null, ...also });
+      // A query only goes with its mode, a mode only without a query, and a strategy only without a census.
+      const also = { queryMode: { sourceQuery: null }, syncStrategy: { fullKeys: null } };
+      const change = { [field]: null, ...also[field as keyof typeof also] };
+      const { table } = await registry.update("crm.orders", change);
       expect([field, table[field]]).toEqual([
         field,
         field === "viewName" ? "orders" : tableDefaults[field as keyof typeof tableDefaults],

@@ -52,6 +52,7 @@ describe("extractionSettings()", () => {
       quarantine: true,
       quarantineMaxPercent: 0.5,
       incrementalWindowDays: 7,
+      fullKeys: "every 12h",
       maxHistoryDays: 365,
       initialLoadChunkDays: 30,
       bucket: "sales",
@@ -65,12 +66,14 @@ describe("extractionSettings()", () => {
       quarantine: true,
       quarantineMaxPercent: 0.5,
       windowDays: 7,
+      fullKeysMs: 12 * 60 * 60 * 1000,
       historyDays: 365,
       chunkDays: 30,
       bucket: "sales",
     });
     const { table: filtered } = await registry.update("crm.orders", {
       syncStrategy: null,
+      fullKeys: null,
       quarantine: null,
       invalidValues: "set_null",
       columns: null,

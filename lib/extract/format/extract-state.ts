@@ -79,6 +79,11 @@ export interface PublishedTable {
    * End of the last published window of the first load, ISO 8601; absent if the load is complete or used no windows.
    */
   readonly loadedUntil?: string;
+  /**
+   * When the last read of all keys began, ISO 8601: a key census, or a full read of a table with one. Absent if there was
+   * none.
+   */
+  readonly censusAt?: string;
   /** How the files of the table were read, if it consists of files. */
   readonly reading?: FileReading;
   /** The definition of the table; if it changes, the table is read in full. See `definitionOf`. */

@@ -78,6 +78,7 @@ export const extractTables = {
     reading: "VARCHAR",
     rejecting: "VARCHAR",
     loaded_until: "VARCHAR",
+    census_at: "VARCHAR",
   }),
   /** Only in extracts with remote tables. */
   remoteAttach: table("_remote_attach", {

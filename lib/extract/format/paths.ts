@@ -32,6 +32,15 @@ export const relativePartPath = (folder: string, name: string): string => posix.
 
 /** Number of generations to keep before the current one. */
 export const GENERATIONS_KEPT = 3;
+/** The folder with the folders of all reads. */
+export const readsDirectory = (directory: string): string => join(directory, "reads");
 /** The folder where reads of a table can keep files until the table is published. */
 export const readDirectory = (directory: string, table: string): string =>
-  join(directory, "reads", table.toLowerCase());
+  join(readsDirectory(directory), table.toLowerCase());
+/** The same for reads of its keys alone. Names of tables contain no dot. */
+const KEYS_SUFFIX = ".keys";
+export const keysDirectory = (directory: string, table: string): string =>
+  `${readDirectory(directory, table)}${KEYS_SUFFIX}`;
+/** The table of a folder in `readsDirectory`, in lower case. */
+export const tableOfRead = (name: string): string =>
+  name.endsWith(KEYS_SUFFIX) ? name.slice(0, -KEYS_SUFFIX.length) : name;

@@ -154,6 +154,7 @@ interface CursorRow {
   readonly reading?: string | null;
   readonly rejecting?: string | null;
   readonly loaded_until?: string | null;
+  readonly census_at?: string | null;
 }
 
 function toGeneration(row: GenerationRow): Generation {
@@ -204,6 +205,7 @@ function toTable(
     ...(reading === null ? {} : { reading }),
     ...(rejecting === undefined ? {} : { rejecting }),
     ...(cursor?.loaded_until == null ? {} : { loadedUntil: cursor.loaded_until }),
+    ...(cursor?.census_at == null ? {} : { censusAt: cursor.census_at }),
   };
 }
 

@@ -104,6 +104,7 @@ function cursorRow(table: PublishedTable): LayoutRow<Tables["cursor"]> {
     reading: table.reading === undefined ? null : JSON.stringify(table.reading),
     rejecting: table.rejecting === undefined ? null : JSON.stringify(table.rejecting),
     loaded_until: table.loadedUntil ?? null,
+    census_at: table.censusAt ?? null,
   };
 }
 
@@ -121,6 +122,7 @@ function wholeExtractRow({ eventIds }: ExtractState): LayoutRow<Tables["cursor"]
     reading: null,
     rejecting: null,
     loaded_until: null,
+    census_at: null,
   };
 }
 

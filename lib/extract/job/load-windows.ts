@@ -1,7 +1,9 @@
 import type { TablePlan } from "./plan.ts";
 
-/** A time range by the cursor column that one read of a first load covers. */
+/** A time range that one read of a first load covers. */
 export interface LoadWindow {
+  /** Whether it is a range of the times at which rows changed last. Default: it is one of the cursor column. */
+  readonly byChanges?: true;
   /** Number of remaining windows, including this one. */
   readonly left: number;
   /** The start, inclusive. Default: the start of the table. */
@@ -42,4 +44,24 @@ export function planWindows(
   const isUnbounded = loadedUntil === undefined && historyDays === undefined;
   const all = isUnbounded ? [{ to: start }, ...windows] : windows;
   return all.map((window, at) => ({ left: all.length - at, ...window }));
+}
+
+/**
+ * Plans the windows of a first load by the times at which rows changed last, as `planWindows` does. The first one has no
+ * start.
+ *
+ * @param from when the oldest rows changed, about
+ */
+export function planChangeWindows(
+  { chunkDays }: Pick<TablePlan, "chunkDays">,
+  from: Date,
+  loadedUntil: string | undefined,
+  now: Date,
+): readonly LoadWindow[] {
+  const start = loadedUntil ?? daysAgo(from, 0).toISOString();
+  const windows = planWindows({ ...(chunkDays !== undefined && { chunkDays }) }, start, now);
+  return windows.map(({ from: since, ...window }, at) => {
+    const isOpen = at === 0 && loadedUntil === undefined;
+    return { ...window, byChanges: true, ...(isOpen || since === undefined ? {} : { from: since }) };
+  });
 }

@@ -12,7 +12,9 @@ import {
   generationNumber,
   generationPath,
   generationsDirectory,
+  readsDirectory,
   relativePartPath,
+  tableOfRead,
 } from "../format/paths.ts";
 
 /** How long to keep a part that no kept generation refers to, because queries may still read it. */
@@ -110,13 +112,13 @@ export async function sweepReads(
   const ended = new Set(
     tables.filter(({ status }) => status !== "failed").map(({ name }) => name.toLowerCase()),
   );
-  const folder = join(directory, "reads");
+  const folder = readsDirectory(directory);
   try {
     for (const name of (await host.files.list(folder)) ?? []) {
       const path = join(folder, name);
       const modifiedAtMs = (await host.files.stat(path))?.modifiedAtMs ?? 0;
       const isOld = host.now().getTime() - modifiedAtMs >= READ_KEPT_MS;
-      if (ended.has(name) || isOld) await host.files.removeDirectory(path);
+      if (ended.has(tableOfRead(name)) || isOld) await host.files.removeDirectory(path);
     }
   } catch (error) {
     if (!isAgnesError(error)) throw error;

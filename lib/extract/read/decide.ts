@@ -15,7 +15,7 @@ export interface ReadDecision {
   readonly state?: JsonValue;
   /** The window of a first load to read; absent: the whole table, or new rows. */
   readonly window?: LoadWindow;
-  /** In a window: the state that earlier windows returned. It is not passed to the connector. */
+  /** In a window: the state that the first window returned. It is passed to the connector only in a window of changes. */
   readonly keptState?: JsonValue;
   /** Whether to adopt the layout of the source regardless of the published one. */
   readonly accept: boolean;
@@ -79,7 +79,11 @@ export function decideRead(
   const state = previous.state === undefined ? {} : { state: previous.state };
   if (plan.strategy === "full_refresh") return { kind: "whole", ...state, accept: false, notes: [] };
   // The first load is not complete, so its remaining windows are read first.
-  if (previous.loadedUntil !== undefined) return { kind: "delta", accept: false, notes: [] };
+  if (previous.loadedUntil !== undefined) {
+    if (plan.cursor !== undefined || plan.info.changesFrom !== undefined)
+      return { kind: "delta", accept: false, notes: [] };
+    return fullRead(["its source cannot read the rest in windows, so the table was read in full"], false);
+  }
   const hasCursor = plan.cursor !== undefined && previous.cursor?.column === plan.cursor;
   if (hasCursor && hasOtherOrder(plan, previous)) {
     const notes = [

@@ -1,4 +1,4 @@
-import { planWindows, type LoadWindow } from "../job/load-windows.ts";
+import { planChangeWindows, planWindows, type LoadWindow } from "../job/load-windows.ts";
 import type { TableJob } from "../job/job.ts";
 import type { ReadDecision } from "./decide.ts";
 import { cursorOf } from "./lookback.ts";
@@ -14,15 +14,30 @@ export interface LoadPlan {
 export function loadOf(job: TableJob, decision: ReadDecision): LoadPlan {
   const { plan, previous } = job;
   const now = job.run.services.host.now();
+  const { changesFrom } = plan.info;
   if (decision.kind === "delta") {
     const loadedUntil = previous?.loadedUntil;
-    return { windows: loadedUntil === undefined ? [] : planWindows(plan, loadedUntil, now), notes: [] };
+    if (loadedUntil === undefined) return { windows: [], notes: [] };
+    const windows =
+      plan.cursor === undefined && changesFrom !== undefined
+        ? planChangeWindows(plan, changesFrom, loadedUntil, now)
+        : planWindows(plan, loadedUntil, now);
+    return { windows, notes: [] };
   }
   const isFirst = previous === undefined || previous.parts.length === 0;
   if (!isFirst || plan.chunkDays === undefined || plan.mode !== "local") return { windows: [], notes: [] };
+  if (changesFrom !== undefined && isMergedByKey(plan)) {
+    const windows = planChangeWindows(plan, changesFrom, undefined, now);
+    // A single window is the whole table.
+    return { windows: windows.length === 1 ? [] : windows, notes: [] };
+  }
   const reason = obstacle(job);
   if (reason !== undefined) return { windows: [], notes: [`${reason}, so it was not loaded in windows`] };
   return { windows: planWindows(plan, undefined, now), notes: [] };
+}
+
+function isMergedByKey({ cursor, primaryKey, strategy }: TableJob["plan"]): boolean {
+  return cursor === undefined && primaryKey.length > 0 && strategy !== "full_refresh";
 }
 
 function obstacle(job: TableJob): string | undefined {

@@ -1,5 +1,5 @@
 import { quoteLiteral } from "../../duckdb/mod.ts";
-import type { Cursor, Filter, ReadWindow } from "../../kit/mod.ts";
+import type { Cursor, Filter, ReadChanges, ReadWindow } from "../../kit/mod.ts";
 import type { ReadDecision } from "./decide.ts";
 import { columnsOf } from "../schema/column.ts";
 import type { TableJob } from "../job/job.ts";
@@ -13,6 +13,8 @@ export interface ReadRange {
   readonly filter: readonly Filter[];
   /** The window of a first load, passed to the connector. */
   readonly window?: ReadWindow;
+  /** The window of a first load by the time of changes, passed to the connector. */
+  readonly changes?: ReadChanges;
   /** The conditions for files, which are always read completely, regardless of the cursor. */
   readonly originFilter: readonly Filter[];
   readonly notes: readonly string[];
@@ -65,7 +67,12 @@ export async function rangeOf(job: TableJob, decision: ReadDecision): Promise<Re
   const cursor = decision.cursor === undefined ? undefined : { ...decision.cursor, inclusive };
   const plain: ReadRange = { ...(cursor && { cursor }), filter, originFilter: filter, notes: [] };
   const { type, isTime } = cursorOf(job);
-  if (decision.window !== undefined) return windowRange(job, decision.window, type);
+  const { window } = decision;
+  if (window?.byChanges === true) {
+    const { from, to } = window;
+    return { changes: { ...(from && { from }), ...(to && { to }) }, filter, originFilter: filter, notes: [] };
+  }
+  if (window !== undefined) return windowRange(job, window, type);
   const days = decision.kind === "whole" ? plan.historyDays : cursor && plan.windowDays;
   if (plan.mode === "materialized") return plain;
   const originFilter = isTime ? [...filter, ...historyOf(job)] : filter;

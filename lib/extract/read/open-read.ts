@@ -26,11 +26,13 @@ export interface OpenRead {
  * Starts reading a table from its connector. Close the reader at the end.
  *
  * @param onReject receives invalid rows; null: the first one fails the read
+ * @param directory the folder for files of the read. Default: that of the table
  */
 export async function openRead(
   job: TableJob,
   decision: ReadDecision,
   onReject: ((reject: RowReject) => void) | null,
+  directory: string = readDirectory(job.run.directory, job.plan.name),
 ): Promise<OpenRead> {
   const range = await rangeOf(job, decision);
   const { signal, progress } = job;
@@ -40,7 +42,7 @@ export async function openRead(
     reader?.alive();
     progress.report(redactValue(reported, source.secrets ?? []));
   };
-  const started = await start(job, decision, range, onProgress);
+  const started = await start(job, decision, range, { directory, onProgress });
   const { name: table } = started.plan;
   const onRows = (rows: number) => progress.read(rows, 0);
   reader = new BatchReader(started.batches, { source: source.name, table, signal, idleTimeoutMs, onRows });
@@ -65,8 +67,8 @@ export async function openRead(
 async function start(
   job: TableJob,
   decision: ReadDecision,
-  { cursor, filter, window }: ReadRange,
-  onProgress: (progress: ReadProgress) => void,
+  { cursor, filter, window, changes }: ReadRange,
+  passed: { readonly directory: string; readonly onProgress: (progress: ReadProgress) => void },
 ): Promise<{ plan: TablePlan; batches: AsyncIterable<Batch | Deletions, ReadResult | void> }> {
   const { plan, signal } = job;
   const { source } = job.run;
@@ -86,17 +88,18 @@ async function start(
   const isAll = isKnown
     ? publishedColumns(plan).length === plan.info.schema.fields.length
     : plan.columns === undefined;
+  const state = changes === undefined ? decision.state : decision.keptState;
   const batches = connector.read(plan.info, {
     batchRows: BATCH_ROWS,
     signal,
-    directory: readDirectory(job.run.directory, plan.name),
-    onProgress,
+    ...passed,
     ...(isAll ? {} : { columns }),
     ...(filter.length === 0 ? {} : { filter }),
     ...(cursor === undefined ? {} : { cursor }),
     ...(window === undefined ? {} : { window }),
+    ...(changes === undefined ? {} : { changes }),
     ...(plan.bucket === undefined ? {} : { bucket: plan.bucket }),
-    ...(decision.state === undefined ? {} : { state: decision.state }),
+    ...(state === undefined ? {} : { state }),
     ...(decision.kind === "delta" ? { isDelta: true } : {}),
   });
   return { plan, batches };

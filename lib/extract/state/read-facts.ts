@@ -5,7 +5,9 @@ import { publishFile, type Host } from "../../base/mod.ts";
 import { findTable, type ExtractState, type PublishedTable } from "../format/extract-state.ts";
 
 /** Facts about a published table that later reads found. Losing them only costs time. */
-type Facts = Partial<Pick<PublishedTable, "cursor" | "state" | "shadowed" | "fingerprint" | "rejecting">>;
+type Facts = Partial<
+  Pick<PublishedTable, "cursor" | "state" | "shadowed" | "fingerprint" | "rejecting" | "censusAt">
+>;
 
 interface FactsFile {
   readonly version: 1;
@@ -16,8 +18,8 @@ interface FactsFile {
 const factsPath = (directory: string) => join(directory, ".checked.json");
 
 /**
- * Adds the findings of later reads that changed nothing to a published state: cursors, connector states and
- * fingerprints. They apply only to the parts they were saved for.
+ * Adds the findings of later reads that changed nothing to a published state: cursors, connector states, fingerprints and
+ * the times of key censuses. They apply only to the parts they were saved for.
  */
 export async function withReadFacts(host: Host, state: ExtractState | null): Promise<ExtractState | null> {
   if (state === null) return null;
@@ -39,7 +41,7 @@ export async function saveReadFacts(
 ): Promise<void> {
   const { directory } = published;
   const entries = tables.flatMap((table) => {
-    const { cursor, state, shadowed, fingerprint, rejecting } = table;
+    const { cursor, state, shadowed, fingerprint, rejecting, censusAt } = table;
     if (table.mode === "remote") return [];
     const base = findTable(published, table.name);
     const facts: Facts = {
@@ -49,6 +51,7 @@ export async function saveReadFacts(
       ...(fingerprint !== undefined && { fingerprint }),
       // Stored with the cursor, because without the cursor the rows are read and rejected again.
       ...(rejecting !== undefined && { rejecting }),
+      ...(censusAt !== undefined && censusAt !== base?.censusAt && { censusAt }),
     };
     return Object.keys(facts).length === 0 ? [] : [[table.name, { of: contentOf(table), ...facts }] as const];
   });

@@ -51,6 +51,12 @@ const rules: readonly Rule[] = [
     instead: "Use the strategy full_refresh, or remove the filters.",
   },
   {
+    fields: ["sync_strategy", "full_keys"],
+    broken: (table) => table.syncStrategy === "full_refresh" && table.fullKeys !== null,
+    reason: "a full refresh reads all rows, so it finds deleted rows at each sync",
+    instead: "Use the strategy incremental or partitioned, or remove full_keys.",
+  },
+  {
     fields: ["quarantine", "invalid_values"],
     broken: (table) => table.quarantine && table.invalidValues === "set_null",
     reason: "a row with an invalid value cannot both be rejected and be published with a null",

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { isExposedName } from "../../base/mod.ts";
 import type { JsonRecord } from "../../catalog/mod.ts";
 import { filterProblem } from "../filters.ts";
+import { FULL_KEYS_RULE, fullKeysMs } from "../full-keys.ts";
 import { scheduleProblem } from "../schedule.ts";
 import { invalidValues, partitionGranularity, queryMode, schemaPolicy, syncStrategy } from "./choices.ts";
 import { columnMetadataSchema } from "./column-metadata.ts";
@@ -169,13 +170,20 @@ export const tableChange = v.strictObject({
     days,
     "Lookback window: re-read this many days before the cursor, to catch late rows",
   ),
+  full_keys: optional(
+    v.pipe(
+      v.string(),
+      v.check((value) => fullKeysMs(value) !== null, FULL_KEYS_RULE),
+    ),
+    "How often an incremental sync reads all keys, to find rows deleted in the source: `every 7d`; default: never",
+  ),
   max_history_days: optional(
     days,
     "On a full read, load only the last N days by the cursor column; default: all",
   ),
   initial_load_chunk_days: optional(
     days,
-    "Split the first load into windows of N days by the cursor column, oldest first; default: one read",
+    "Split the first load into windows of N days by the cursor column or the time of changes, oldest first; default: one read",
   ),
   where_filters: optional(
     v.pipe(v.array(whereFilter), v.maxLength(50, "should have at most 50 conditions")),

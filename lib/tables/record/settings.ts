@@ -27,6 +27,7 @@ export const tableDefaults = {
   columns: null,
   incrementalColumn: null,
   incrementalWindowDays: null,
+  fullKeys: null,
   maxHistoryDays: null,
   initialLoadChunkDays: null,
   whereFilters: [],
