@@ -81,6 +81,7 @@ export type {
   Plugin,
   SecretKind,
   SecretSpec,
+  SourceQuerySchema,
 } from "./plugin.ts";
 export type { AttachValue, ExtensionSpec, RemoteAttachInfo } from "./remote.ts";
 export { mergeParts } from "./merge-parts.ts";

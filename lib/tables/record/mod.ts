@@ -4,9 +4,12 @@ export type { Granularity, InvalidValues, QueryMode, SchemaPolicy, Strategy } fr
 export { isPlainObject, kindOf } from "./json.ts";
 export { changedFields, changedRecord, nonDefaultFields, newSettings, settingsOf } from "./merge.ts";
 export { defaultName, isVendorName, sourceTableNames, tableId } from "./names.ts";
+export { checkedQuery } from "./query-rules.ts";
 export { checkSourceRules } from "./rules.ts";
 export { documentationKeys, sourceMetadataProblem, storedFieldNames, tableChange } from "./schema.ts";
 export type { StoredChange, StoredFieldName } from "./schema.ts";
+export { checkQueriedColumns } from "./source-query.ts";
+export type { SourceQuery } from "./source-query.ts";
 export { tableDefaults } from "./settings.ts";
 export type { TableChange, TableRecord, TableSettings } from "./settings.ts";
 export { fromStoredFields, storedName, tableFieldNames, toStoredFields } from "./stored-fields.ts";
