@@ -257,7 +257,9 @@ class WorkspaceAgnes implements Agnes {
     const wanted = Object.hasOwn(sources, table.source) ? sources[table.source]!.plugin : undefined;
     const plugin = this.plugins.list().find(({ name }) => name === wanted);
     if (plugin === undefined) return;
-    checkSourceRules(table, id, { plugin: plugin.name, capabilities: plugin.capabilities });
+    const { name, capabilities, sourceQuery: schema } = plugin;
+    const queryForm = schema && { schema, now: this.#services.host.now() };
+    checkSourceRules(table, id, { plugin: name, capabilities, ...(queryForm && { queryForm }) });
   }
 
   #storage(): CatalogStorage {

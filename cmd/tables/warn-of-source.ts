@@ -9,8 +9,10 @@ export async function warnOfSource(cli: Cli, agnes: Agnes, table: RegisteredTabl
   const { sources } = agnes.workspace.config;
   // The source may have been removed from agnes.yaml.
   if (!Object.hasOwn(sources, source)) return;
-  const { capabilities } = agnes.plugins.get(sources[source]!.plugin);
-  if (sourceTable === null || table.sourceQuery !== null || !capabilities.includes("discover")) return;
+  const plugin = agnes.plugins.get(sources[source]!.plugin);
+  // The result of SQL is no table of the source; a JSON query selects from one.
+  const isResult = table.sourceQuery !== null && plugin.sourceQuery === undefined;
+  if (sourceTable === null || isResult || !plugin.capabilities.includes("discover")) return;
   try {
     const discovered = await agnes.connectors.discover(source, { signal: cli.signal });
     const { missing, candidates } = planRegistration(source, discovered, [table]);

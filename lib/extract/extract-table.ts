@@ -25,8 +25,8 @@ import type { TableJob } from "./job/job.ts";
 import { redescribed, withKindsKept } from "./redescribe.ts";
 import { quarantineNotes, quarantineOf, type Quarantine } from "./write/quarantine.ts";
 import { partsDirectory } from "./format/paths.ts";
-import { discard } from "./write/staged.ts";
-import { writeParts, type WrittenParts } from "./write/write-parts.ts";
+import { discard, type WrittenParts } from "./write/staged.ts";
+import { writeParts } from "./write/write-parts.ts";
 import type { WriteTarget } from "./write/write-target.ts";
 
 /** The result of reading a table, before it is published. */
@@ -346,6 +346,7 @@ function targetOf(
     columns,
     condition: filterCondition(range.filter, cursor),
     originCondition: filterCondition(range.originFilter, null),
+    limit: plan.limit ?? null,
     // The last row of a key wins, so the order of the read matters.
     ordered: plan.primaryKey.length > 0 && plan.strategy !== "full_refresh",
     // A fingerprint exists if one of the last two full reads changed nothing. A table that keeps changing is not

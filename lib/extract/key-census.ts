@@ -15,9 +15,9 @@ import { evolve } from "./schema/evolve.ts";
 import { keysMatch, readParquet } from "./schema/select.ts";
 import { columnList } from "./schema/view.ts";
 import { checkQuarantine, type Quarantine } from "./write/quarantine.ts";
-import { discard, type StagedPart } from "./write/staged.ts";
+import { discard, type StagedPart, type WrittenParts } from "./write/staged.ts";
 import { writePart } from "./write/write-part.ts";
-import { writeParts, type WrittenParts } from "./write/write-parts.ts";
+import { writeParts } from "./write/write-parts.ts";
 
 /** The published rows that a source no longer has. */
 export interface KeyCensus {
@@ -129,6 +129,7 @@ async function findGone(
       rowHash: null,
       isFinal: false,
       quarantine,
+      limit: null,
     });
     throwIfAborted(job.signal, "the extraction");
     return await compare(working, previous, { written, end: read.reader.end, columns, quarantine });

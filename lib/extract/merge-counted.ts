@@ -8,8 +8,7 @@ import { mergeRead, type MergedRead } from "./merge/merge-read.ts";
 import type { ReadDecision } from "./read/decide.ts";
 import { cursorOf } from "./read/lookback.ts";
 import { checkQuarantine, type Quarantine } from "./write/quarantine.ts";
-import { discard } from "./write/staged.ts";
-import type { WrittenParts } from "./write/write-parts.ts";
+import { discard, type WrittenParts } from "./write/staged.ts";
 
 type Merged = Extract<MergedRead, { kind: "merged" }>;
 

@@ -287,8 +287,19 @@ export interface ReadOptions {
    * rows that match. For a live table these are the conditions of the query and up to 10,000 values of a join key.
    */
   readonly filter?: readonly Filter[];
-  /** The number of rows needed, any rows; more may be yielded. Only without `filter`. Default: all rows. */
+  /**
+   * The number of rows needed, any rows; more may be yielded. Only without `filter`, except for a plugin with
+   * `sourceQuery`: there it is the number of rows needed that match `filter`, so it must be ignored unless the source
+   * applies all conditions exactly. A sync publishes exactly this number of rows, and still reads to the end. With a
+   * `limit`, a sync accepts neither deletions nor `ReadResult.kept`. Default: all rows.
+   */
   readonly limit?: number;
+  /**
+   * The fields of `source_query` that `Plugin.sourceQuery` declares, for a materialized table whose query has any. They are
+   * the written values, which were checked by that schema; placeholders such as `{{today}}` are replaced. Parse them with the
+   * schema, for its types and defaults: `v.parse(schema, options.sourceQuery)`. Default: the query has none of them.
+   */
+  readonly sourceQuery?: Readonly<Record<string, JsonValue>>;
   /** Yield only rows from this value on; `Cursor.inclusive` defines exactly which. */
   readonly cursor?: Cursor;
   /**

@@ -10,7 +10,7 @@ export const capabilities = ["discover", "read", "stream", "remote", "query", "m
  * - `read`: nothing is extracted; a table can only be remote or materialized.
  * - `stream`: pushed requests are refused.
  * - `remote`: queries of a remote table use `query` or `read`.
- * - `query`: no SQL runs in the source; no hybrid queries, no materialized tables.
+ * - `query`: no SQL runs in the source; no hybrid queries, and materialized tables only by JSON (`Plugin.sourceQuery`).
  * - `metadata`: rows and bytes are known only for extracted tables.
  * - `write`: no rows are written back to the source.
  */

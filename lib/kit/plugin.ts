@@ -34,6 +34,11 @@ export interface SecretSpec {
 /** The schema of a plugin's options: a valibot object. */
 export type OptionsSchema = v.GenericSchema<unknown, unknown>;
 
+/**
+ * The schema of the fields of a plugin's JSON queries; see `Plugin.sourceQuery`: a valibot `strictObject`, also in a `pipe`.
+ */
+export type SourceQuerySchema = v.GenericSchema<unknown, unknown>;
+
 /** A file of a table to inspect. */
 export interface FileInput {
   /** Absolute. */
@@ -188,6 +193,24 @@ export interface Plugin<
    * only if a plugin lists them here.
    */
   readonly extensions?: Readonly<Record<string, ExtensionSpec>>;
+  /**
+   * The fields that `source_query` of a materialized table may have for this plugin, besides `where_filters`, `columns` and
+   * `limit`, which Agnes itself checks and applies: a valibot `strictObject` with names in snake_case. `v.strictObject({})`
+   * if there are none. Its descriptions and examples (`v.examples`) are documentation.
+   *
+   * `source_query` is then a JSON object, and SQL text is rejected when the table is registered. `read` returns the rows of
+   * the table and receives the fields as `ReadOptions.sourceQuery`. Needs the capability `read`, and excludes `query`, which
+   * runs `source_query` as SQL. Default: not set; only a plugin with the capability `query` has materialized tables.
+   *
+   * @example
+   * ```ts
+   * import * as v from "valibot";
+   * const sourceQuery = v.strictObject({
+   *   archived: v.optional(v.pipe(v.boolean(), v.description("Whether to read archived records, too"))),
+   * });
+   * ```
+   */
+  readonly sourceQuery?: SourceQuerySchema;
   /** The error codes of the plugin; see `defineErrors`. Default: none. */
   readonly errors?: PluginErrors;
   /** Returns the connector of one source. May do I/O; importing the plugin must not. */
@@ -204,6 +227,7 @@ export interface AnyPlugin {
   readonly secrets: Readonly<Record<string, SecretSpec>>;
   readonly register?: "all" | "listed";
   readonly extensions?: Readonly<Record<string, ExtensionSpec>>;
+  readonly sourceQuery?: SourceQuerySchema;
   readonly errors?: PluginErrors;
   // A method, so that a plugin with narrower options is an AnyPlugin; the registry checks them before it connects.
   connect(context: ConnectContext<never, never>): AnyConnector | Promise<AnyConnector>;

@@ -85,6 +85,7 @@ export type {
   Plugin,
   SecretKind,
   SecretSpec,
+  SourceQuerySchema,
 } from "./plugin.ts";
 export type { AttachValue, ExtensionSpec, RemoteAttachInfo } from "./remote.ts";
 export { mergeParts } from "./merge-parts.ts";

@@ -11,6 +11,7 @@ import {
 } from "../kit/mod.ts";
 import { errorSpecProblem } from "./check-error-spec.ts";
 import { extensionsProblem } from "./check-extensions.ts";
+import { sourceQueryProblem } from "./check-source-query.ts";
 
 const NAME = /^[a-z][a-z0-9_-]{0,63}$/;
 const VERSION = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/;
@@ -58,6 +59,7 @@ function pluginProblem(value: unknown): string | undefined {
     optionsProblem(value["options"]) ??
     secretsProblem(value["secrets"]) ??
     extensionsProblem(value["extensions"]) ??
+    sourceQueryProblem(value["sourceQuery"], value["capabilities"] as readonly Capability[]) ??
     errorsProblem(name, value["errors"]) ??
     (typeof connect === "function" ? misplacedProblem(value) : "connect should be a function")
   );

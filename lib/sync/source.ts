@@ -88,7 +88,7 @@ async function runConnected(
     const allNotes = [...notes, unregisteredNote(source, handle.plugin, discovered)];
     return { source, status: "unregistered", registered: [], notes: allNotes };
   }
-  const plan = planSource(records, discovered, services.host.now());
+  const plan = planSource(records, discovered, services.host.now(), handle.plugin);
   const stats = await extractSource(
     { host: services.host, log: services.log, limits: services.limits },
     {

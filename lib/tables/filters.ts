@@ -26,12 +26,13 @@ const filterPlaceholders: readonly string[] = [...Object.keys(DAYS_AGO), "start_
 export function resolveFilters(filters: readonly WhereFilter[], now: Date): readonly Filter[] {
   return filters.map((filter) => ({
     ...filter,
-    values: filter.values.map((value) =>
-      typeof value === "string"
-        ? value.replace(PLACEHOLDER, (_text, name: string) => day(name.trim(), now))
-        : value,
-    ),
+    values: filter.values.map((value) => (typeof value === "string" ? resolveText(value, now) : value)),
   }));
+}
+
+/** Replaces the placeholders in a text by their dates. */
+export function resolveText(text: string, now: Date): string {
+  return text.replace(PLACEHOLDER, (_text, name: string) => day(name.trim(), now));
 }
 
 /** The problem with the placeholders of values; `undefined` if they are valid. */

@@ -5,6 +5,8 @@ export type { ImportOutcome, RegistryDocument } from "./import.ts";
 export { parseDataDescription, parseRegistryJson, renderProjection } from "./projections/mod.ts";
 export type { ProjectionFormat } from "./projections/mod.ts";
 export {
+  checkedQuery,
+  checkQueriedColumns,
   checkSourceRules,
   defaultGranularity,
   fromStoredFields,

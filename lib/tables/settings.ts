@@ -8,6 +8,7 @@ import {
   type InvalidValues,
   type QueryMode,
   type SchemaPolicy,
+  type SourceQuery,
   type Strategy,
   type TableRecord,
 } from "./record/mod.ts";
@@ -22,6 +23,13 @@ export interface ExtractionSettings {
   readonly strategy: Strategy;
   /** For `materialized` tables: the SQL that the source runs. */
   readonly query?: string;
+  /**
+   * For `materialized` tables of a plugin that declares `sourceQuery`, whose rows `read` returns: the fields of the query
+   * that the plugin declares. Default: the table is not materialized, or `query` selects its rows.
+   */
+  readonly sourceQuery?: SourceQuery["fields"];
+  /** The maximum number of rows to publish, of those that meet all conditions. Default: all. */
+  readonly limit?: number;
   /** The columns that identify a row. Without a key, incremental reads append rows. */
   readonly primaryKey: readonly string[];
   /** A column whose values only grow, such as `updated_at`. */
@@ -72,14 +80,18 @@ export interface ExtractionSettings {
  *
  * @param info the source's description of the table; provides the key and cursor if the record has none
  * @param now the reference date for placeholders in filters
+ * @param query the JSON query of the record; see `checkedQuery`. Default: its query, if it has one, is SQL.
  */
 export function extractionSettings(
   record: TableRecord,
   info: Pick<TableInfo, "primaryKey" | "cursor" | "description">,
   now: Date,
+  query: SourceQuery | null = null,
 ): ExtractionSettings {
   const cursor = record.incrementalColumn ?? info.cursor;
   const keysMs = record.fullKeys === null ? null : fullKeysMs(record.fullKeys);
+  const columns = query?.columns ?? record.columns;
+  const filter = query?.filter ?? resolveFilters(record.whereFilters, now);
   const isPartitioned = record.syncStrategy === "partitioned";
   return {
     id: record.id,
@@ -92,7 +104,9 @@ export function extractionSettings(
     quarantine: record.quarantine,
     quarantineMaxPercent: record.quarantineMaxPercent,
     description: record.description || (info.description ?? ""),
-    ...(record.sourceQuery === null ? {} : { query: record.sourceQuery }),
+    ...(record.sourceQuery === null || query !== null ? {} : { query: record.sourceQuery }),
+    ...(query === null ? {} : { sourceQuery: query.fields }),
+    ...(query?.limit === undefined ? {} : { limit: query.limit }),
     // A full refresh reads all rows, so it has no cursor.
     ...(cursor === undefined || record.syncStrategy === "full_refresh" ? {} : { cursor }),
     ...(record.incrementalWindowDays === null ? {} : { windowDays: record.incrementalWindowDays }),
@@ -100,8 +114,8 @@ export function extractionSettings(
     ...(record.maxHistoryDays === null ? {} : { historyDays: record.maxHistoryDays }),
     ...(record.initialLoadChunkDays === null ? {} : { chunkDays: record.initialLoadChunkDays }),
     ...(record.bucket === null ? {} : { bucket: record.bucket }),
-    ...(record.columns === null ? {} : { columns: record.columns }),
-    ...(record.whereFilters.length === 0 ? {} : { filter: resolveFilters(record.whereFilters, now) }),
+    ...(columns === null ? {} : { columns }),
+    ...(filter.length === 0 ? {} : { filter }),
     ...(isPartitioned && record.partitionBy !== null ? { partitionBy: record.partitionBy } : {}),
     ...(isPartitioned ? { partitionGranularity: record.partitionGranularity ?? defaultGranularity } : {}),
   };

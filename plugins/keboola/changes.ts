@@ -34,6 +34,9 @@ export interface ReadSubject {
   readonly isKnown: boolean;
 }
 
+/** The rows of the table that a read selects. */
+type Selection = Pick<ReadOptions, "filter" | "limit" | "sourceQuery">;
+
 /** How to read a table. */
 export type ReadPlan =
   | { readonly kind: "unchanged" }
@@ -53,7 +56,7 @@ interface ImportRange {
  */
 export function planRead(
   subject: ReadSubject,
-  options: Pick<ReadOptions, "state" | "isDelta" | "filter" | "cursor" | "window" | "changes">,
+  options: Selection & Pick<ReadOptions, "state" | "isDelta" | "cursor" | "window" | "changes">,
 ): ReadPlan {
   // Its state is that of the first window.
   if (options.changes !== undefined) return { kind: "changes", range: imported(options.changes) };
@@ -96,10 +99,11 @@ export function isUnchangedSince(
 /** Returns the number of rows of a table, if a read of all of it must yield as many; otherwise null. */
 export function rowsOf(
   { found, isKnown }: ReadSubject,
-  { filter = [] }: Pick<ReadOptions, "filter">,
+  { filter = [], limit, sourceQuery }: Selection,
 ): number | null {
   const { table } = found;
   const kind = kindOf(table);
+  if (limit !== undefined || sourceQuery !== undefined) return null;
   if (!isKnown || kind === "external" || kind === "view") return null;
   if (filter.length > 0 || table.aliasFilter !== null) return null;
   return table.rowsCount ?? null;
@@ -108,7 +112,7 @@ export function rowsOf(
 /** Returns the state after an export that began at `startedAt`, by the clock of the stack. */
 export function stateAfter(
   subject: ReadSubject,
-  options: Pick<ReadOptions, "filter">,
+  options: Selection,
   { startedAt, marginMinutes }: { readonly startedAt: Date; readonly marginMinutes: number },
 ): JsonValue {
   const { table } = subject.found;
@@ -133,7 +137,7 @@ function canSkip({ found: { table }, isKnown }: ReadSubject): boolean {
 /** Everything but the rows that determines what is read: columns, types, conditions, and the source of an alias. */
 export function shapeOf(
   { found: { table, branch }, columns }: ReadSubject,
-  { filter = [] }: Pick<ReadOptions, "filter">,
+  { filter = [], limit, sourceQuery }: Selection,
 ): string {
   const { id, sourceTable, aliasFilter } = table;
   return digest([
@@ -147,6 +151,8 @@ export function shapeOf(
     sourceTable?.id ?? null,
     aliasFilter,
     table.timestampType ?? null,
+    // Without a query the shape is that of earlier versions, so that their state stays valid.
+    ...(limit === undefined && sourceQuery === undefined ? [] : [limit ?? null, sourceQuery ?? null]),
   ]);
 }
 

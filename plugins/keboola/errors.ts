@@ -136,6 +136,12 @@ export const errors = defineErrors("keboola", {
       `the table ${formatValue(d.table)} has the cursor column ${formatValue(d.column)}, but Keboola reports changes of all rows`,
     hint: () => "Remove its cursor column with `agnes table update ID --clear incremental-column`.",
   }),
+  changes_unknown: errorSpec<{ table: string }>({
+    isDataError: true,
+    status: 409,
+    message: (d) => `Keboola does not keep the time of changes of the rows of ${formatValue(d.table)}`,
+    hint: () => "Remove changed_since and changed_until from its source_query.",
+  }),
   write_off: errorSpec<{ table: string }>({
     isDataError: true,
     status: 403,

@@ -23,8 +23,11 @@ export interface ExportRequest {
   readonly whereFilters: readonly WhereFilter[];
   /** Unix seconds. */
   readonly changedSince?: number;
+  /** Unix seconds. */
   readonly changedUntil?: number;
   readonly limit?: number;
+  /** Default: Parquet, or CSV if the stack rejects it. */
+  readonly fileType?: "csv" | "parquet";
   /** Whether the backend converts times with a zone, in CSV, to the zone of the request. */
   readonly hasTimezone: boolean;
   /** What was requested, and of which rows; an earlier export with the same one is continued. */
@@ -111,8 +114,10 @@ export class Exports {
     return isVolatile && (ageMs < 0 || ageMs > CONTINUED_MS) ? null : found;
   }
 
-  /** Starts an export, of CSV if the stack rejects Parquet. */
+  /** Starts an export in the requested format; by default of CSV if the stack rejects Parquet. */
   async #start(request: ExportRequest, run: ExportRun): Promise<FinishedExport | null> {
+    const { fileType } = request;
+    if (fileType !== undefined) return this.#finish(request, await this.#post(fileType, request, run), run);
     if (this.#isCsv) return this.#finish(request, await this.#post("csv", request, run), run);
     try {
       const pending = await this.#post("parquet", request, run).catch(rejectedFormat);
@@ -201,7 +206,7 @@ function bodyOf(
   if (fileType === "csv" && csvExtra === null)
     throw errors.table_invalid({
       table,
-      reason: "it has one column, and the stack exports only CSV, in which its null values are no rows",
+      reason: "it has one column and is exported as CSV, in which its null values are no rows",
     });
   return {
     // Named, so that a column that is added meanwhile shifts no values.

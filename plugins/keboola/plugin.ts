@@ -5,6 +5,7 @@ import { healthOf } from "./health.ts";
 import { keboolaOptions, keboolaSecrets } from "./options.ts";
 import { readTable } from "./read.ts";
 import { extensions } from "./remote.ts";
+import { keboolaQuery } from "./source-query.ts";
 import { Source } from "./source.ts";
 import { checkRows, writeTable } from "./write.ts";
 import { writeMetadata } from "./write-metadata.ts";
@@ -19,6 +20,7 @@ export default definePlugin({
   register: "listed",
   options: keboolaOptions,
   secrets: keboolaSecrets,
+  sourceQuery: keboolaQuery,
   errors,
   extensions,
   connect(context) {

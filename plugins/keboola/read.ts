@@ -25,7 +25,8 @@ import { statusOf } from "./api.ts";
 import type { StorageTable } from "./schemas.ts";
 import type { FoundTable } from "./tables.ts";
 import { backendOf, typeOfField, type ColumnType } from "./types.ts";
-import { whereFilters } from "./where-filters.ts";
+import { exportQueryOf } from "./source-query.ts";
+import { appliesExactly, whereFilters } from "./where-filters.ts";
 
 /** Downloads of one read; all reads of a source share `DOWNLOADS_MAX`. */
 const DOWNLOADS = 4;
@@ -99,10 +100,10 @@ async function withBucket(
 }
 
 function requestOf(subject: ReadSubject, plan: ReadPlan, options: ReadOptions): ExportRequest {
-  const { found, columns } = subject;
+  const { found, columns, isKnown } = subject;
   const { table, branch } = found;
   const backend = backendOf(table.bucket?.backend);
-  const filters = whereFilters(options.filter, {
+  const filterColumns = {
     types: filterTypesOf(table),
     unfilterable: new Set(
       (table.definition?.columns ?? []).flatMap(({ name, canBeFiltered }) =>
@@ -111,14 +112,20 @@ function requestOf(subject: ReadSubject, plan: ReadPlan, options: ReadOptions): 
     ),
     isTyped: isTyped(table),
     backend,
-  });
+  };
+  const filters = whereFilters(options.filter, filterColumns);
   if (table.definition?.requirePartitionFilter === true && filters.length === 0)
     throw errors.partition_filter_required({
       table: table.id,
       column: table.definition.timePartitioning?.field ?? null,
     });
   const extra = csvExtraOf(subject);
-  const hasLimit = options.limit !== undefined && (options.filter ?? []).length === 0;
+  const kind = kindOf(table);
+  // A schema outside of Keboola may have collations.
+  const isStored = isKnown && kind !== "external" && kind !== "view";
+  const isExact =
+    (options.filter ?? []).length === 0 || (isStored && appliesExactly(options.filter, filterColumns));
+  const hasLimit = options.limit !== undefined && isExact;
   const what = {
     table: table.id,
     branch,
@@ -126,10 +133,10 @@ function requestOf(subject: ReadSubject, plan: ReadPlan, options: ReadOptions): 
     csvExtra: extra === null ? null : extra.map(({ name }) => name),
     whereFilters: filters,
     ...(plan.kind === "changes" ? plan.range : {}),
+    ...exportQueryOf(options, table),
     ...(hasLimit ? { limit: options.limit } : {}),
     hasTimezone: backend === "snowflake" && isTyped(table),
   };
-  const kind = kindOf(table);
   const isVolatile = !(kind === "table" || kind === "alias") || (table.lastChangeDate ?? null) === null;
   const fingerprint = digest([what, shapeOf(subject, options), table.lastChangeDate ?? null]);
   return { ...what, fingerprint, isVolatile };

@@ -36,6 +36,13 @@ export function whereFilters(
   return (filter ?? []).flatMap((one) => whereFilter(one, columns));
 }
 
+/** Whether Keboola applies all conditions exactly, so that it can also apply a limit: those on text. */
+export function appliesExactly(filter: readonly Filter[] | undefined, columns: FilterColumns): boolean {
+  return (filter ?? []).every(
+    (one) => columns.types.get(one.column) === "VARCHAR" && whereFilter(one, columns).length > 0,
+  );
+}
+
 function whereFilter({ column, operator, values }: Filter, columns: FilterColumns): readonly WhereFilter[] {
   if (operator === "is_null" || operator === "is_not_null") return [];
   const isRange = operator !== "eq" && operator !== "ne";

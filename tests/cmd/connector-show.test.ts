@@ -32,3 +32,19 @@ test("agnes connector show prints what kind of value each secret is", async () =
     CLOUD_TOKEN: { description: "API token", kind: "token" },
   });
 });
+
+test("agnes connector show prints the fields of JSON queries", async () => {
+  using directory = temporaryDirectory();
+  writeFileSync(join(directory.path, "agnes.yaml"), "version: 1\n");
+  const args = ["connector", "show", "keboola"];
+  const { stdout } = await runCli(args, { cwd: directory.path });
+  expect(stdout).toContain(
+    "source_query of materialized tables is JSON with where_filters, columns, limit, and:",
+  );
+  expect(stdout).toMatch(/^changed_since +number \| string +Only rows/m);
+  expect(stdout).toMatch(/^file_type +csv \| parquet +The format/m);
+  const { sourceQuery } = JSON.parse((await runCli([...args, "--json"], { cwd: directory.path })).stdout);
+  expect(Object.keys(sourceQuery.properties)).toEqual(["changed_since", "changed_until", "file_type"]);
+  const files = await runCli(["connector", "show", "files"], { cwd: directory.path });
+  expect(files.stdout).not.toContain("source_query");
+});

@@ -66,9 +66,41 @@ const extensionCases: readonly (readonly [Parameters<typeof plugin>[0], string])
   ] as const
 ).map(([extensions, reason]) => [{ extensions } as never, reason]);
 
+const fields = v.strictObject({ since: v.optional(v.string()) });
+const queryCases: readonly (readonly [Parameters<typeof plugin>[0], string])[] = [
+  [{ sourceQuery: {} as never }, "sourceQuery should be a valibot strictObject"],
+  [{ sourceQuery: v.object({}) }, "sourceQuery should be a valibot strictObject"],
+  [{ sourceQuery: v.strictObjectAsync({}) as never }, "sourceQuery should be a synchronous schema"],
+  [
+    { capabilities: ["discover"], sourceQuery: fields },
+    "it declares sourceQuery, whose rows `read` returns, but not the capability read",
+  ],
+  [
+    { capabilities: ["read", "query"], sourceQuery: fields },
+    "it declares sourceQuery and the capability query, but source_query is either JSON or SQL",
+  ],
+  [
+    { capabilities: ["read"], sourceQuery: v.strictObject({ limit: v.number() }) },
+    "sourceQuery declares limit, which every JSON query has",
+  ],
+  [
+    { capabilities: ["read"], sourceQuery: v.strictObject({ changedSince: v.string() }) },
+    'the field "changedSince" of sourceQuery should be named in lower-case letters',
+  ],
+];
+
 describe("checkPlugin()", () => {
   test("checkPlugin() returns a valid plugin", () => {
-    for (const good of [plugin(), plugin({ errors: numbersErrors })]) expect(checkPlugin(good)).toBe(good);
+    const checked = v.pipe(
+      fields,
+      v.check(() => true),
+    );
+    const good = [
+      plugin(),
+      plugin({ errors: numbersErrors }),
+      plugin({ capabilities: ["read"], sourceQuery: checked }),
+    ];
+    for (const one of good) expect(checkPlugin(one)).toBe(one);
   });
 
   test("checkPlugin() reports why a plugin is invalid", () => {
@@ -109,6 +141,7 @@ describe("checkPlugin()", () => {
       ],
       [{ connect: undefined }, "connect should be a function"],
       ...extensionCases,
+      ...queryCases,
       [{ read: () => {} } as never, "read belongs in the object that connect returns"],
     ];
     for (const [parts, reason] of cases)

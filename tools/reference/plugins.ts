@@ -12,6 +12,7 @@ export async function pluginsPage(): Promise<string> {
       .toSorted((a, b) => (a.name < b.name ? -1 : 1))
       .map((plugin) => {
         const options = schemaRows(plugin.options);
+        const fields = plugin.sourceQuery === undefined ? [] : schemaRows(plugin.sourceQuery);
         const secrets = Object.entries(plugin.secrets);
         return [
           `## \`${plugin.name}\``,
@@ -27,6 +28,12 @@ export async function pluginsPage(): Promise<string> {
           ...(options.length === 0
             ? []
             : [markdownTable(["option", "type", "default", "description"], options)]),
+          ...(plugin.sourceQuery === undefined
+            ? []
+            : [
+                "`source_query` of a materialized table is JSON with `where_filters`, `columns`, `limit` and these fields:",
+                markdownTable(["field", "type", "default", "description"], fields),
+              ]),
           ...(secrets.length === 0
             ? []
             : [

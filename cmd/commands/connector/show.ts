@@ -1,6 +1,6 @@
 import { toJsonSchema } from "@valibot/to-json-schema";
 
-import type { AnyPlugin, SecretKind, SecretSpec } from "../../../lib/kit/mod.ts";
+import type { AnyPlugin, OptionsSchema, SecretKind, SecretSpec } from "../../../lib/kit/mod.ts";
 import type { Cli } from "../../cli/cli.ts";
 import { command } from "../../cli/command.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
@@ -21,24 +21,43 @@ export default command({
     await using agnes = await openAgnes(cli, { optional: true });
     const source = agnes.workspace.config.sources[args.name];
     const plugin = agnes.plugins.get(source?.plugin ?? args.name);
-    // `typeMode: input` is the schema of the written configuration, where fields with a default are optional.
-    const options = toJsonSchema(plugin.options as Parameters<typeof toJsonSchema>[0], {
-      errorMode: "ignore",
-      typeMode: "input",
-    });
+    const options = writtenForm(plugin.options);
+    const { sourceQuery: query } = plugin;
+    const sourceQuery = query && writtenForm(query);
     if (cli.json) {
       const { name, version, description, capabilities } = plugin;
       const secrets = Object.fromEntries(
         Object.entries(plugin.secrets).map(([secret, spec]) => [secret, { ...spec, kind: kindOf(spec) }]),
       );
       const errors = Object.values(plugin.errors ?? {}).map(({ code }) => code);
-      return await cli.printJson({ name, version, description, capabilities, options, secrets, errors });
+      return await cli.printJson({
+        name,
+        version,
+        description,
+        capabilities,
+        options,
+        ...(sourceQuery && { sourceQuery }),
+        secrets,
+        errors,
+      });
     }
-    await printPlugin(cli, plugin, options);
+    await printPlugin(cli, plugin, { options, ...(sourceQuery && { sourceQuery }) });
   },
 });
 
-async function printPlugin(cli: Cli, plugin: AnyPlugin, options: object): Promise<void> {
+/** The JSON Schema of the written values, where fields with a default are optional. */
+function writtenForm(schema: OptionsSchema): object {
+  return toJsonSchema(schema as Parameters<typeof toJsonSchema>[0], {
+    errorMode: "ignore",
+    typeMode: "input",
+  });
+}
+
+async function printPlugin(
+  cli: Cli,
+  plugin: AnyPlugin,
+  { options, sourceQuery }: { readonly options: object; readonly sourceQuery?: object },
+): Promise<void> {
   const { style } = cli;
   const secrets = Object.entries(plugin.secrets);
   await cli.print(`${style("bold", `${plugin.name} ${plugin.version}`)} · ${plugin.description}\n`);
@@ -46,6 +65,12 @@ async function printPlugin(cli: Cli, plugin: AnyPlugin, options: object): Promis
   const rows = optionRows(options);
   await cli.print(rows.length === 0 ? "\nIt takes no options.\n" : "\n");
   if (rows.length > 0) await printRows(cli, ["option", "type", "default", "description"], rows);
+  if (sourceQuery !== undefined) {
+    await cli.print("\nsource_query of materialized tables is JSON with where_filters, columns, limit");
+    const fields = optionRows(sourceQuery).map(([name, type, , description]) => [name!, type!, description!]);
+    await cli.print(fields.length === 0 ? ".\n" : ", and:\n\n");
+    if (fields.length > 0) await printRows(cli, ["query field", "type", "description"], fields);
+  }
   if (secrets.length === 0) return;
   await cli.print("\n");
   await printRows(

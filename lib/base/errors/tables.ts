@@ -74,6 +74,23 @@ export const tablesErrors = {
     message: (d) => `${formatValue(d.id)}: ${d.fields.join(" and ")} contradict each other: ${d.reason}`,
     hint: (d) => d.instead,
   }),
+  source_query_invalid: errorSpec<{
+    id: string;
+    field?: string;
+    reason: string;
+    /** An example with all fields. */
+    form: string;
+    nearest?: string;
+  }>({
+    status: 400,
+    exit: 2,
+    message: (d) =>
+      `${formatValue(d.id)}: ${d.field === undefined ? "source_query" : `${d.field} of source_query`} ${d.reason}; write it as JSON with any of these fields: ${d.form}`,
+    hint: (d) =>
+      d.nearest === undefined
+        ? "Correct the option `--source-query`."
+        : `Did you mean ${formatValue(d.nearest)}?`,
+  }),
   schedule_invalid: errorSpec<{ text: string; reason: string }>({
     status: 400,
     exit: 2,

@@ -44,6 +44,9 @@ export function definitionOf(plan: TablePlan): string {
   // The name of the table usually starts with its bucket.
   const isNamed = plan.bucket === undefined || info.name.startsWith(`${plan.bucket}.`);
   const place = isNamed ? [] : [{ bucket: plan.bucket }];
+  const { sourceQuery = {}, limit } = plan;
+  const isLimited = limit !== undefined || Object.keys(sourceQuery).length > 0;
+  const selection = isLimited ? [{ sourceQuery, limit: limit ?? null }] : [];
   const parts = [
     info.name,
     mode,
@@ -58,6 +61,7 @@ export function definitionOf(plan: TablePlan): string {
     ...rules,
     ...from,
     ...place,
+    ...selection,
   ];
   return JSON.stringify(
     parts.map((part) => part ?? null),

@@ -20,6 +20,11 @@ export interface TablePlan extends Omit<ExtractionSettings, "quarantineMaxPercen
   readonly invalidValues?: ExtractionSettings["invalidValues"];
 }
 
+/** Whether SQL that the source runs selects the rows of a table; otherwise `read` returns them. */
+export function runsQuery({ mode, sourceQuery }: Pick<TablePlan, "mode" | "sourceQuery">): boolean {
+  return mode === "materialized" && sourceQuery === undefined;
+}
+
 /**
  * Checks one plan against its table.
  * @throws `table_plan_invalid`
@@ -32,8 +37,8 @@ export function checkPlan(plan: TablePlan): void {
   if (!isExposedName(plan.name)) refuse("its name may contain only letters, digits and underscores");
   if (reservedNames.has(plan.name.toLowerCase()))
     refuse(`the name ${plan.name} is reserved for the metadata tables`);
-  if (plan.mode === "materialized" && plan.query === undefined) refuse("a materialized table needs a query");
-  if (plan.mode !== "local" || plan.columnsFrom === "read") return;
+  if (runsQuery(plan) && plan.query === undefined) refuse("a materialized table needs a query");
+  if (plan.mode === "remote" || runsQuery(plan) || plan.columnsFrom === "read") return;
   if (plan.strategy === "partitioned" && plan.partitionBy === undefined) {
     refuse("a partitioned table needs a partition column");
   }

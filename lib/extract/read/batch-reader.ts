@@ -194,6 +194,16 @@ export class BatchReader {
     this.#options.onRows(this.#rows);
   }
 
+  /** Reads the source to its end without checking further batches. Returns whether deletions are among them. */
+  async drain(): Promise<boolean> {
+    let hasDeletions =
+      this.#deletions?.isEmpty === false || this.#ready.some(({ kind }) => kind === "deletions");
+    for (let next = await this.pull(); next !== null; next = await this.pull()) {
+      hasDeletions ||= isDeletions(next.batch);
+    }
+    return hasDeletions;
+  }
+
   /** Adds the rows of a file, which DuckDB counts. */
   countFileRows(rows: number): void {
     this.#rows += rows;

@@ -4,6 +4,7 @@ import type { ReadDecision } from "./decide.ts";
 import { columnsOf } from "../schema/column.ts";
 import type { TableJob } from "../job/job.ts";
 import { daysAgo, type LoadWindow } from "../job/load-windows.ts";
+import { runsQuery } from "../job/plan.ts";
 
 /** The rows that a read requests. */
 export interface ReadRange {
@@ -61,8 +62,8 @@ function windowRange(job: TableJob, { from, to }: LoadWindow, type: string): Rea
 /** Returns the range of a read by the lookback window (`windowDays`) and the limit of the history (`historyDays`). */
 export async function rangeOf(job: TableJob, decision: ReadDecision): Promise<ReadRange> {
   const { plan } = job;
-  // The query of a materialized table selects its own rows.
-  const filter = plan.mode === "materialized" ? [] : (plan.filter ?? []);
+  // The SQL of a materialized table selects its own rows.
+  const filter = runsQuery(plan) ? [] : (plan.filter ?? []);
   const inclusive = plan.primaryKey.length > 0;
   const cursor = decision.cursor === undefined ? undefined : { ...decision.cursor, inclusive };
   const plain: ReadRange = { ...(cursor && { cursor }), filter, originFilter: filter, notes: [] };
@@ -74,7 +75,7 @@ export async function rangeOf(job: TableJob, decision: ReadDecision): Promise<Re
   }
   if (window !== undefined) return windowRange(job, window, type);
   const days = decision.kind === "whole" ? plan.historyDays : cursor && plan.windowDays;
-  if (plan.mode === "materialized") return plain;
+  if (runsQuery(plan)) return plain;
   const originFilter = isTime ? [...filter, ...historyOf(job)] : filter;
   if (days === undefined) return { ...plain, originFilter };
   if (!isTime)

@@ -3,7 +3,7 @@ import type { Batch, Deletions, ReadResult, ReadProgress, RowReject } from "../.
 import { resultBatches } from "../../sources/mod.ts";
 import { readDirectory } from "../format/paths.ts";
 import type { ReadDecision } from "./decide.ts";
-import { namedColumns, publishedColumns, requestedColumns, type TablePlan } from "../job/plan.ts";
+import { namedColumns, publishedColumns, requestedColumns, runsQuery, type TablePlan } from "../job/plan.ts";
 import type { TableJob } from "../job/job.ts";
 import { invalidAsNull } from "../schema/invalid-as-null.ts";
 import { BatchReader } from "./batch-reader.ts";
@@ -47,7 +47,7 @@ export async function openRead(
   const onRows = (rows: number) => progress.read(rows, 0);
   reader = new BatchReader(started.batches, { source: source.name, table, signal, idleTimeoutMs, onRows });
   try {
-    const isDescribed = started.plan.mode !== "local" || started.plan.columnsFrom !== "read";
+    const isDescribed = runsQuery(started.plan) || started.plan.columnsFrom !== "read";
     const plan = isDescribed ? started.plan : await describeByRead({ ...job, plan: started.plan }, reader);
     reader.expect({
       table: { id: plan.id, name: plan.name, schema: plan.info.schema },
@@ -73,7 +73,7 @@ async function start(
   const { plan, signal } = job;
   const { source } = job.run;
   const { connector } = source;
-  if (plan.mode === "materialized") {
+  if (runsQuery(plan)) {
     if (connector.query === undefined) throw missing(job, "query");
     const result = await connector.query(plan.query!, { signal });
     const { columns: _, filter: __, ...rest } = plan;
@@ -89,12 +89,15 @@ async function start(
     ? publishedColumns(plan).length === plan.info.schema.fields.length
     : plan.columns === undefined;
   const state = changes === undefined ? decision.state : decision.keptState;
+  const hasFields = Object.keys(plan.sourceQuery ?? {}).length > 0;
   const batches = connector.read(plan.info, {
     batchRows: BATCH_ROWS,
     signal,
     ...passed,
     ...(isAll ? {} : { columns }),
     ...(filter.length === 0 ? {} : { filter }),
+    ...(plan.limit === undefined ? {} : { limit: plan.limit }),
+    ...(hasFields ? { sourceQuery: plan.sourceQuery! } : {}),
     ...(cursor === undefined ? {} : { cursor }),
     ...(window === undefined ? {} : { window }),
     ...(changes === undefined ? {} : { changes }),

@@ -32,6 +32,13 @@ export interface StagedPart {
   readonly hashSum?: bigint;
 }
 
+/** The parts of a read. */
+export interface WrittenParts {
+  readonly parts: readonly StagedPart[];
+  /** Rows that the connector yielded, including filtered ones if they could be counted. */
+  readonly rowsRead: number;
+}
+
 /** The scope of row numbers in an Arrow stream: the whole read. */
 export const WHOLE_READ = "";
 

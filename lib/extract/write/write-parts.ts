@@ -6,21 +6,15 @@ import { columnsOf, physicalColumnsOf } from "../schema/column.ts";
 import type { PublishedColumn } from "../format/extract-state.ts";
 import { selectList } from "../schema/select.ts";
 import type { TableJob } from "../job/job.ts";
-import { discard, type StagedPart } from "./staged.ts";
+import { discard, type StagedPart, type WrittenParts } from "./staged.ts";
 import { writeFileChunk } from "./write-file.ts";
 import { writePart, type PartOptions } from "./write-part.ts";
 import { takeFiles, type FilePiece, type TakenFiles } from "./take-files.ts";
 import { writeSlices } from "./write-slices.ts";
 import { writeSmallFiles } from "./write-small-files.ts";
+import { writeLimitedParts } from "./write-limited-parts.ts";
 import type { WriteTarget } from "./write-target.ts";
 import { startCopy, type RunningCopy } from "./write-stream.ts";
-
-/** The parts of a read. */
-export interface WrittenParts {
-  readonly parts: readonly StagedPart[];
-  /** Rows that the connector yielded, including filtered ones if they could be counted. */
-  readonly rowsRead: number;
-}
 
 /**
  * Number of parts of Arrow rows to write at once, so that the next part takes rows while the previous one is closed.
@@ -33,6 +27,7 @@ export async function writeParts(
   reader: BatchReader,
   target: WriteTarget,
 ): Promise<WrittenParts> {
+  if (target.limit !== null) return writeLimitedParts(job, reader, target, target.limit);
   const parts: Promise<StagedPart>[] = [];
   const running: RunningCopy[] = [];
   let sizeBytes = 0;

@@ -8,6 +8,8 @@ export interface WriteTarget {
   readonly condition: string | null;
   /** The condition for chunks with all rows of an origin, which replace its published rows regardless of the cursor. */
   readonly originCondition: string | null;
+  /** The maximum number of rows of all parts, of those that meet the condition; null: all. */
+  readonly limit: number | null;
   /** Whether the rows of a part keep the order of the read. */
   readonly ordered: boolean;
   /** The SQL of the row hash to add up for each part; null if it is probably not needed. */

@@ -151,7 +151,7 @@ function unwrapped(schema: SchemaShape | undefined): SchemaShape | undefined {
 }
 
 /** Formats a path: `where_filters[0].column`. */
-function formatPath(path: readonly string[]): string {
+export function formatPath(path: readonly string[]): string {
   return path
     .map((key, index) => (/^[0-9]+$/.test(key) ? `[${key}]` : index === 0 ? key : `.${key}`))
     .join("");

@@ -1,6 +1,8 @@
 import type { Capability } from "../../kit/mod.ts";
 import { AgnesError } from "../../base/mod.ts";
+import { checkedQuery } from "./query-rules.ts";
 import type { TableSettings } from "./settings.ts";
+import type { SourceQueryForm } from "./source-query.ts";
 
 /** An additional check of a table's merged settings. Throws to reject them. */
 export type CheckTable = (table: TableSettings, id: string) => void;
@@ -98,13 +100,18 @@ export function checkRules(table: TableSettings, id: string): void {
 /**
  * Checks that the source of a table supports its settings.
  *
- * @param source the name of the plugin and its capabilities, which the table may restrict
- * @throws `table_contradiction`
+ * @param source the name of the plugin, its capabilities, which the table may restrict, and the form of its JSON queries, if
+ * it declares `sourceQuery`
+ * @throws `table_contradiction`, `source_query_invalid`
  */
 export function checkSourceRules(
   table: TableSettings,
   id: string,
-  source: { readonly plugin: string; readonly capabilities: readonly Capability[] },
+  source: {
+    readonly plugin: string;
+    readonly capabilities: readonly Capability[];
+    readonly queryForm?: Omit<SourceQueryForm, "plugin">;
+  },
 ): void {
   const can = (...capabilities: readonly Capability[]) =>
     capabilities.some((capability) => source.capabilities.includes(capability));
@@ -121,7 +128,9 @@ export function checkSourceRules(
   if (table.queryMode === "remote" && !can("remote", "query", "read")) {
     refuse(["query_mode", "source"], `${source.plugin} cannot be queried`, insteadOf(can("stream"), "local"));
   }
-  if (table.sourceQuery !== null && !can("query")) {
+  if (source.queryForm !== undefined) {
+    checkedQuery(table, id, { plugin: source.plugin, ...source.queryForm });
+  } else if (table.sourceQuery !== null && !can("query")) {
     refuse(
       ["source_query", "source"],
       `${source.plugin} does not run queries`,

@@ -150,7 +150,7 @@ export const tableChange = v.strictObject({
       text(100_000),
       v.check((query) => query.trim() !== "", "is empty"),
     ),
-    "Query to run in the source, for the mode materialized",
+    "Query to run in the source, for the mode materialized: SQL, or JSON if its plugin has JSON queries",
   ),
   sync_strategy: v.nullish(syncStrategy),
   sync_schedule: optional(
