@@ -153,7 +153,8 @@ describe("a read with a query", () => {
     await using project = await openProject(keboola);
     const info = (await project.tables()).get("in.c-crm.people")!;
     const read = async (options: Partial<ReadOptions>) => {
-      const { end } = await project.read(info, { directory: join(root, "reads"), ...options });
+      const directory = await mkdtemp(join(root, "read-"));
+      const { end } = await project.read(info, { directory, ...options });
       return end;
     };
     const selections: readonly Partial<ReadOptions>[] = [
