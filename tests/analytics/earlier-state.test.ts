@@ -9,7 +9,9 @@ import { temporaryData, writeExtract } from "./extract-files.ts";
 
 test("an analytics.duckdb whose tables have `way` for the access mode is queried, and rebuilt unchanged", async () => {
   await using place = await temporaryData();
-  const services = { host: createHost(), log: silentLog, limits: { memoryMb: 512, threads: 2 } };
+  // A file that was written a moment ago is scanned again.
+  const host = createHost({ now: () => new Date(Date.now() + 10_000) });
+  const services = { host, log: silentLog, limits: { memoryMb: 512, threads: 2 } };
   const rebuild = () => rebuildAnalytics(services, { dataDirectory: place.data, owners: null });
   await writeExtract(place.data, "crm", { tables: [{ name: "orders", rows: "SELECT 1 AS id" }] });
   await rebuild();
