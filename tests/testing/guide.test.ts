@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { runCases } from "agnes/testing";
 
-import { assertGuideConnector, guideBlocks, loadGuideCode, suiteCases } from "./guide.ts";
+import { assertGuideConnector, loadGuideCode, suiteBlocks, suiteCases } from "./guide.ts";
 
 // Opens many databases, which is slow on a busy machine.
 setDefaultTimeout(60_000);
@@ -36,7 +36,7 @@ describe("docs/guide", () => {
   }
 
   test("the case of its exception exists", async () => {
-    const [, , exceptions] = await guideBlocks("write-a-connector");
+    const [, exceptions] = await suiteBlocks("write-a-connector");
     await loadGuideCode(folder, "exceptions.ts", exceptions!);
   });
 });

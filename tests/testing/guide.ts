@@ -10,9 +10,14 @@ const TESTING = join(import.meta.dir, "../../lib/testing/mod.ts");
 export type GuidePage = "write-a-connector" | "export-connector" | "helpdesk-connector" | "query-connector";
 
 /** The TypeScript blocks of a page, in order. */
-export async function guideBlocks(page: GuidePage): Promise<readonly string[]> {
+async function guideBlocks(page: GuidePage): Promise<readonly string[]> {
   const text = await readFile(join(import.meta.dir, `../../docs/guide/${page}.md`), "utf8");
   return [...text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code!);
+}
+
+/** The TypeScript blocks of a page that use the contract suite: the test of its connector comes first. */
+export async function suiteBlocks(page: GuidePage): Promise<readonly string[]> {
+  return (await guideBlocks(page)).filter((code) => code.includes('from "agnes/testing"'));
 }
 
 /** Runs code of the guide as a module; imports resolve to the repository. */
@@ -32,12 +37,12 @@ export async function assertGuideConnector(page: GuidePage, plugin: string): Pro
   expect(shown!.split("\n").length).toBeLessThanOrEqual(80);
 }
 
-/** The cases of the suite in the second block of a page. */
+/** The cases of the suite in the test of a page. */
 export async function suiteCases(
   folder: string,
   page: GuidePage = "write-a-connector",
 ): Promise<readonly ContractCase[]> {
-  const [, suite] = await guideBlocks(page);
+  const [suite] = await suiteBlocks(page);
   // The loop passes the cases to a test runner; here it collects them.
   const code = suite!
     .replace(/^import \{ test \}.*$/m, "const cases = [];")
