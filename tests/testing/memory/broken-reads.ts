@@ -16,6 +16,7 @@ const AGAIN = "read() yields the same rows again, also in concurrent reads";
 const COLUMNS = "read() with columns yields the same rows";
 const FILTER = "read() with a filter yields all rows that match it";
 const WRITE = "write() accepts rows and read() returns them";
+const WRITE_METADATA = "writeMetadata() writes what discover() then returns, and nothing in a dry run";
 const FAILED_WRITE = "write() writes nothing if its rows fail";
 const ABORTED_WRITE = "write() writes nothing when it is aborted, and stops within a second";
 
@@ -123,12 +124,12 @@ export const brokenReads: readonly Broken[] = [
   {
     title: "a delta by state that yields all rows again",
     breaking: byState((rows) => rows),
-    caught: [WRITE, SECOND],
+    caught: [WRITE, WRITE_METADATA, SECOND],
   },
   {
     title: "a full read with a state that yields only changes",
     breaking: byState((rows, { state }) => (state === undefined ? rows : [])),
-    caught: [WRITE, SECOND],
+    caught: [WRITE, WRITE_METADATA, SECOND],
   },
   {
     title: "a number of rows that the table does not have",
@@ -263,7 +264,7 @@ export const brokenReads: readonly Broken[] = [
         return { state: 1 };
       },
     }),
-    caught: [SECOND],
+    caught: [WRITE_METADATA, SECOND],
   },
 ];
 

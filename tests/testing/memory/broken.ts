@@ -89,7 +89,7 @@ const brokenSources: readonly Broken[] = [
       ...reading(selected)(good, context),
       discover: async () => [PEOPLE, { ...PEOPLE, name: "People" }],
     }),
-    caught: ["discover() lists named and typed tables", EXTRACT, SECOND],
+    caught: ["discover() lists named and typed tables", WRITE_METADATA, EXTRACT, SECOND],
   },
   {
     title: "a discovery that continues after the abort",
