@@ -115,7 +115,7 @@ export class BigQueryApi {
       schema,
       isDone,
       ...request
-    }: Omit<HttpPollRequest<T>, "schema" | "phaseOf" | "onProgress"> & Pick<ApiRequest<T>, "what" | "schema">,
+    }: Omit<HttpPollRequest<T>, "schema" | "phaseOf"> & Pick<ApiRequest<T>, "what" | "schema">,
   ): Promise<T> {
     return this.#named(what, async () => {
       const body = await this.#http.poll<T | ErrorBody>(path, {

@@ -67,5 +67,6 @@ export function checkStatement({ statementType }: DryRun): void {
  */
 export function checkBytes({ scannedBytes, unknown, tables }: DryRun, limitBytes: number): void {
   if (scannedBytes === undefined) throw errors.estimate_unknown({ reason: unknown ?? "unknown" });
-  if (scannedBytes > limitBytes) throw errors.scan_too_large({ scannedBytes, limitBytes, tables });
+  // A limit that is no number is exceeded.
+  if (!(scannedBytes <= limitBytes)) throw errors.scan_too_large({ scannedBytes, limitBytes, tables });
 }

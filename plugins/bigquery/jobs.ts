@@ -1,4 +1,4 @@
-import type { ConnectContext } from "agnes/kit";
+import type { ConnectContext, ReadOptions } from "agnes/kit";
 import * as v from "valibot";
 
 import { Rejection, type BigQueryApi } from "./api.ts";
@@ -30,6 +30,8 @@ export interface QueryRequest {
   /** What is queried, for errors: `table sales.orders`. */
   readonly what: string;
   readonly signal: AbortSignal;
+  /** Called while the job runs. */
+  readonly onProgress?: ReadOptions["onProgress"] | undefined;
 }
 
 /** A finished job. */
@@ -123,7 +125,7 @@ export class Jobs {
     id: string,
     request: QueryRequest,
   ): Promise<{ readonly job: Job; readonly location: string | undefined }> {
-    const { what, signal, timeoutMs = TIMEOUT_MS } = request;
+    const { what, signal, onProgress, timeoutMs = TIMEOUT_MS } = request;
     let location = request.location;
     let [isStarted, isDone] = [false, false];
     try {
@@ -136,6 +138,7 @@ export class Jobs {
         isDone: ({ status }) => status.state === "DONE",
         pauseMs: POLL_PAUSE_MS,
         maxPauseMs: POLL_PAUSE_MAX_MS,
+        onProgress: () => onProgress?.({ phase: "querying" }),
         timeoutMs,
         what,
         signal,
@@ -160,7 +163,10 @@ export class Jobs {
       configuration: {
         ...configuration,
         ...(timeoutMs === undefined ? {} : { jobTimeoutMs: String(timeoutMs) }),
-        query: { ...query, maximumBytesBilled: String(limitBytes) },
+        query: {
+          ...query, // Zero is no limit.
+          maximumBytesBilled: String(Math.max(1, Math.floor(limitBytes))),
+        },
       },
     };
     try {

@@ -32,7 +32,7 @@ export const bigqueryOptions = v.strictObject({
     v.pipe(
       v.number(),
       v.safeInteger(),
-      v.minValue(0),
+      v.minValue(1),
       v.description(
         "Bytes that one query or read may bill. A dry run estimates them first, and BigQuery also stops at this limit. Default: 5 GiB",
       ),

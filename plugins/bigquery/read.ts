@@ -44,6 +44,7 @@ export async function* readTable(
     limitBytes: maxBytesPerQuery,
     what: `table ${info.name}`,
     signal,
+    onProgress,
   });
   onProgress?.({ phase: "reading", totalRows: result.totalRows });
   const rows = result.rows(batchRows);

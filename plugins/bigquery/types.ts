@@ -74,6 +74,9 @@ function parametersOf(field: Field, kind: string): string {
 export function schemaOf(fields: readonly Field[], where: string): arrow.Schema {
   return new arrow.Schema(
     fields.map((field) => {
+      // A row object cannot have it.
+      if (field.name === "__proto__")
+        throw errors.type_unsupported({ table: where, column: field.name, type: typeName(field) });
       const { type, nullable, description } = columnOf(field, where, field.name);
       const { collation = "" } = field;
       const collated = collation === "" ? "" : ` COLLATE '${collation}'`;
@@ -142,7 +145,7 @@ function structOf(field: Field, where: string, path: string, options: ColumnOpti
   const { fields = [] } = field;
   const names = new Set(fields.map(({ name }) => name.toLowerCase()));
   // DuckDB has no record without fields, and none whose fields differ only in case.
-  if (fields.length === 0 || names.size < fields.length || names.has(""))
+  if (fields.length === 0 || names.size < fields.length || names.has("") || names.has("__proto__"))
     throw errors.type_unsupported({ table: where, column: path, type: typeName(field) });
   return struct(
     Object.fromEntries(fields.map((one) => [one.name, columnOf(one, where, `${path}.${one.name}`)])),

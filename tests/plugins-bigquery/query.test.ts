@@ -184,6 +184,19 @@ describe("bigquery: estimates", () => {
     expect(await (await connect(server, { maxBytesPerQuery: LIMIT_BYTES })).query(SQL)).toHaveLength(30);
   });
 
+  test.each([0, Number.NaN])(
+    "a limit of %p bytes lets only queries run that read nothing",
+    async (maxScannedBytes) => {
+      await using server = open();
+      const { query } = await connect(server);
+      expect(await rejection(query(SQL, { limits: { maxScannedBytes } }))).toMatchObject({
+        code: "bigquery/scan_too_large",
+      });
+      expect(await query("SELECT 1 AS one", { limits: { maxScannedBytes: 0 } })).toHaveLength(1);
+      expect(runs(server)[0]!.configuration.query.maximumBytesBilled).toBe("1");
+    },
+  );
+
   test("BigQuery itself stops a job above the limit", async () => {
     const { error } = await failure({}, SQL, { maxBytesPerQuery: 1_000_000 });
     expect(error).toMatchObject({

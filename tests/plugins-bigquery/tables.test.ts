@@ -213,6 +213,14 @@ describe("bigquery: read", () => {
     expect(await read("shop.orders", { filter })).toHaveLength(3);
   });
 
+  test("reports progress while the job runs, so that a long one is not stalled", async () => {
+    await using server = fakeBigQuery({ tables: [small("shop", "a")], script: { polls: 3 } });
+    const { read } = await connect(server);
+    const phases: (string | undefined)[] = [];
+    await read("shop.a", { onProgress: ({ phase }) => phases.push(phase) });
+    expect(phases).toEqual(["querying", "querying", "querying", "querying", "reading"]);
+  });
+
   test("runs in the location of the table, whatever the option is", async () => {
     await using server = fakeBigQuery({ tables: [small("shop", "a")], locations: { shop: "asia-south1" } });
     const { read } = await connect(server, { location: "EU" });

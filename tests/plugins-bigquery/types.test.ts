@@ -170,6 +170,7 @@ describe("bigquery: types", () => {
 
   test.each([
     [{ name: "x", type: "HYPERCUBE" }, "x", "HYPERCUBE"],
+    [{ name: "__proto__", type: "STRING" }, "__proto__", "STRING"],
     [
       {
         name: "r",
