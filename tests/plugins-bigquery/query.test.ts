@@ -64,9 +64,9 @@ describe("bigquery: jobs", () => {
     expect(server.inserted).toHaveLength(2);
     expect(dryRun!.configuration).toMatchObject({ dryRun: true, query: { useLegacySql: false } });
     expect(run!.configuration).toMatchObject({
-      labels: { workload_type: "agnes", team_a: "data___bi" },
       query: { query: SQL, useLegacySql: false, maximumBytesBilled: "50000000" },
     });
+    expect(run!.configuration.labels).toEqual({ workload_type: "agnes", team_a: "data___bi" });
     expect(run!.jobReference).toMatchObject({ projectId: "shop-1", location: "europe-west3" });
     const calls = server.requests
       .map(({ url }) => new URL(url))
@@ -155,14 +155,15 @@ describe("bigquery: jobs", () => {
 
 describe("bigquery: estimates", () => {
   test.each([
-    ["UNKNOWN", { dryRun: { totalBytesProcessedAccuracy: "UNKNOWN" } }],
-    ["LOWER_BOUND", { dryRun: { totalBytesProcessedAccuracy: "LOWER_BOUND" } }],
-    ["without accuracy", { dryRun: { totalBytesProcessedAccuracy: undefined } }],
-    ["without bytes", { dryRun: { totalBytesProcessed: undefined } }],
-    ["hidden by a row access policy", { hasRowPolicy: true }],
-  ])("an estimate that is %s is not a reason to run", async (_, script) => {
+    ["of unknown accuracy", { dryRun: { totalBytesProcessedAccuracy: "UNKNOWN" } }],
+    ["only the least number", { dryRun: { totalBytesProcessedAccuracy: "LOWER_BOUND" } }],
+    ["unknown accuracy", { dryRun: { totalBytesProcessedAccuracy: undefined } }],
+    ["reports no bytes", { dryRun: { totalBytesProcessed: undefined } }],
+    ["a row access policy", { hasRowPolicy: true }],
+  ])("an estimate does not let a query run: %s", async (reason, script) => {
     const { error, runs: started } = await failure(script as Partial<FakeScript>);
     expect(error).toMatchObject({ code: "bigquery/estimate_unknown" });
+    expect(error.message).toContain(reason);
     expect(started).toEqual([]);
     await using server = open(script as Partial<FakeScript>);
     const { connector } = await connect(server);

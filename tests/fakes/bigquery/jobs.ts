@@ -3,7 +3,7 @@ import type { FakeRequest } from "agnes/testing";
 import { failure } from "./responses.ts";
 import { statementType } from "./sql.ts";
 import type { Rows } from "./tables.ts";
-import type { FakeError, FakeResult, FakeScript, QueryParameter } from "./types.ts";
+import type { FakeCell, FakeError, FakeResult, FakeScript, QueryParameter } from "./types.ts";
 
 const MEBIBYTE = 1024 ** 2;
 
@@ -161,7 +161,7 @@ export class FakeJobs {
     const isText = query.get("formatOptions.timestampOutputFormat") === "ISO8601_STRING";
     const page = rows.slice(start, start + size).map((row) => ({
       f: row.map((cell, at) => ({
-        v: fields[at]!.type === "TIMESTAMP" && !isInteger && !isText ? floatSeconds(cell) : cell,
+        v: fields[at]!.type === "TIMESTAMP" ? timestampOf(cell, { isInteger, isText }) : cell,
       })),
     }));
     const next = start + size < rows.length ? { pageToken: String(start + size) } : {};
@@ -251,7 +251,17 @@ export class FakeJobs {
 /** As in the schema of a result: without the digits of a column and its mode REQUIRED. */
 const toField = (field: object): object => field;
 
-/** Seconds as a floating-point number in scientific notation, which loses digits. */
-function floatSeconds(cell: unknown): unknown {
-  return typeof cell === "string" ? (Number(cell) / 1e6).toExponential() : cell;
+/**
+ * A timestamp as requested: microseconds, which cut picoseconds, text, or by default seconds as a floating-point number, which
+ * loses digits.
+ */
+function timestampOf(
+  cell: FakeCell,
+  { isInteger, isText }: { readonly isInteger: boolean; readonly isText: boolean },
+): FakeCell {
+  if (typeof cell !== "string") return cell;
+  const isMicros = /^-?\d+$/.test(cell);
+  if (isText) return isMicros ? new Date(Number(cell) / 1000).toISOString() : cell;
+  const micros = isMicros ? cell : String(Date.parse(cell) * 1000);
+  return isInteger ? micros : (Number(micros) / 1e6).toExponential();
 }
