@@ -7,6 +7,7 @@ export async function bundledPlugins(): Promise<readonly AnyPlugin[]> {
     import("../plugins/duckdb/plugin.ts"),
     import("../plugins/azure-tables/plugin.ts"),
     import("../plugins/keboola/plugin.ts"),
+    import("../plugins/bigquery/plugin.ts"),
   ]);
   return modules.map((module) => module.default);
 }

@@ -1,0 +1,222 @@
+import type { ConnectContext, ReadOptions } from "agnes/kit";
+import * as v from "valibot";
+
+import { Rejection, type BigQueryApi } from "./api.ts";
+import type { Datasets } from "./datasets.ts";
+import { checkBytes, checkStatement, dryRunOf, type DryRun } from "./estimate.ts";
+import { failureOf, isPassing } from "./failures.ts";
+import { jobLabels } from "./labels.ts";
+import type { NamedParameter } from "./parameters.ts";
+import { resultOf, type QueryResult } from "./results.ts";
+import { jobSchema, type Job } from "./schemas.ts";
+import type { Settings } from "./settings.ts";
+
+const JOBS_MAX = 4;
+const RETRY_PAUSE_MS = 2_000;
+const POLL_PAUSE_MS = 200;
+const POLL_PAUSE_MAX_MS = 5_000;
+/** The longest time that BigQuery runs a query. */
+const TIMEOUT_MS = 6 * 60 * 60_000;
+const CANCEL_TIMEOUT_MS = 5_000;
+
+/** A query to run. */
+export interface QueryRequest {
+  readonly sql: string;
+  readonly parameters: readonly NamedParameter[];
+  /** Where its tables are. Default: as BigQuery determines it. */
+  readonly location?: string | undefined;
+  readonly limitBytes: number;
+  readonly timeoutMs?: number | undefined;
+  /** What is queried, for errors: `table sales.orders`. */
+  readonly what: string;
+  readonly signal: AbortSignal;
+  /** Called while the job runs. */
+  readonly onProgress?: ReadOptions["onProgress"] | undefined;
+}
+
+/** A finished job. */
+interface FinishedJob {
+  readonly id: string;
+  readonly location: string | undefined;
+}
+
+type Services = Pick<ConnectContext<unknown, never>, "log" | "sleep">;
+
+/** The query jobs of a source, in its billing project. */
+export class Jobs {
+  readonly #api: BigQueryApi;
+  readonly #settings: Settings;
+  readonly #datasets: Datasets;
+  readonly #services: Services;
+  readonly #path: string;
+
+  constructor(api: BigQueryApi, settings: Settings, datasets: Datasets, services: Services) {
+    this.#api = api;
+    this.#settings = settings;
+    this.#datasets = datasets;
+    this.#services = services;
+    this.#path = `/projects/${encodeURIComponent(settings.billingProject)}`;
+  }
+
+  /**
+   * Checks a query without running it, which is free.
+   * @throws `bigquery/statement_refused`, `bigquery/query_invalid` and others of `failureOf`
+   */
+  async dryRun(request: Omit<QueryRequest, "limitBytes">): Promise<DryRun> {
+    const { signal, what, location } = request;
+    const json = {
+      jobReference: this.#reference(location),
+      configuration: { dryRun: true, ...this.#configuration(request) },
+    };
+    try {
+      const dryRun = dryRunOf(
+        await this.#api.call(`${this.#path}/jobs`, { json, schema: jobSchema, what, signal }),
+      );
+      checkStatement(dryRun);
+      return dryRun;
+    } catch (error) {
+      throw this.#api.failure(error, { what });
+    }
+  }
+
+  /**
+   * Runs a query whose dry run is within the limit of bytes.
+   * @throws `bigquery/estimate_unknown`, `bigquery/scan_too_large`, the errors of `dryRun` and of `failureOf`
+   */
+  async run(request: QueryRequest): Promise<QueryResult> {
+    const dryRun = await this.dryRun(request);
+    checkBytes(dryRun, request.limitBytes);
+    const location = request.location ?? (await this.#locationOf(dryRun, request.signal));
+    const job = await this.#finished({ ...request, location }, dryRun);
+    const { what, signal, timeoutMs = TIMEOUT_MS } = request;
+    const path = `${this.#path}/queries/${job.id}`;
+    return resultOf(this.#api, { path, job: job.id, location: job.location, what, signal, timeoutMs });
+  }
+
+  async #locationOf({ location, datasets }: DryRun, signal: AbortSignal): Promise<string | undefined> {
+    const [first] = datasets;
+    if (location !== undefined || first === undefined) return location;
+    return this.#datasets.location(first, signal);
+  }
+
+  /** Runs a job until it succeeds. One that BigQuery could not run is repeated under a new id. */
+  async #finished(request: QueryRequest, { tables }: DryRun): Promise<FinishedJob> {
+    const { what, limitBytes, signal } = request;
+    for (let attempt = 1; ; attempt += 1) {
+      const id = `agnes_${crypto.randomUUID()}`;
+      const { job, location } = await this.#once(id, request).catch((error: unknown) => {
+        throw this.#api.failure(error, { what, job: id, limitBytes, tables });
+      });
+      const failure = job.status.errorResult;
+      if (failure === undefined) {
+        this.#report(id, location, job);
+        return { id, location };
+      }
+      if (!isPassing(failure) || attempt === JOBS_MAX)
+        throw failureOf(failure, { what, job: id, limitBytes, tables });
+      const waitMs = RETRY_PAUSE_MS * 2 ** (attempt - 1);
+      this.#services.log.info(`job ${id} failed: ${failure.message}; running it again`, { attempt, waitMs });
+      await this.#services.sleep(waitMs, signal);
+    }
+  }
+
+  /** Starts a job and waits for its end. If the caller stops before, the job is cancelled. */
+  async #once(
+    id: string,
+    request: QueryRequest,
+  ): Promise<{ readonly job: Job; readonly location: string | undefined }> {
+    const { what, signal, onProgress, timeoutMs = TIMEOUT_MS } = request;
+    let location = request.location;
+    let [isStarted, isDone] = [false, false];
+    try {
+      const started = await this.#start(id, request);
+      isStarted = true;
+      location = started?.jobReference.location ?? location;
+      const job = await this.#api.poll(`${this.#path}/jobs/${id}`, {
+        query: { location },
+        schema: jobSchema,
+        isDone: ({ status }) => status.state === "DONE",
+        pauseMs: POLL_PAUSE_MS,
+        maxPauseMs: POLL_PAUSE_MAX_MS,
+        onProgress: () => onProgress?.({ phase: "querying" }),
+        timeoutMs,
+        what,
+        signal,
+      });
+      isDone = true;
+      return { job, location };
+    } catch (error) {
+      // After another error than a rejection the job may exist.
+      isDone ||= !isStarted && error instanceof Rejection;
+      throw error;
+    } finally {
+      if (!isDone) await this.#cancel(id, location);
+    }
+  }
+
+  /** Starts a job; null if it exists, because the response to an earlier request was lost. */
+  async #start(id: string, request: QueryRequest): Promise<Job | null> {
+    const { what, signal, location, limitBytes, timeoutMs } = request;
+    const { query, ...configuration } = this.#configuration(request);
+    const json = {
+      jobReference: { ...this.#reference(location), jobId: id },
+      configuration: {
+        ...configuration,
+        ...(timeoutMs === undefined ? {} : { jobTimeoutMs: String(timeoutMs) }),
+        query: {
+          ...query, // Zero is no limit.
+          maximumBytesBilled: String(Math.max(1, Math.floor(limitBytes))),
+        },
+      },
+    };
+    try {
+      return await this.#api.call(`${this.#path}/jobs`, { json, schema: jobSchema, what, signal });
+    } catch (error) {
+      if (error instanceof Rejection && error.proto.reason === "duplicate") return null;
+      throw error;
+    }
+  }
+
+  async #cancel(id: string, location: string | undefined): Promise<void> {
+    const { log } = this.#services;
+    try {
+      await this.#api.call(`${this.#path}/jobs/${id}/cancel`, {
+        method: "POST",
+        query: { location },
+        schema: v.unknown(),
+        what: `job ${id}`,
+        signal: AbortSignal.timeout(CANCEL_TIMEOUT_MS),
+      });
+      log.info(`job ${id} is cancelled; it may still be billed`, { job: id, location });
+    } catch (error) {
+      log.warn(`job ${id} could not be cancelled`, { job: id, location, error });
+    }
+  }
+
+  #reference(location: string | undefined) {
+    return { projectId: this.#settings.billingProject, ...(location === undefined ? {} : { location }) };
+  }
+
+  #configuration({ sql, parameters }: Pick<QueryRequest, "sql" | "parameters">) {
+    return {
+      labels: jobLabels(this.#settings.labels),
+      query: {
+        query: sql,
+        useLegacySql: false,
+        ...(parameters.length === 0 ? {} : { parameterMode: "NAMED", queryParameters: parameters }),
+      },
+    };
+  }
+
+  #report(job: string, location: string | undefined, { statistics }: Job): void {
+    const { query, totalSlotMs } = statistics;
+    this.#services.log.info(`job ${job} is done`, {
+      job,
+      location,
+      bytesProcessed: query?.totalBytesProcessed,
+      bytesBilled: query?.totalBytesBilled,
+      cacheHit: query?.cacheHit,
+      slotMs: totalSlotMs,
+    });
+  }
+}

@@ -1,0 +1,18 @@
+const LENGTH_MAX = 63;
+
+/**
+ * Returns the labels of a job as BigQuery accepts them: lower case, at most 63 characters. A label whose key cannot be
+ * corrected is left out, because a label must not fail a query.
+ */
+export function jobLabels(labels: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+  const accepted = Object.entries(labels).flatMap(([key, value]) => {
+    const name = cleaned(key).replace(/^[^\p{L}]+/u, "");
+    return name === "" ? [] : [[name, cleaned(value)] as const];
+  });
+  return { workload_type: "agnes", ...Object.fromEntries(accepted) };
+}
+
+function cleaned(text: string): string {
+  const accepted = text.toLowerCase().replaceAll(/[^\p{L}\p{N}_-]/gu, "_");
+  return Array.from(accepted).slice(0, LENGTH_MAX).join("");
+}

@@ -1,0 +1,79 @@
+import * as v from "valibot";
+
+const GIBIBYTE = 1024 ** 3;
+
+const described = <const S extends v.GenericSchema>(schema: S, description: string) =>
+  v.optional(v.pipe(schema, v.description(description)));
+
+const patterns = (description: string) =>
+  described(v.pipe(v.array(v.pipe(v.string(), v.nonEmpty())), v.nonEmpty()), description);
+
+const project = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9.:-]*[a-z0-9]$/, "the id of a project"));
+
+/** The schema of the options of a `bigquery` source. */
+export const bigqueryOptions = v.strictObject({
+  project: described(
+    project,
+    "Id of the project whose tables are read. Default: the variable BIGQUERY_PROJECT",
+  ),
+  billingProject: described(project, "Id of the project that runs and pays the queries. Default: `project`"),
+  location: described(
+    v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]+$/, "a location such as EU or us-central1")),
+    "Location of queries in SQL, such as EU or europe-west3. Reads of a table always run in its own location. Default: the location of the tables in the query",
+  ),
+  datasets: described(
+    v.strictObject({
+      include: patterns("Datasets to include, with * for any characters: sales, raw_*. Default: all"),
+      exclude: patterns("Datasets to exclude, after `include`. Default: none"),
+    }),
+    "The datasets whose tables are listed",
+  ),
+  maxBytesPerQuery: v.optional(
+    v.pipe(
+      v.number(),
+      v.safeInteger(),
+      v.minValue(1),
+      v.description(
+        "Bytes that one query or read may bill. A dry run estimates them first, and BigQuery also stops at this limit. Default: 5 GiB",
+      ),
+    ),
+    5 * GIBIBYTE,
+  ),
+  labels: described(
+    v.record(v.string(), v.string()),
+    "Labels of the jobs, besides workload_type=agnes. Characters that BigQuery does not accept are replaced. Default: none",
+  ),
+  driveScope: v.optional(
+    v.pipe(
+      v.boolean(),
+      v.description(
+        "Also request access to Google Drive, for external tables over spreadsheets. Default: false",
+      ),
+    ),
+    false,
+  ),
+  universeDomain: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^[a-z0-9.-]+$/, "a domain"),
+      v.description("Domain of the cloud. Default: googleapis.com"),
+    ),
+    "googleapis.com",
+  ),
+  apiEndpoint: described(
+    v.pipe(v.string(), v.url()),
+    "URL of the service, such as a private endpoint or an emulator. With http, which only a loopback address may have, requests are sent without a token. Default: https://bigquery.googleapis.com",
+  ),
+});
+
+/** The options of a `bigquery` source. */
+export type BigQueryOptions = v.InferOutput<typeof bigqueryOptions>;
+
+/** The secrets of a `bigquery` source. */
+export const bigquerySecrets = {
+  BIGQUERY_SERVICE_ACCOUNT_JSON: {
+    description:
+      "Key of a service account as JSON. Default: the file in GOOGLE_APPLICATION_CREDENTIALS, that of `gcloud auth application-default login`, or the metadata server",
+    kind: "service_account",
+  },
+} as const;

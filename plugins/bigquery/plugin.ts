@@ -1,0 +1,31 @@
+import { definePlugin } from "agnes/kit";
+
+import { errors } from "./errors.ts";
+import { bigqueryOptions, bigquerySecrets } from "./options.ts";
+import { estimateQuery, runQuery, selectSql } from "./query.ts";
+import { readTable } from "./read.ts";
+import { Source } from "./source.ts";
+
+/** Tables of BigQuery. */
+export default definePlugin({
+  name: "bigquery",
+  version: "1.0.0",
+  description: "Tables and views of BigQuery, by query jobs with a limit of bytes",
+  capabilities: ["discover", "read", "query", "metadata"],
+  register: "listed",
+  options: bigqueryOptions,
+  secrets: bigquerySecrets,
+  errors,
+  connect(context) {
+    const source = new Source(context);
+    return {
+      discover: ({ signal }) => source.discover(signal),
+      read: (info, options) => readTable(source, info, options),
+      query: (sql, options) => runQuery(source, sql, options),
+      estimate: (sql, options) => estimateQuery(source, sql, options),
+      selectSql: (info, request) => selectSql(source, info, request),
+      metadata: (tables, { signal }) => source.metadata(tables, signal),
+      health: ({ signal }) => source.health(signal),
+    };
+  },
+});

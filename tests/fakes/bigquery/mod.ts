@@ -1,0 +1,171 @@
+import { fakeServer, type FakeRequest, type FakeRoute, type FakeServer } from "agnes/testing";
+
+import { FakeJobs, type JobBody } from "./jobs.ts";
+import { failure } from "./responses.ts";
+import { FakeSignIn } from "./sign-in.ts";
+import { Rows } from "./tables.ts";
+import type { FakeResult, FakeScript, FakeTable } from "./types.ts";
+
+export type { FakeCell, FakeField, FakeResult, FakeScript, FakeTable } from "./types.ts";
+
+/** What a fake BigQuery has. */
+export interface FakeBigQueryOptions {
+  /** Default: `shop-1`. */
+  readonly project?: string;
+  readonly tables: readonly FakeTable[];
+  /** The locations of datasets. Default: europe-west3. */
+  readonly locations?: Readonly<Record<string, string>>;
+  /** Where the service is. Default: https://bigquery.googleapis.com. */
+  readonly endpoint?: string;
+  readonly script?: Partial<FakeScript>;
+}
+
+/** A fake BigQuery, with its jobs and tokens. */
+export interface FakeBigQuery extends FakeServer, AsyncDisposable {
+  readonly project: string;
+  readonly script: FakeScript;
+  readonly signIn: FakeSignIn;
+  /** The bodies of `jobs.insert`, dry runs included. */
+  readonly inserted: readonly JobBody[];
+  readonly cancelled: readonly string[];
+  /** Results of SQL that DuckDB does not run. */
+  readonly results: Map<string, FakeResult>;
+}
+
+/**
+ * A fake of the REST API v2 of BigQuery and of Google's token service.
+ *
+ * Faithful to the discovery document of the API (fields, paths, parameters and formats of values): `datasets.list`,
+ * `datasets.get`, `tables.list` and `tables.get` with page tokens; `jobs.insert`, `jobs.get`, `jobs.getQueryResults` and
+ * `jobs.cancel` with `jobComplete: false`, pages that end early or are empty, dry runs and `maximumBytesBilled` of at least
+ * 10 MiB for each table. Faithful to reports of users: legacy SQL is the default, a job is found only with its location, a
+ * rate limit is an `errorResult` of a job with status 200, a second job with one id is a duplicate, timestamps are
+ * floating-point numbers unless requested otherwise.
+ *
+ * It runs SELECTs in DuckDB, so only SQL that means the same there; other SQL needs a registered result.
+ */
+export function fakeBigQuery(options: FakeBigQueryOptions): FakeBigQuery {
+  const {
+    project = "shop-1",
+    tables,
+    locations = {},
+    endpoint = "https://bigquery.googleapis.com",
+  } = options;
+  const script: FakeScript = {
+    polls: 1,
+    incomplete: 0,
+    pageRows: Infinity,
+    listRows: 50,
+    emptyPage: false,
+    jobErrors: [],
+    warnings: [],
+    rejections: [],
+    dryRun: {},
+    hasRowPolicy: false,
+    unreachable: [],
+    ...options.script,
+  };
+  const signIn = new FakeSignIn();
+  const rows = new Rows(project, tables);
+  const results = new Map<string, FakeResult>();
+  const locationOf = (dataset: string) => locations[dataset] ?? "europe-west3";
+  const jobs = new FakeJobs({ project, rows, script, results, locationOf });
+  const datasets = [...new Set(tables.map(({ dataset }) => dataset))];
+  const isSignedIn = endpoint.startsWith("https:");
+  const guarded =
+    (route: (request: FakeRequest) => Response | Promise<Response>): FakeRoute =>
+    (request) => {
+      const token = /^Bearer (.+)$/.exec(request.headers.get("authorization") ?? "")?.[1] ?? "";
+      if (isSignedIn && !signIn.valid.has(token))
+        return failure(401, "authError", "Request had invalid authentication credentials.");
+      const at = script.rejections.findIndex(({ path }) => request.url.pathname.includes(path));
+      if (at < 0) return route(request);
+      const [{ error }] = script.rejections.splice(at, 1) as [FakeScript["rejections"][number]];
+      return failure(error.status ?? 400, error.reason, error.message);
+    };
+  const listed = <T>({ url }: FakeRequest, all: readonly T[]) => {
+    const start = Number(url.searchParams.get("pageToken") ?? 0);
+    const end = start + Math.min(script.listRows, Number(url.searchParams.get("maxResults") ?? 50));
+    return { items: all.slice(start, end), ...(end < all.length ? { nextPageToken: String(end) } : {}) };
+  };
+  const base = `${endpoint}/bigquery/v2/projects/:project`;
+  const server = fakeServer({
+    "POST https://oauth2.googleapis.com/token": signIn.token,
+    "GET http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/token":
+      signIn.machineToken,
+    [`GET ${base}/datasets`]: guarded((request) => {
+      if (request.params["project"] !== project)
+        return failure(404, "notFound", `Not found: Project ${request.params["project"]}`);
+      const { items, ...next } = listed(request, datasets);
+      return Response.json({
+        ...(items.length === 0
+          ? {}
+          : {
+              datasets: items.map((id) => ({
+                datasetReference: { projectId: project, datasetId: id },
+                location: locationOf(id),
+              })),
+            }),
+        ...(script.unreachable.length === 0 ? {} : { unreachable: script.unreachable }),
+        ...next,
+      });
+    }),
+    [`GET ${base}/datasets/:dataset`]: guarded(({ params }) =>
+      datasets.includes(params["dataset"]!)
+        ? Response.json({ location: locationOf(params["dataset"]!) })
+        : failure(404, "notFound", `Not found: Dataset ${project}:${params["dataset"]}`),
+    ),
+    [`GET ${base}/datasets/:dataset/tables`]: guarded((request) => {
+      const own = tables.filter(({ dataset }) => dataset === request.params["dataset"]);
+      const { items, ...next } = listed(request, own);
+      return Response.json({
+        tables: items.map((table) => ({
+          tableReference: referenceOf(table),
+          type: table.resource?.["type"] ?? "TABLE",
+        })),
+        totalItems: own.length,
+        ...next,
+      });
+    }),
+    [`GET ${base}/datasets/:dataset/tables/:table`]: guarded(({ params }) => {
+      const found = tables.find(({ dataset, id }) => dataset === params["dataset"] && id === params["table"]);
+      const isHere = params["project"] === project && found !== undefined;
+      if (!isHere)
+        return failure(
+          404,
+          "notFound",
+          `Not found: Table ${params["project"]}:${params["dataset"]}.${params["table"]}`,
+        );
+      return Response.json({
+        kind: "bigquery#table",
+        type: "TABLE",
+        tableReference: referenceOf(found),
+        location: locationOf(found.dataset),
+        schema: { fields: found.fields },
+        numRows: String(found.rows?.length ?? 0),
+        numBytes: String((found.rows?.length ?? 0) * found.fields.length * 8),
+        lastModifiedTime: "1767225600123",
+        ...found.resource,
+      });
+    }),
+    [`POST ${base}/jobs`]: guarded((request) => jobs.insert(request)),
+    [`GET ${base}/jobs/:job`]: guarded((request) => jobs.get(request)),
+    [`POST ${base}/jobs/:job/cancel`]: guarded((request) => jobs.cancel(request)),
+    [`GET ${base}/queries/:job`]: guarded((request) => jobs.results(request)),
+  });
+  const referenceOf = ({ dataset, id }: FakeTable) => ({
+    projectId: project,
+    datasetId: dataset,
+    tableId: id,
+  });
+  const own = {
+    project,
+    script,
+    signIn,
+    inserted: jobs.inserted,
+    cancelled: jobs.cancelled,
+    results,
+    [Symbol.asyncDispose]: () => rows.close(),
+  };
+  return Object.defineProperties(own, Object.getOwnPropertyDescriptors(server)) as unknown as FakeBigQuery;
+}

@@ -1,0 +1,112 @@
+import { openDatabase, type Connection } from "../../../lib/duckdb/mod.ts";
+import { columnType, resultType, toDuckDB } from "./sql.ts";
+import type { FakeCell, FakeField, FakeResult, FakeTable, QueryParameter } from "./types.ts";
+
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+const text = (value: string): string => `'${value.replaceAll("'", "''")}'`;
+
+/** The rows of the fake's tables, in DuckDB. */
+export class Rows {
+  readonly #opened: Promise<{ readonly connection: Connection; readonly close: () => Promise<void> }>;
+  readonly #tables: readonly FakeTable[];
+  readonly #project: string;
+
+  constructor(project: string, tables: readonly FakeTable[]) {
+    this.#project = project;
+    this.#tables = tables;
+    this.#opened = this.#open();
+  }
+
+  async close(): Promise<void> {
+    await (await this.#opened).close();
+  }
+
+  /** Runs a SELECT; the columns of its result have the types of the tables they come from. */
+  async run(sql: string, parameters: readonly QueryParameter[]): Promise<FakeResult> {
+    const { connection } = await this.#opened;
+    const query = toDuckDB(sql, this.#project, parameters);
+    const used = this.tablesIn(sql);
+    const values = Object.fromEntries(
+      parameters.map(({ name, parameterValue }) => [name, parameterValue.value ?? null]),
+    );
+    const name = `result_${crypto.randomUUID()}`;
+    await connection.run(`CREATE TEMP TABLE ${quoted(name)} AS ${query}`, { parameters: values });
+    try {
+      const columns = await connection.rows<{ column_name: string; column_type: string }>(
+        `DESCRIBE ${quoted(name)}`,
+      );
+      const fields = columns.map(({ column_name, column_type }): FakeField => {
+        const own = used.flatMap((table) => table.fields).find((field) => field.name === column_name);
+        return own ?? { name: column_name, type: resultType(column_type), mode: "NULLABLE" };
+      });
+      const list = fields.map((field, at) => `${this.#text(field)} AS c${at}`);
+      const rows = await connection.rows<Record<string, string | null>>(
+        `SELECT ${list.join(", ")} FROM ${quoted(name)}`,
+      );
+      return {
+        fields,
+        rows: rows.map((row) => fields.map((field, at) => cellOf(field, row[`c${at}`] ?? null))),
+      };
+    } finally {
+      await connection.run(`DROP TABLE ${quoted(name)}`);
+    }
+  }
+
+  /** The tables that a SELECT names. */
+  tablesIn(sql: string): readonly FakeTable[] {
+    return this.#tables.filter(({ dataset, id }) => sql.includes(`\`${dataset}\`.\`${id}\``));
+  }
+
+  #text(field: FakeField): string {
+    const name = quoted(field.name);
+    return field.type === "TIMESTAMP" && columnType(field) !== undefined
+      ? `CAST(epoch_us(${name}) AS VARCHAR)`
+      : `CAST(${name} AS VARCHAR)`;
+  }
+
+  async #open() {
+    const database = await openDatabase();
+    const connection = await database.connect();
+    await connection.run("SET TimeZone = 'UTC'");
+    for (const table of this.#tables) await create(connection, table);
+    const close = async () => {
+      await connection[Symbol.asyncDispose]();
+      await database[Symbol.asyncDispose]();
+    };
+    return { connection, close };
+  }
+}
+
+async function create(connection: Connection, { dataset, id, fields, rows = [] }: FakeTable): Promise<void> {
+  await connection.run(`CREATE SCHEMA IF NOT EXISTS ${quoted(dataset)}`);
+  if (fields.length === 0) return;
+  const name = `${quoted(dataset)}.${quoted(id)}`;
+  const columns = fields.map((field) => `${quoted(field.name)} ${columnType(field) ?? "VARCHAR"}`);
+  await connection.run(`CREATE TABLE ${name} (${columns.join(", ")})`);
+  const values = rows.map((row) => `(${row.map((cell, at) => literal(fields[at]!, cell)).join(", ")})`);
+  if (values.length > 0) await connection.run(`INSERT INTO ${name} VALUES ${values.join(", ")}`);
+}
+
+function literal(field: FakeField, cell: FakeCell): string {
+  if (cell === null) return "NULL";
+  if (columnType(field) === undefined) return text(JSON.stringify(cell));
+  return field.type === "TIMESTAMP" ? `make_timestamptz(${cell as string})` : text(cell as string);
+}
+
+/** The value as in a row of the REST API. */
+function cellOf(field: FakeField, value: string | null): FakeCell {
+  if (value === null) return null;
+  if (columnType(field) === undefined) return parsed(value);
+  return field.type.startsWith("FLOAT") ? floatText(value) : value;
+}
+
+function parsed(value: string): FakeCell {
+  try {
+    return JSON.parse(value) as FakeCell;
+  } catch {
+    return value;
+  }
+}
+
+const floatText = (value: string): string =>
+  ({ nan: "NaN", inf: "Infinity", "-inf": "-Infinity" })[value] ?? value;

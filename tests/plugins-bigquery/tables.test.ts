@@ -1,0 +1,287 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+
+import { createAgnes } from "agnes";
+
+import plugin from "../../plugins/bigquery/plugin.ts";
+import { fakeBigQuery, type FakeTable } from "../fakes/bigquery/mod.ts";
+import { temporaryFolder } from "../sync/workspace.ts";
+import { EMPTY, ordersTable } from "./sample.ts";
+import { connect, rejection } from "./support.ts";
+
+setDefaultTimeout(60_000);
+
+const ID = [{ name: "id", type: "INTEGER" }];
+const small = (dataset: string, id: string, resource: Readonly<Record<string, unknown>> = {}): FakeTable => ({
+  dataset,
+  id,
+  fields: ID,
+  rows: [["1"], ["2"]],
+  resource,
+});
+const { signal } = new AbortController();
+
+describe("bigquery: discover", () => {
+  test("lists the tables of the selected datasets, over all pages", async () => {
+    const datasets = ["raw_a", "raw_b", "raw_tmp", "sales"];
+    const tables = datasets.flatMap((dataset) =>
+      Array.from({ length: 5 }, (_, at) => small(dataset, `t-${at}`)),
+    );
+    await using server = fakeBigQuery({ tables, script: { listRows: 2 } });
+    const { tables: list } = await connect(server, { datasets: { include: ["raw_*"], exclude: ["*_tmp"] } });
+    const names = [...(await list()).keys()];
+    expect(names).toEqual(
+      ["raw_a", "raw_b"].flatMap((dataset) => Array.from({ length: 5 }, (_, at) => `${dataset}.t-${at}`)),
+    );
+    expect(server.inserted).toEqual([]);
+  });
+
+  test("describes columns, key, partitions and location", async () => {
+    await using server = fakeBigQuery({ tables: [ordersTable(3)] });
+    const info = (await (await connect(server)).tables()).get("shop.orders")!;
+    expect(info).toMatchObject({
+      primaryKey: ["id"],
+      description: "All orders",
+      identity: "shop-1",
+      remotePath: ["shop-1", "shop", "orders"],
+      sourceMetadata: {
+        kind: "table",
+        dataset: "shop",
+        location: "europe-west3",
+        partitionedBy: "day",
+        clusteredBy: ["customer"],
+      },
+    });
+    const [id] = info.schema.fields;
+    expect([id!.nullable, id!.metadata.get("description")]).toEqual([false, "The number of the order"]);
+  });
+
+  test("a table with an unknown type, and one without access, do not hide the others", async () => {
+    const odd = { dataset: "shop", id: "odd", fields: [{ name: "cube", type: "HYPERCUBE" }] };
+    const denied = {
+      status: 403,
+      reason: "accessDenied",
+      message: "Access Denied: Table shop-1:shop.private",
+    };
+    await using server = fakeBigQuery({
+      tables: [odd, small("shop", "private"), small("shop", "open")],
+      script: { rejections: [{ path: "/tables/private", error: denied }] },
+    });
+    const tables = await (await connect(server)).tables();
+    expect([...tables].map(([name, { problem }]) => [name, problem?.code])).toEqual([
+      ["shop.odd", "bigquery/type_unsupported"],
+      ["shop.private", "bigquery/access_denied"],
+      ["shop.open", undefined],
+    ]);
+  });
+
+  test("locations that cannot be reached are an error and not missing tables", async () => {
+    await using server = fakeBigQuery({
+      tables: [small("shop", "a")],
+      script: { unreachable: ["europe-west5"] },
+    });
+    const { tables } = await connect(server);
+    expect(await rejection(tables())).toMatchObject({
+      code: "bigquery/locations_unreachable",
+      details: { locations: ["europe-west5"] },
+    });
+  });
+
+  test("a project that does not exist is an error and not an empty one", async () => {
+    await using server = fakeBigQuery({ tables: [] });
+    const { tables } = await connect(server, { project: "other-1" });
+    expect(await rejection(tables())).toMatchObject({ code: "bigquery/not_found" });
+  });
+});
+
+describe("bigquery: metadata", () => {
+  const metadataOf = async (...tables: readonly FakeTable[]) => {
+    await using server = fakeBigQuery({ tables });
+    const { connector, tables: list } = await connect(server);
+    const found = await connector.metadata!([...(await list()).values()], { signal });
+    expect(server.inserted).toEqual([]);
+    return found;
+  };
+
+  test("reports rows, bytes, partitions, clusters, columns and the last change", async () => {
+    const [orders] = await metadataOf(ordersTable(3));
+    expect(orders).toMatchObject({
+      name: "shop.orders",
+      entityType: "table",
+      rows: 3,
+      sizeBytes: 216,
+      partitionedBy: ["day"],
+      clusteredBy: ["customer"],
+      modifiedAt: new Date(1_767_225_600_123),
+    });
+    expect(orders!.columns!.find(({ name }) => name === "lines")).toEqual({
+      name: "lines",
+      type: "ARRAY<STRUCT<item STRING, count INT64>>",
+      nullable: true,
+    });
+    expect(orders!.columns![0]).toMatchObject({ type: "INT64", nullable: false });
+  });
+
+  test.each([
+    ["view", { type: "VIEW" }],
+    ["materialized_view", { type: "MATERIALIZED_VIEW" }],
+    ["external", { type: "EXTERNAL", numRows: "0", numBytes: "0" }],
+  ])("the rows, bytes and changes of a table of type %s are unknown", async (entityType, resource) => {
+    const [found] = await metadataOf(small("shop", "a", resource));
+    expect(found).toMatchObject({ entityType, columns: [{ name: "id" }] });
+    expect(Object.keys(found!)).not.toContain("rows");
+    expect(Object.keys(found!)).not.toContain("sizeBytes");
+    expect(Object.keys(found!)).not.toContain("modifiedAt");
+  });
+
+  test("rows in a streaming buffer make the numbers unknown", async () => {
+    const [found] = await metadataOf(
+      small("shop", "a", { numRows: "0", streamingBuffer: { estimatedRows: "15000" } }),
+    );
+    expect(found!.rows).toBeUndefined();
+    expect(found!.sizeBytes).toBeUndefined();
+  });
+
+  test("knows snapshots and clones, and partitions by the time of loading", async () => {
+    const [snapshot, clone] = await metadataOf(
+      small("shop", "a", { type: "SNAPSHOT" }),
+      small("shop", "b", { cloneDefinition: {}, timePartitioning: { type: "DAY" } }),
+    );
+    expect(snapshot).toMatchObject({ entityType: "snapshot", rows: 2, partitionedBy: [] });
+    expect(clone).toMatchObject({ entityType: "clone", rows: 2 });
+    expect(clone!.partitionedBy).toBeUndefined();
+  });
+});
+
+describe("bigquery: read", () => {
+  test("reads from the cursor on, exact to the microsecond", async () => {
+    await using server = fakeBigQuery({ tables: [ordersTable(10)] });
+    const { read } = await connect(server);
+    const cursor = { column: "changed_at", value: "2026-01-01 00:00:05.000005+00" };
+    const ids = async (inclusive: boolean) =>
+      (await read("shop.orders", { cursor: { ...cursor, inclusive } })).map(({ id }) => Number(id));
+    expect(await ids(false)).toEqual([6, 7, 8, 9]);
+    expect(await ids(true)).toEqual([5, 6, 7, 8, 9]);
+    const { query, queryParameters } = server.inserted.at(-1)!.configuration.query;
+    expect(query).toEndWith("WHERE (`changed_at` >= @agnes_cursor OR `changed_at` IS NULL)");
+    expect(queryParameters).toEqual([
+      {
+        name: "agnes_cursor",
+        parameterType: { type: "TIMESTAMP" },
+        parameterValue: { value: "2026-01-01 00:00:05.000005+00:00" },
+      },
+    ]);
+  });
+
+  test.each(["ratio", "is_open", "lines"])("the column %s cannot be a cursor", async (column) => {
+    await using server = fakeBigQuery({ tables: [ordersTable(3)] });
+    const { read } = await connect(server);
+    const cursor = { column, value: "1", inclusive: true };
+    expect(await rejection(read("shop.orders", { cursor }))).toMatchObject({
+      code: "bigquery/cursor_refused",
+    });
+  });
+
+  test("pushes down only conditions that BigQuery evaluates as DuckDB does", async () => {
+    const fields = [
+      { name: "text", type: "STRING" },
+      { name: "folded", type: "STRING", collation: "und:ci" },
+      { name: "big", type: "BIGNUMERIC" },
+      { name: "ratio", type: "FLOAT" },
+    ];
+    await using server = fakeBigQuery({ tables: [{ dataset: "shop", id: "t", fields }] });
+    const { read } = await connect(server);
+    const filter = fields.map(({ name }) => ({ column: name, operator: "eq", values: ["1"] }) as const);
+    await read("shop.t", { filter, columns: ["ratio"], limit: 5 });
+    expect(server.inserted.at(-1)!.configuration.query.query).toBe(
+      "SELECT `ratio` FROM `shop-1`.`shop`.`t` WHERE `text` IN ('1')",
+    );
+  });
+
+  test("a table that requires a condition on its partitions is rejected with the name of the column", async () => {
+    const table = {
+      ...ordersTable(5),
+      resource: { ...ordersTable(0).resource, requirePartitionFilter: true },
+    };
+    await using server = fakeBigQuery({ tables: [table] });
+    const { read } = await connect(server);
+    expect(await rejection(read("shop.orders"))).toMatchObject({
+      code: "bigquery/partition_filter_required",
+      details: { table: "shop.orders", column: "day" },
+    });
+    expect(server.inserted).toEqual([]);
+    const filter = [{ column: "day", operator: "ge", values: ["2026-01-03"] }] as const;
+    expect(await read("shop.orders", { filter })).toHaveLength(3);
+  });
+
+  test("reports progress while the job runs, so that a long one is not stalled", async () => {
+    await using server = fakeBigQuery({ tables: [small("shop", "a")], script: { polls: 3 } });
+    const { read } = await connect(server);
+    const phases: (string | undefined)[] = [];
+    await read("shop.a", { onProgress: ({ phase }) => phases.push(phase) });
+    expect(phases).toEqual(["querying", "querying", "querying", "querying", "reading"]);
+  });
+
+  test("runs in the location of the table, whatever the option is", async () => {
+    await using server = fakeBigQuery({ tables: [small("shop", "a")], locations: { shop: "asia-south1" } });
+    const { read } = await connect(server, { location: "EU" });
+    expect(await read("shop.a")).toHaveLength(2);
+    expect(server.inserted.map(({ jobReference }) => jobReference.location)).toEqual([
+      "asia-south1",
+      "asia-south1",
+    ]);
+  });
+
+  test("reads a table that is registered by its dataset, and names that need quotes", async () => {
+    await using server = fakeBigQuery({ tables: [small("shop", "a-b č 1"), EMPTY] });
+    const { read } = await connect(server);
+    expect(await read("a-b č 1", { bucket: "shop" })).toHaveLength(2);
+    expect(await read("archive.old-orders 2020")).toEqual([]);
+  });
+
+  test("a table that does not exist is an error", async () => {
+    await using server = fakeBigQuery({ tables: [] });
+    const { read } = await connect(server);
+    for (const name of ["shop.gone", "gone"])
+      expect(await rejection(read(name))).toMatchObject({
+        code: "bigquery/table_missing",
+        details: { table: name },
+      });
+  });
+
+  test("a read above the limit of bytes does not start", async () => {
+    await using server = fakeBigQuery({ tables: [small("shop", "a", { numBytes: "5000000001" })] });
+    const { read } = await connect(server, { maxBytesPerQuery: 5e9 });
+    expect(await rejection(read("shop.a"))).toMatchObject({ code: "bigquery/scan_too_large" });
+    expect(server.inserted).toHaveLength(1);
+  });
+});
+
+describe("bigquery: workspace", () => {
+  test("a table is synced and queried, also live", async () => {
+    await using server = fakeBigQuery({ tables: [ordersTable(30)] });
+    using folder = temporaryFolder();
+    const source = { plugin: "bigquery", options: { project: server.project } };
+    await using agnes = await createAgnes({
+      workspace: folder.path,
+      plugins: [plugin],
+      host: { fetch: server.fetch, env: { BIGQUERY_SERVICE_ACCOUNT_JSON: server.signIn.serviceAccount } },
+      config: { version: 1, sources: { bq: source } },
+    });
+    const tables = await agnes.tables();
+    await tables.register({ source: "bq", sourceTable: "shop.orders", name: "orders" });
+    await tables.register({
+      source: "bq",
+      sourceTable: "orders",
+      bucket: "shop",
+      name: "live_orders",
+      queryMode: "remote",
+    });
+    await agnes.sync();
+    const sql = (table: string) =>
+      `SELECT count(*)::INT AS n, sum(amount)::VARCHAR AS total, max(changed_at)::VARCHAR AS last FROM ${table} WHERE id >= 28`;
+    const rows = await agnes.rows(sql("orders"));
+    expect(rows).toEqual([{ n: 2, total: "57.50", last: "2026-01-01 00:00:29.000029+00" }]);
+    expect(await agnes.rows(sql("live_orders"))).toEqual(rows as never);
+    expect(server.inserted.at(-1)!.configuration.query.query).toContain("WHERE (`id` >= 28)");
+  });
+});
