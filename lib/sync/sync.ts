@@ -57,9 +57,15 @@ export async function syncSources(
   let reports: readonly (SourceReport | null)[];
   try {
     reports = await eachOf(wanted, concurrency, run);
-  } finally {
+  } catch (error) {
     await rebuilds.settle();
+    // A source may have published before it was stopped: other tables, or windows of a first load.
+    await rebuild(services).catch((other: unknown) => {
+      services.log.warn("what was published before the stop is not visible yet", { error: other });
+    });
+    throw error;
   }
+  await rebuilds.settle();
   const sources = reports.filter((report) => report !== null);
   const analytics = await rebuild(services, { signal });
   const notes = options.only === undefined && options.due !== true ? await unconfigured(services, known) : [];

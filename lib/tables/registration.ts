@@ -108,7 +108,13 @@ export function planRegistration(
   options: PlanOptions = {},
 ): RegistrationPlan {
   const own = registered.filter((record) => record.source === source);
-  const byTable = new Map(own.flatMap((record) => sourceTableNames(record).map((name) => [name, record])));
+  // A table may be registered again with a query; its own record is the one without.
+  const queriesFirst = own.toSorted(
+    (a, b) => Number(a.sourceQuery === null) - Number(b.sourceQuery === null),
+  );
+  const byTable = new Map(
+    queriesFirst.flatMap((record) => sourceTableNames(record).map((name) => [name, record])),
+  );
   const names = new NamesInUse(registered, discovered);
   const candidates = discovered.map((info) => {
     const record = byTable.get(info.name);

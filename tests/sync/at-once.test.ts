@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
 import { createAgnes, type Agnes } from "agnes";
-import { definePlugin, int64, table, type AnyPlugin } from "agnes/kit";
+import { definePlugin, int64, table, timestamp, type AnyPlugin } from "agnes/kit";
 import * as v from "valibot";
 
 import { registrationOrder } from "../../lib/sync/registration-order.ts";
@@ -146,4 +146,42 @@ test("sync() stops all sources when it is aborted, and reports the failure of on
   const { status, sources } = await other.sync();
   expect(status).toBe("partial");
   expect(sources.map((source) => source.status)).toEqual(["failed", "complete"]);
+});
+
+test("sync() shows the windows of a first load that were published before it was stopped", async () => {
+  using folder = temporaryFolder();
+  const controller = new AbortController();
+  let reads = 0;
+  const events = definePlugin({
+    name: "events",
+    version: "1.0.0",
+    description: "Events of three months",
+    capabilities: ["discover", "read"],
+    options: v.strictObject({}),
+    secrets: {},
+    connect: () => ({
+      discover: async () => [
+        table("events", { id: int64(), at: timestamp() }, { primaryKey: ["id"], cursor: "at" }),
+      ],
+      async *read(_table, { window }) {
+        reads += 1;
+        if (reads > 1) {
+          controller.abort();
+          await new Promise<never>(() => {});
+        }
+        yield [{ id: 1, at: new Date(window!.from!.getTime() + 1000) }];
+      },
+    }),
+  });
+  await using agnes = await open(folder.path, [events]);
+  await (await agnes.tables()).register({
+    source: "events",
+    sourceTable: "events",
+    syncStrategy: "incremental",
+    maxHistoryDays: 90,
+    initialLoadChunkDays: 30,
+  });
+  const stopped = await agnes.sync({ signal: controller.signal }).catch((error: unknown) => error);
+  expect(stopped).toMatchObject({ code: "aborted" });
+  expect(await agnes.rows("SELECT id FROM events")).toEqual([{ id: 1 }]);
 });

@@ -47,6 +47,21 @@ describe("planRegistration()", () => {
     });
   });
 
+  test("compares a table with its own record, not with one that has a query", async () => {
+    await using registry = await memoryRegistry();
+    const own = { source: "crm", sourceTable: "in.c-crm.orders", primaryKey: ["id"] };
+    await registry.register(own);
+    await registry.register({
+      ...own,
+      name: "recent_orders",
+      viewName: "recent_orders",
+      queryMode: "materialized",
+      sourceQuery: '{"limit": 10}',
+    });
+    const { candidates } = planRegistration("crm", [discovered("in.c-crm.orders")], await registry.list());
+    expect(candidates).toMatchObject([{ kind: "existing", id: "crm.orders" }]);
+  });
+
   test("reports unreadable and omitted tables, registered or not", async () => {
     await using registry = await memoryRegistry();
     await registry.registerDiscovered("crm", [discovered("known"), discovered("known_link")]);

@@ -4,8 +4,8 @@ import { errorSpec, formatValue } from "./spec.ts";
 export const syncErrors = {
   table_vanished: errorSpec<{ id: string; source: string; table: string }>({
     status: 404,
-    message: (d) => `source ${d.source} no longer has table ${formatValue(d.table)}`,
+    message: (d) => `source ${d.source} does not list table ${formatValue(d.table)}`,
     hint: (d) =>
-      `The published data stays; remove it with \`agnes table unregister ${d.id}\` if the table was deleted permanently.`,
+      `The published data stays. Check the name, the options of the source, and whether its credentials may read the table; if it was deleted permanently, remove it with \`agnes table unregister ${d.id}\`.`,
   }),
 } as const;
