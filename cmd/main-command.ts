@@ -3,7 +3,7 @@ import { group, lazy } from "./cli/command.ts";
 /** Every command by name and description; its file is loaded when it is used. */
 export const mainCommand = group(
   "agnes",
-  "Pulls tables from the systems a team uses, and answers SQL over all of them",
+  "Pulls tables from the systems a team uses, and runs SQL over all of them",
   {
     init: lazy("init", "Create a workspace in a folder", () => import("./commands/init.ts")),
     demo: lazy(

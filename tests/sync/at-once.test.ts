@@ -174,7 +174,9 @@ test("sync() shows the windows of a first load that were published before it was
     }),
   });
   await using agnes = await open(folder.path, [events]);
-  await (await agnes.tables()).register({
+  await (
+    await agnes.tables()
+  ).register({
     source: "events",
     sourceTable: "events",
     syncStrategy: "incremental",

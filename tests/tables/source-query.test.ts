@@ -70,7 +70,7 @@ describe("parseSourceQuery()", () => {
     ['{"limit": 1e999}', "source_query has a value that JSON does not represent exactly"],
     [
       '{"where_filters": [{"column": "a", "values": [9007199254740993]}]}',
-      "source_query has a number with more digits than JSON keeps; write it as text",
+      "source_query has a whole number beyond 9007199254740991, which JSON does not keep exactly",
     ],
     [{ colums: ["id"] }, 'source_query has no field "colums"', "columns"],
     [{ changedSince: "2026-01-01" }, 'source_query has no field "changedSince"', "changed_since"],

@@ -133,6 +133,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   "keboola/access_denied.variable": "KEBOOLA_STORAGE_TOKEN",
   "keboola/project_mismatch.variable": "KEBOOLA_STORAGE_TOKEN",
   "keboola/token_rejected.variable": "KEBOOLA_STORAGE_TOKEN",
+  "keboola/write_denied.variable": "KEBOOLA_STORAGE_TOKEN",
   "keboola/project_mismatch.name": "Shop",
   "keboola/table_missing.branch": "123",
   "keboola/partition_filter_required.column": "created_on",

@@ -123,7 +123,7 @@ function parsedJson(
   if (namesIn(text) > keysOf(value)) return { reason: "has a field twice" };
   if (!isJson(value)) return { reason: "has a value that JSON does not represent exactly" };
   return hasUnsafeNumber(value)
-    ? { reason: "has a number with more digits than JSON keeps; write it as text" }
+    ? { reason: "has a whole number beyond 9007199254740991, which JSON does not keep exactly" }
     : { object: value };
 }
 
