@@ -168,19 +168,34 @@ export function errorCodeViolations(
   });
 }
 
-/** Uses of what only Bun has, where Node must run too: its modules and its global object. */
+/** Functions that Node 20, the oldest version that the library supports, does not have. */
+const NEWER_THAN_NODE_20 = new Set([
+  "Array.fromAsync",
+  "Map.groupBy",
+  "Object.groupBy",
+  "Promise.try",
+  "Promise.withResolvers",
+  "RegExp.escape",
+]);
+
+/** Uses of what only Bun has, its modules and its global object, or what Node 20 lacks, where Node must run too. */
 export function runtimeViolations(files: readonly SourceFile[]): readonly string[] {
   return files.flatMap((file) => {
     const imports = importsOf(file).filter(
       (specifier) => specifier === "bun" || specifier.startsWith("bun:"),
     );
     let global = false;
+    const lacking: string[] = [];
     walk(parseSync(file.path, file.text).program, (node) => {
       if (node["type"] !== "MemberExpression") return;
       const names = [node["object"], node["property"]].map((part) => (part as SyntaxNode)["name"]);
       if (names[0] === "Bun" || (names[0] === "globalThis" && names[1] === "Bun")) global = true;
+      if (NEWER_THAN_NODE_20.has(names.join("."))) lacking.push(names.join("."));
     });
-    return imports.length > 0 || global ? [`${file.path} uses what only Bun has`] : [];
+    return [
+      ...(imports.length > 0 || global ? [`${file.path} uses what only Bun has`] : []),
+      ...lacking.map((name) => `${file.path} uses ${name}, which Node 20 lacks`),
+    ];
   });
 }
 

@@ -64,14 +64,14 @@ export class SignIn {
   }
 
   async #signedIn(): Promise<AccessToken> {
-    const timeout = Promise.withResolvers<never>();
-    const late = () =>
-      timeout.reject(
-        errors.sign_in_failed({ origin: this.origin, reason: `no response within ${this.#deadlineMs} ms` }),
-      );
-    const timer = setTimeout(late, this.#deadlineMs);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const timeout = new Promise<never>((_, reject) => {
+      const reason = `no response within ${this.#deadlineMs} ms`;
+      const late = () => reject(errors.sign_in_failed({ origin: this.origin, reason }));
+      timer = setTimeout(late, this.#deadlineMs);
+    });
     try {
-      this.#token = await Promise.race([this.#request(), timeout.promise]);
+      this.#token = await Promise.race([this.#request(), timeout]);
       return this.#token;
     } catch (error) {
       if (error instanceof AgnesError) throw error;
@@ -101,12 +101,14 @@ export class SignIn {
 
 /** Waits for work that other callers share, until this caller stops. */
 async function stoppable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const stopped = Promise.withResolvers<never>();
-  const stop = () => stopped.reject(signal.reason as Error);
+  let stop = () => {};
+  const stopped = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason as Error);
+  });
   if (signal.aborted) stop();
   signal.addEventListener("abort", stop, { once: true });
   try {
-    return await Promise.race([work, stopped.promise]);
+    return await Promise.race([work, stopped]);
   } finally {
     signal.removeEventListener("abort", stop);
     work.catch(() => {});

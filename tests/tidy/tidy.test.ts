@@ -131,7 +131,8 @@ describe("tidy", () => {
     expect(runtimeViolations(sourceFiles([".ts"], ["lib/", "plugins/"]))).toEqual([]);
   });
 
-  test("runtimeViolations() catches a global and an import", () => {
+  test("runtimeViolations() catches a global, an import and what Node 20 lacks", () => {
+    expect(runtimeViolations([{ path: "a.ts", text: `Promise.${"withResolvers"}()` }])).toHaveLength(1);
     expect(runtimeViolations([{ path: "a.ts", text: `await Bun.${"file"}("x")` }])).toHaveLength(1);
     expect(runtimeViolations([{ path: "a.ts", text: `globalThis.${"Bun"}` }])).toHaveLength(1);
     expect(runtimeViolations([{ path: "a.ts", text: `import { x } from "bun:${"ffi"}"` }])).toHaveLength(1);
