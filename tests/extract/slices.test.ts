@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 
 import { openDatabase } from "../../lib/duckdb/mod.ts";
-import type { TablePlan } from "../../lib/extract/mod.ts";
+import type { ExtractProgress, TablePlan } from "../../lib/extract/mod.ts";
 import { table, utf8, int64, float64, type FileChunk, type FileReading } from "../../lib/kit/mod.ts";
 import { openBench, planOf, type Bench } from "./harness.ts";
 
@@ -40,6 +40,7 @@ async function extract(
   bench: Bench,
   slices: readonly string[],
   plan: Partial<TablePlan> = {},
+  onBytesRead: (bytes: number) => void = () => {},
 ): Promise<Awaited<ReturnType<Bench["run"]>>> {
   const chunks = await Promise.all(
     slices.map(async (text, at): Promise<FileChunk> => {
@@ -47,7 +48,8 @@ async function extract(
       return { kind: "file", format: "csv", data, compression: "gzip", reading };
     }),
   );
-  return bench.run([planOf(info, plan)], () => chunks);
+  const onProgress = ({ bytesRead = 0 }: ExtractProgress) => onBytesRead(bytesRead);
+  return bench.run([planOf(info, plan)], () => chunks, { onProgress });
 }
 
 async function write(bench: Bench, name: string, bytes: Uint8Array): Promise<string> {
@@ -69,9 +71,11 @@ test("extractSource() copies several slices in one query, in their order", async
     { length: 11 },
     (_, at) => `"${at * 2}","1.5","a\nb"\n"${at * 2 + 1}",,"0${at}"\n`,
   );
-  const stats = await extract(bench, slices);
+  const bytes: number[] = [];
+  const stats = await extract(bench, slices, {}, (bytesRead) => bytes.push(bytesRead));
   expect(stats.errors).toEqual([]);
   expect(stats.tables[0]).toMatchObject({ rows: 22, rowsRead: 22 });
+  expect(bytes.at(-1)).toBe(slices.reduce((sum, text) => sum + gzipSync(text, { level: 1 }).length, 0));
   expect(await partsOf(bench)).toEqual([{ rows: 16n }, { rows: 6n }]);
   const rows = await bench.rows<{ id: bigint; score: number | null; name: string }>("FROM t");
   expect(rows.map(({ id }) => Number(id))).toEqual(Array.from({ length: 22 }, (_, at) => at));

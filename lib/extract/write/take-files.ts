@@ -5,13 +5,20 @@ import type { TableJob } from "../job/job.ts";
 export type FilePiece = Extract<Piece, { kind: "file" }>;
 
 /** Consecutive files of a read. */
-export interface TakenFiles {
+interface Taken {
   readonly pieces: readonly FilePiece[];
-  /** Whether one query may be able to copy them: `small` files, each into its own part, or `slices`, into one part. */
-  readonly kind: "one" | "small" | "slices";
   /** The error of the read after these files. Throw it after writing them, because one of them may be invalid too. */
   readonly failure: { readonly error: unknown } | null;
 }
+
+/** Files that one query may be able to copy into one part, and their size on the disk. */
+export interface TakenSlices extends Taken {
+  readonly kind: "slices";
+  readonly sizeBytes: number;
+}
+
+/** Files to copy: one alone, `small` ones that one query may be able to copy, each into its own part, or slices. */
+export type TakenFiles = (Taken & { readonly kind: "one" | "small" }) | TakenSlices;
 
 /** Copying a file of this size takes as long as starting a query. */
 const SMALL_FILE_BYTES = 128 * 1024;
@@ -40,10 +47,12 @@ export async function takeFiles(
   if (bytes === null) return alone;
   let sizeBytes = bytes;
   const failure = await takeAlike(reader, pieces, async (next) => {
-    sizeBytes += (await sliceBytes(job, next)) ?? Infinity;
-    return pieces.length < SLICES_MAX && sizeBytes <= SLICES_BYTES_MAX;
+    const nextBytes = pieces.length < SLICES_MAX ? await sliceBytes(job, next) : null;
+    if (nextBytes === null || sizeBytes + nextBytes > SLICES_BYTES_MAX) return false;
+    sizeBytes += nextBytes;
+    return true;
   });
-  return { pieces, kind: "slices", failure };
+  return { pieces, kind: "slices", sizeBytes, failure };
 }
 
 /** Takes the following files with the same reading, as long as `isWanted`. */
@@ -51,7 +60,7 @@ async function takeAlike(
   reader: BatchReader,
   pieces: FilePiece[],
   isWanted: (next: FilePiece) => Promise<boolean>,
-): Promise<TakenFiles["failure"]> {
+): Promise<Taken["failure"]> {
   try {
     for (;;) {
       const next = await reader.peek();

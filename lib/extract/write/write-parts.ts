@@ -74,12 +74,13 @@ export async function writeParts(
  */
 async function* writeFiles(
   job: TableJob,
-  { pieces, kind }: TakenFiles,
+  taken: TakenFiles,
   target: WriteTarget,
   onSeparate: () => void,
 ): AsyncGenerator<StagedPart> {
-  if (kind === "slices" && pieces.length > 1) {
-    const part = await writeSlices(job, pieces, target);
+  const { pieces, kind } = taken;
+  if (taken.kind === "slices" && pieces.length > 1) {
+    const part = await writeSlices(job, taken, target);
     if (part !== null) return yield part;
     onSeparate();
   }

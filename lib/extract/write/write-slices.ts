@@ -4,7 +4,7 @@ import { partsDirectory } from "../format/paths.ts";
 import type { TableJob } from "../job/job.ts";
 import { selectList } from "../schema/select.ts";
 import { discard, type StagedPart } from "./staged.ts";
-import type { FilePiece } from "./take-files.ts";
+import type { TakenSlices } from "./take-files.ts";
 import { refuseDifferences } from "./write-file.ts";
 import { checkCount, writePart } from "./write-part.ts";
 import type { WriteTarget } from "./write-target.ts";
@@ -19,11 +19,11 @@ const FILES_AT_ONCE = 8;
  */
 export async function writeSlices(
   job: TableJob,
-  pieces: readonly FilePiece[],
+  slices: TakenSlices,
   target: WriteTarget,
 ): Promise<StagedPart | null> {
   try {
-    return await writeTogether(job, pieces, target);
+    return await writeTogether(job, slices, target);
   } catch (error) {
     if (job.signal.aborted || !(error instanceof AgnesError) || error.code === "disk_full") throw error;
     job.run.services.log.debug("reading the files one by one", { table: job.plan.name, error });
@@ -33,7 +33,7 @@ export async function writeSlices(
 
 async function writeTogether(
   job: TableJob,
-  pieces: readonly FilePiece[],
+  { pieces, sizeBytes }: TakenSlices,
   target: WriteTarget,
 ): Promise<StagedPart | null> {
   const { plan, signal, run } = job;
@@ -56,7 +56,11 @@ async function writeTogether(
   const part = copied.value;
   try {
     if (held.status === "rejected") throw held.reason;
-    if (!held.value) throw new AgnesError("internal", { what: "the files have unusual rows" });
+    if (!held.value) {
+      await discard(run, [part]);
+      return null;
+    }
+    job.progress.readBytes(sizeBytes);
     if (!isParquet) return part;
     const footers = await eachOf(chunks, FILES_AT_ONCE, ({ data }) => parquetFooter(files, data));
     const sourceRows = footers.reduce((sum, { rows }) => sum + rows, 0);

@@ -8,12 +8,13 @@ import { readCsvHead, type CsvHead } from "./head.ts";
 import { keepingLoneEscapes } from "./lone-escapes.ts";
 import { knownNames } from "./names.ts";
 import { textColumns } from "./open-csv-file.ts";
-import { plainRows } from "./plain-rows.ts";
-import { csvRelation, textColumn, textTypes } from "./relation.ts";
+import { plainRows, readByType } from "./plain-rows.ts";
+import { csvRelation, textTypes } from "./relation.ts";
 import { refuseReopenedQuotes } from "./reopened-quotes.ts";
 
 /** Decompressing is the work of one thread for each file. */
 const COPIES_AT_ONCE = 2;
+const FILES_AT_ONCE = 8;
 
 type Options = Omit<OpenFileOptions, "isUnchecked" | "onBytesScanned">;
 
@@ -66,7 +67,7 @@ async function openPlainFiles(
   if (!isAlike || names.length === 1) return null;
   const sizes = await eachOf(
     heads,
-    8,
+    FILES_AT_ONCE,
     async ({ file }) => (await file.files.stat(file.path))?.sizeBytes ?? 0,
   );
   const sizeBytes = sizes.reduce((sum, size) => sum + size, 0);
@@ -77,11 +78,8 @@ async function openPlainFiles(
   const inputs = heads.map(({ file: { path } }) => ({ path, compression: "none" as const }));
   const types = plain?.types ?? textTypes(names.length);
   const relation = csvRelation(inputs, { ...dialect, maxLineBytes }, types);
-  const read = columns.map((column, at) =>
-    types[at] === "VARCHAR" ? column : { ...column, text: textColumn(at), isValue: true },
-  );
   const present = columns.map(({ column: { name, type } }) => ({ name, type }));
-  const select = checkedSelect(relation, read, dialect);
+  const select = checkedSelect(relation, readByType(columns, types), dialect);
   if (plain === null) {
     for (const head of heads) await refuseReopenedQuotes(head, dialect, signal);
     return { present, select };

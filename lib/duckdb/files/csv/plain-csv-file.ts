@@ -1,8 +1,8 @@
 import type { Connection } from "../../connection.ts";
 import { checkedSelect } from "../checked-values.ts";
 import type { OpenFile } from "../opened-file.ts";
-import type { PlainRows } from "./plain-rows.ts";
-import { csvRelation, textColumn } from "./relation.ts";
+import { readByType, type PlainRows } from "./plain-rows.ts";
+import { csvRelation } from "./relation.ts";
 import { refuseReopenedQuotes } from "./reopened-quotes.ts";
 import { TextCsvFile, type CsvFileParts } from "./text-csv-file.ts";
 
@@ -23,11 +23,7 @@ export class PlainCsvFile implements OpenFile {
     this.#plain = plain;
     this.#texts = new TextCsvFile(parts);
     this.#parts = parts;
-    const read = columns.map((column, at) =>
-      (plain.types[at] ?? "VARCHAR") === "VARCHAR"
-        ? column
-        : { ...column, text: textColumn(at), isValue: true },
-    );
+    const read = readByType(columns, plain.types);
     this.#select = checkedSelect(csvRelation([readable], dialect, plain.types), read, dialect);
   }
 

@@ -13,6 +13,7 @@ import {
 import type { TextColumn } from "../checked-values.ts";
 import type { HostFile } from "../open-bytes.ts";
 import type { CsvHead } from "./head.ts";
+import { textColumn } from "./relation.ts";
 
 /** How to read a CSV file with plain rows: DuckDB can convert some columns without loss. */
 export interface PlainRows {
@@ -20,6 +21,13 @@ export interface PlainRows {
   readonly types: readonly string[];
   /** Whether all rows of a file are plain, by default of the file of the head; check before using any row. */
   holds(signal: AbortSignal | undefined, file?: HostFile): Promise<boolean>;
+}
+
+/** Returns the columns as SQL reads them if DuckDB's CSV reader has converted those that are not `VARCHAR`. */
+export function readByType(columns: readonly TextColumn[], types: readonly string[]): readonly TextColumn[] {
+  return columns.map((column, at) =>
+    (types[at] ?? "VARCHAR") === "VARCHAR" ? column : { ...column, text: textColumn(at), isValue: true },
+  );
 }
 
 /** Each state takes some kilobytes. */
