@@ -1,6 +1,5 @@
 import type { ColumnToDescribe, MetadataChange, WriteMetadataOptions } from "agnes/kit";
 
-import { statusOf } from "./api.ts";
 import { columnsOf, entriesOf, isTyped, type TableColumn } from "./columns.ts";
 import { errors } from "./errors.ts";
 import { kindOf } from "./kinds.ts";
@@ -10,6 +9,7 @@ import type { Source } from "./source.ts";
 import { translateType } from "./sql-types.ts";
 import { tableIdOf } from "./table-id.ts";
 import { pathOf } from "./tables.ts";
+import { writeFailed } from "./write-failed.ts";
 
 /** Comes after `user` and before all other providers, so its values take effect and override no value of a person. */
 const PROVIDER = "ai-metadata-enrichment";
@@ -166,7 +166,7 @@ async function remove(
 ): Promise<void> {
   const path = `${pathOf(settings.branch)}/columns/${encodeURIComponent(column)}/metadata/${encodeURIComponent(entry)}`;
   const what = `the metadata of column ${column}`;
-  await api.remove(path, { what, signal }).catch(failed(api, column));
+  await api.remove(path, { what, signal }).catch(writeFailed(api, column));
 }
 
 async function send(
@@ -184,18 +184,5 @@ async function send(
       advice: "Check the table in Keboola, and run it again.",
       signal,
     })
-    .catch(failed(api, table));
-}
-
-/** Throws the error of a request that writes. */
-function failed({ tokenVariable: variable }: Source["api"], table: string): (error: unknown) => never {
-  return (error) => {
-    const status = statusOf(error);
-    const { reason } = (error as { readonly details?: { readonly reason?: string } }).details ?? {};
-    const details = { table, reason: reason ?? (error as Error).message };
-    const cause = { cause: error };
-    if (status === 403) throw errors.write_denied({ variable, ...details }, cause);
-    if (status === 404) throw errors.table_missing({ table }, cause);
-    throw error;
-  };
+    .catch(writeFailed(api, table));
 }

@@ -6,6 +6,7 @@ import { errors } from "./errors.ts";
 import { jobSchema, type Job } from "./schemas.ts";
 import type { Source } from "./source.ts";
 import { pathOf } from "./tables.ts";
+import { reasonOf, writeFailed } from "./write-failed.ts";
 import { typeOfField } from "./types.ts";
 import { SlicedUpload } from "./upload.ts";
 import { findWriteTarget, type WriteTarget } from "./write-target.ts";
@@ -65,7 +66,7 @@ async function uploadRows(
   const table = target.info.name;
   let upload: SlicedUpload | null = null;
   const send = async (text: string) => {
-    upload ??= await SlicedUpload.prepare(source, table, signal).catch(failed(source, table));
+    upload ??= await SlicedUpload.prepare(source, table, signal).catch(startFailed(source, table));
     await upload.add(text);
   };
   let text = "";
@@ -125,7 +126,7 @@ async function importFile(
         idempotent: mode !== "append",
         signal,
       })
-      .catch(failed(source, table.id, true));
+      .catch(startFailed(source, table.id, true));
     return await finished(source, table.id, job, signal);
   } finally {
     places.release();
@@ -157,16 +158,11 @@ function isDone({ id, status, error }: Job, table: string): boolean {
 }
 
 /** Throws the error of a request that starts a write. */
-function failed(source: Source, table: string, isUnknown = false): (error: unknown) => never {
+function startFailed({ api }: Source, table: string, isUnknown = false): (error: unknown) => never {
   return (error) => {
     const status = statusOf(error);
-    const reason =
-      (error as { readonly details?: { readonly reason?: string } }).details?.reason ??
-      (error as Error).message;
+    const reason = reasonOf(error);
     const cause = { cause: error };
-    if (status === 403)
-      throw errors.write_denied({ variable: source.api.tokenVariable, table, reason }, cause);
-    if (status === 404) throw errors.table_missing({ table }, cause);
     if (status === 400 || status === 422)
       throw errors.write_refused(
         { table, reason, advice: "Check the table in Keboola, and run it again." },
@@ -176,6 +172,6 @@ function failed(source: Source, table: string, isUnknown = false): (error: unkno
     const isLost = [errors.unavailable.code, "source_answer_invalid", "timed_out"].includes(code);
     if (isUnknown && isLost && status !== 429 && status !== 503)
       throw errors.import_unknown({ table, reason }, cause);
-    throw error;
+    return writeFailed(api, table)(error);
   };
 }
