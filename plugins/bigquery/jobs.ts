@@ -164,7 +164,8 @@ export class Jobs {
         ...configuration,
         ...(timeoutMs === undefined ? {} : { jobTimeoutMs: String(timeoutMs) }),
         query: {
-          ...query, // Zero is no limit.
+          ...query,
+          // Zero is no limit.
           maximumBytesBilled: String(Math.max(1, Math.floor(limitBytes))),
         },
       },
