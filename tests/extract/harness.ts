@@ -93,11 +93,16 @@ export function incremental(info: TableInfo, overrides: Partial<TablePlan> = {})
   });
 }
 
+/** Returns the rows of a query on the published extract, in the order of its parts and their rows. */
 export async function rowsOf<T = Record<string, unknown>>(
   directory: string,
   sql: string,
 ): Promise<readonly T[]> {
-  await using database = await openDatabase({ path: join(directory, "extract.duckdb"), readOnly: true });
+  await using database = await openDatabase({
+    path: join(directory, "extract.duckdb"),
+    readOnly: true,
+    settings: { preserve_insertion_order: "true" },
+  });
   await using connection = await database.connect();
   return await connection.rows<T>(sql);
 }
