@@ -20,7 +20,10 @@ export type FileFormat = "parquet" | "csv" | "ndjson" | "json";
 export interface FileChunk {
   readonly kind: "file";
   readonly format: FileFormat;
-  /** An absolute local path, or the bytes. A file with `reading` and `origin` must exist until the read ends. */
+  /**
+   * An absolute local path, or the bytes. A file with `reading` and `origin`, or in `ReadOptions.directory`, must exist until
+   * the read ends.
+   */
   readonly data: string | AsyncIterable<Uint8Array>;
   /** How the bytes are compressed. Default: `auto`, by the extension of the path; for bytes, `none`. */
   readonly compression?: "auto" | "none" | "gzip" | "zstd";
