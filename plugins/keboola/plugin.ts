@@ -44,7 +44,8 @@ export default definePlugin({
       },
       async health({ signal }) {
         const token = await source.token.verify(signal);
-        return healthOf(token, source.settings.url, context.now());
+        const branchName = await source.tables.branch.name(signal);
+        return healthOf(token, { ...source.settings, branchName }, context.now());
       },
     };
   },

@@ -45,6 +45,14 @@ export class TokenCheck {
   }
 }
 
+/**
+ * Whether the token may only read a bucket. A permission that the response does not contain is not a denial: the lists of
+ * tokens for all buckets and of branches may lack some.
+ */
+export function isReadOnly({ canManageBuckets, bucketPermissions }: Token, bucket: string): boolean {
+  return canManageBuckets !== true && bucketPermissions?.get(bucket) === "read";
+}
+
 /** The number of storage jobs that the project runs at once. */
 export function jobsAtOnce({ owner }: Token): number {
   const limit = Number(owner.limits?.get("storage.jobsParallelism")?.value);

@@ -1,16 +1,16 @@
-import { statusOf, type StorageApi } from "./api.ts";
+import { statusOf } from "./api.ts";
 import { errors } from "./errors.ts";
+import type { Source } from "./source.ts";
+import { missingTable } from "./write-access.ts";
 
 /** Throws the error of a request that writes. */
-export function writeFailed(
-  { tokenVariable: variable }: Pick<StorageApi, "tokenVariable">,
-  table: string,
-): (error: unknown) => never {
+export function writeFailed({ api, settings }: Source, table: string): (error: unknown) => never {
   return (error) => {
     const status = statusOf(error);
-    const cause = { cause: error };
-    if (status === 403) throw errors.write_denied({ variable, table, reason: reasonOf(error) }, cause);
-    if (status === 404) throw errors.table_missing({ table }, cause);
+    const { tokenVariable: variable } = api;
+    if (status === 403)
+      throw errors.write_denied({ variable, table, reason: reasonOf(error) }, { cause: error });
+    if (status === 404) throw missingTable(settings, table, error);
     throw error;
   };
 }
