@@ -2,7 +2,7 @@ import type { Health } from "agnes/kit";
 
 import { dateOf } from "./dates.ts";
 import type { Settings } from "./options.ts";
-import type { Token } from "./schemas.ts";
+import type { Token } from "./api/schemas.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 const WARNING_DAYS = 14;

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 
-import { describedType, descriptionOf } from "../../plugins/keboola/metadata-providers.ts";
+import { describedType, descriptionOf } from "../../plugins/keboola/tables/metadata-providers.ts";
 import { dateOf } from "../../plugins/keboola/dates.ts";
-import { bucketOf, isSelected, tableIdOf } from "../../plugins/keboola/table-id.ts";
-import { sortedEntries } from "../../plugins/keboola/slices.ts";
+import { bucketOf, isSelected, tableIdOf } from "../../plugins/keboola/tables/table-id.ts";
+import { sortedEntries } from "../../plugins/keboola/export/slices.ts";
 
 const entry = (provider: string, key: string, value: string, timestamp = "2026-01-01T00:00:00+0100") => ({
   provider,

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 
 import type { TableInfo } from "agnes/kit";
 
-import { typeOfField } from "../../plugins/keboola/types.ts";
+import { typeOfField } from "../../plugins/keboola/tables/types.ts";
 import { fakeKeboola } from "../fakes/keboola/mod.ts";
 import { errorsOf, openProject, rejection } from "./support.ts";
 

@@ -1,6 +1,6 @@
 import type { ColumnToDescribe, MetadataChange } from "agnes/kit";
 
-import { typeOfField } from "../../plugins/keboola/types.ts";
+import { typeOfField } from "../../plugins/keboola/tables/types.ts";
 import { fakeKeboola, type FakeKeboola, type TableOptions } from "../fakes/keboola/mod.ts";
 import { openProject } from "./support.ts";
 

@@ -2,17 +2,17 @@ import { describe, expect, test } from "bun:test";
 
 import * as v from "valibot";
 
-import { columnsOf } from "../../plugins/keboola/columns.ts";
-import { describeTable } from "../../plugins/keboola/discover.ts";
-import { kindOf } from "../../plugins/keboola/kinds.ts";
+import { columnsOf } from "../../plugins/keboola/tables/columns.ts";
+import { describeTable } from "../../plugins/keboola/tables/discover.ts";
+import { kindOf } from "../../plugins/keboola/tables/kinds.ts";
 import {
   bucketSchema,
   fileSchema,
   jobSchema,
   tableSchema,
   tokenSchema,
-} from "../../plugins/keboola/schemas.ts";
-import { isReadOnly, jobsAtOnce } from "../../plugins/keboola/token.ts";
+} from "../../plugins/keboola/api/schemas.ts";
+import { isReadOnly, jobsAtOnce } from "../../plugins/keboola/api/token.ts";
 
 /** Facts of recorded responses and of the blueprint of the vendor, with the types they have there. */
 describe("schemas accept what the vendor returns", () => {

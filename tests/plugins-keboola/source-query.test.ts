@@ -10,7 +10,7 @@ import * as v from "valibot";
 
 import { createHost } from "../../lib/base/mod.ts";
 import plugin from "../../plugins/keboola/plugin.ts";
-import { keboolaQuery } from "../../plugins/keboola/source-query.ts";
+import { keboolaQuery } from "../../plugins/keboola/read/source-query.ts";
 import { fakeKeboola, type FakeKeboola, type KeboolaScript } from "../fakes/keboola/mod.ts";
 import { described } from "./project.ts";
 import { exportsOf, openProject, optionsOf } from "./support.ts";

@@ -1,9 +1,9 @@
 import { AgnesError } from "agnes/kit";
 
 import { statusOf, type StorageApi } from "./api.ts";
-import { dateOf } from "./dates.ts";
-import { errors } from "./errors.ts";
-import type { Settings } from "./options.ts";
+import { dateOf } from "../dates.ts";
+import { errors } from "../errors.ts";
+import type { Settings } from "../options.ts";
 import { tokenSchema, type Token } from "./schemas.ts";
 import { SharedCall } from "./shared-call.ts";
 

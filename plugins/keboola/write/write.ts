@@ -1,14 +1,14 @@
 import { AgnesError, type arrow, type TableInfo, type WriteMode, type WriteOptions } from "agnes/kit";
 
-import { statusOf } from "./api.ts";
+import { statusOf } from "../api/api.ts";
 import { CsvText } from "./csv-text.ts";
-import { errors } from "./errors.ts";
-import { jobSchema, type Job } from "./schemas.ts";
-import type { Source } from "./source.ts";
-import { pathOf } from "./tables.ts";
+import { errors } from "../errors.ts";
+import { jobSchema, type Job } from "../api/schemas.ts";
+import type { Source } from "../source.ts";
+import { pathOf } from "../tables/tables.ts";
 import { missingTable } from "./write-access.ts";
 import { reasonOf, writeFailed } from "./write-failed.ts";
-import { typeOfField } from "./types.ts";
+import { typeOfField } from "../tables/types.ts";
 import { SlicedUpload } from "./upload.ts";
 import { findWriteTarget, type WriteTarget } from "./write-target.ts";
 

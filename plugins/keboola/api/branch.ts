@@ -1,8 +1,8 @@
 import * as v from "valibot";
 
 import { statusOf, type StorageApi } from "./api.ts";
-import { errors } from "./errors.ts";
-import type { Settings } from "./options.ts";
+import { errors } from "../errors.ts";
+import type { Settings } from "../options.ts";
 import { branchSchema } from "./schemas.ts";
 import { SharedCall } from "./shared-call.ts";
 

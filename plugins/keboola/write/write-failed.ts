@@ -1,6 +1,6 @@
-import { statusOf } from "./api.ts";
-import { errors } from "./errors.ts";
-import type { Source } from "./source.ts";
+import { statusOf } from "../api/api.ts";
+import { errors } from "../errors.ts";
+import type { Source } from "../source.ts";
 import { missingTable } from "./write-access.ts";
 
 /** Throws the error of a request that writes. */

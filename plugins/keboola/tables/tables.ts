@@ -1,14 +1,14 @@
 import type { AgnesError, Log } from "agnes/kit";
 import * as v from "valibot";
 
-import { statusOf, type StorageApi } from "./api.ts";
-import { BranchCheck } from "./branch.ts";
-import { errors } from "./errors.ts";
-import type { Settings } from "./options.ts";
-import { bucketSchema, tableSchema, type Bucket, type StorageTable } from "./schemas.ts";
-import { SharedCall } from "./shared-call.ts";
+import { statusOf, type StorageApi } from "../api/api.ts";
+import { BranchCheck } from "../api/branch.ts";
+import { errors } from "../errors.ts";
+import type { Settings } from "../options.ts";
+import { bucketSchema, tableSchema, type Bucket, type StorageTable } from "../api/schemas.ts";
+import { SharedCall } from "../api/shared-call.ts";
 import { bucketOf, isSelected } from "./table-id.ts";
-import type { TokenCheck } from "./token.ts";
+import type { TokenCheck } from "../api/token.ts";
 
 /** All that a list can say of a table; for aliases also of its source, which may be in another project. */
 const INCLUDE = "columns,metadata,columnMetadata,sourceMetadata,sourceColumnMetadata,buckets";

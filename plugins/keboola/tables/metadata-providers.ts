@@ -1,4 +1,4 @@
-import type { MetadataEntry } from "./schemas.ts";
+import type { MetadataEntry } from "../api/schemas.ts";
 
 /** The providers whose word counts most, first. Any other comes after them, the newest entry first. */
 const PRECEDENCE = ["user", "ai-metadata-enrichment", "keboola.snowflake-transformation", "storage"];

@@ -8,8 +8,8 @@ import {
 import type * as v from "valibot";
 
 import type { AddressCheck } from "./address.ts";
-import { errors } from "./errors.ts";
-import type { keboolaSecrets, Settings } from "./options.ts";
+import { errors } from "../errors.ts";
+import type { keboolaSecrets, Settings } from "../options.ts";
 
 /** Maintenance of a project lasts minutes, and the stack says how many. */
 const CALL_TIMEOUT_MS = 30 * 60_000;

@@ -1,11 +1,11 @@
 import type { AgnesError } from "agnes/kit";
 
-import { errors } from "./errors.ts";
-import type { Settings } from "./options.ts";
-import type { StorageTable } from "./schemas.ts";
-import type { Source } from "./source.ts";
-import { bucketOf } from "./table-id.ts";
-import { isReadOnly } from "./token.ts";
+import { errors } from "../errors.ts";
+import type { Settings } from "../options.ts";
+import type { StorageTable } from "../api/schemas.ts";
+import type { Source } from "../source.ts";
+import { bucketOf } from "../tables/table-id.ts";
+import { isReadOnly } from "../api/token.ts";
 
 /**
  * Returns a table that is to be written, of the branch of the options; null if the project does not have it.

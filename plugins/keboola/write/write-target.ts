@@ -1,13 +1,13 @@
 import type { TableInfo, WriteMode } from "agnes/kit";
 
-import { columnsOf, isNativeText, isTyped, type TableColumn } from "./columns.ts";
-import { describeTable } from "./discover.ts";
-import { errors } from "./errors.ts";
-import { kindOf } from "./kinds.ts";
-import type { StorageTable } from "./schemas.ts";
-import type { Source } from "./source.ts";
-import { tableIdOf } from "./table-id.ts";
-import { backendOf } from "./types.ts";
+import { columnsOf, isNativeText, isTyped, type TableColumn } from "../tables/columns.ts";
+import { describeTable } from "../tables/discover.ts";
+import { errors } from "../errors.ts";
+import { kindOf } from "../tables/kinds.ts";
+import type { StorageTable } from "../api/schemas.ts";
+import type { Source } from "../source.ts";
+import { tableIdOf } from "../tables/table-id.ts";
+import { backendOf } from "../tables/types.ts";
 import { tableToWrite } from "./write-access.ts";
 
 /** A table that rows are written to. */

@@ -1,12 +1,12 @@
 import type { ReadOptions } from "agnes/kit";
 
-import { statusOf } from "./api.ts";
-import { errors } from "./errors.ts";
-import type { ExportRequest } from "./export.ts";
-import { kindOf } from "./kinds.ts";
-import type { StorageTable } from "./schemas.ts";
-import type { Source } from "./source.ts";
-import type { FoundTable } from "./tables.ts";
+import { statusOf } from "../api/api.ts";
+import { errors } from "../errors.ts";
+import type { ExportRequest } from "../export/export.ts";
+import { kindOf } from "../tables/kinds.ts";
+import type { StorageTable } from "../api/schemas.ts";
+import type { Source } from "../source.ts";
+import type { FoundTable } from "../tables/tables.ts";
 
 /** What a row of a table counts if Keboola does not report the size of the table. */
 const UNKNOWN_ROW_BYTES = 1024 ** 2;

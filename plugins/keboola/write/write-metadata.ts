@@ -1,15 +1,15 @@
 import type { ColumnToDescribe, MetadataChange, WriteMetadataOptions } from "agnes/kit";
 
-import { columnsOf, entriesOf, isTyped, type TableColumn } from "./columns.ts";
-import { errors } from "./errors.ts";
-import { kindOf } from "./kinds.ts";
-import { describedType, descriptionOf, type DescribedType } from "./metadata-providers.ts";
-import { dateOf } from "./dates.ts";
-import { setMetadataSchema, type MetadataEntry, type StorageTable } from "./schemas.ts";
-import type { Source } from "./source.ts";
+import { columnsOf, entriesOf, isTyped, type TableColumn } from "../tables/columns.ts";
+import { errors } from "../errors.ts";
+import { kindOf } from "../tables/kinds.ts";
+import { describedType, descriptionOf, type DescribedType } from "../tables/metadata-providers.ts";
+import { dateOf } from "../dates.ts";
+import { setMetadataSchema, type MetadataEntry, type StorageTable } from "../api/schemas.ts";
+import type { Source } from "../source.ts";
 import { translateType } from "./sql-types.ts";
-import { tableIdOf } from "./table-id.ts";
-import { pathOf } from "./tables.ts";
+import { tableIdOf } from "../tables/table-id.ts";
+import { pathOf } from "../tables/tables.ts";
 import { tableToWrite } from "./write-access.ts";
 import { writeFailed } from "./write-failed.ts";
 
