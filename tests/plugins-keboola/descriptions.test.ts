@@ -49,6 +49,12 @@ describe("describedType()", () => {
       entry("keboola.ex-b", "datatype.basetype", "FLOAT", "2026-01-01T00:00:00+0100"),
     ];
     expect(describedType(entries)).toEqual({ basetype: "FLOAT" });
+    // The hour that the end of daylight saving time repeats.
+    const repeated = [
+      entry("keboola.ex-a", "datatype.basetype", "DATE", "2026-10-25T02:50:00+0200"),
+      entry("keboola.ex-b", "datatype.basetype", "BOOLEAN", "2026-10-25T02:10:00+0100"),
+    ];
+    expect(describedType(repeated)).toEqual({ basetype: "BOOLEAN" });
   });
 
   test("ignores entries that are not about types, and empty ones", () => {
