@@ -13,13 +13,17 @@ export function withTableCommand(
     | Pick<TableRecord, "id" | "quarantine" | "invalidValues">
     | { readonly source: string; readonly table: string },
 ): AgnesError {
-  const { code, cause, message, stack } = error;
-  // A plugin's own codes have no hints about commands.
-  if (code.includes("/")) return error;
+  const { cause, message, stack } = error;
   const details = { ...error.details, tableCommand: commandOf(table) } as typeof error.details;
-  const { hint } = new AgnesError(code, details);
-  if (hint === new AgnesError(code, error.details).hint) return error;
+  const hint = hintOf(error, details);
+  if (hint === hintOf(error, error.details)) return error;
   return Object.assign(error.withDetails(details, { cause, texts: { message, hint } }), { stack });
+}
+
+/** The hint of an error with other details. Only the error itself has the definition of a plugin's code. */
+function hintOf(error: AgnesError, details: AgnesError["details"]): string {
+  const { code } = error;
+  return (code.includes("/") ? error.withDetails(details) : new AgnesError(code, details)).hint;
 }
 
 function commandOf(table: Parameters<typeof withTableCommand>[1]): TableCommand {

@@ -32,6 +32,24 @@ test("withTableCommand() completes the hints that advise a change of the table",
   );
 });
 
+test("withTableCommand() completes the hints of a plugin that use the command", () => {
+  const { cursor_wrong } = defineErrors("p", {
+    cursor_wrong: errorSpec<{ table: string; tableCommand?: { readonly update: string } }>({
+      message: (d) => `the cursor of ${d.table} is wrong`,
+      hint: (d) => `Run \`${d.tableCommand?.update ?? "agnes table update ID"} --clear incremental-column\`.`,
+    }),
+  });
+  const cause = new Error("cause");
+  const completed = withTableCommand(cursor_wrong({ table: "t" }, { cause }), registered);
+  expect(completed).toMatchObject({
+    code: "p/cursor_wrong",
+    message: "the cursor of t is wrong",
+    hint: "Run `agnes table update s.t --clear incremental-column`.",
+    details: { table: "t" },
+    cause,
+  });
+});
+
 test("withTableCommand() keeps the stack of an error, and texts that were redacted", () => {
   function rejectValue() {
     return new AgnesError("value_invalid", { ...value, value: "hunter2hunter2" });

@@ -1,4 +1,5 @@
-import type { MetadataEntry } from "./schemas.ts";
+import { dateOf } from "../dates.ts";
+import type { MetadataEntry } from "../api/schemas.ts";
 
 /** The providers whose word counts most, first. Any other comes after them, the newest entry first. */
 const PRECEDENCE = ["user", "ai-metadata-enrichment", "keboola.snowflake-transformation", "storage"];
@@ -45,7 +46,7 @@ function ordered(entries: readonly MetadataEntry[]): readonly MetadataEntry[] {
     const at = PRECEDENCE.indexOf(provider);
     return at < 0 ? PRECEDENCE.length : at;
   };
-  const newer = (one: MetadataEntry, other: MetadataEntry) =>
-    (other.timestamp ?? "").localeCompare(one.timestamp ?? "");
-  return entries.toSorted((one, other) => rank(one) - rank(other) || newer(one, other));
+  // Not as text: the offset changes with daylight saving time.
+  const time = ({ timestamp }: MetadataEntry) => dateOf(timestamp)?.getTime() ?? 0;
+  return entries.toSorted((one, other) => rank(one) - rank(other) || time(other) - time(one));
 }

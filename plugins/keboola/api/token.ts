@@ -1,9 +1,9 @@
 import { AgnesError } from "agnes/kit";
 
 import { statusOf, type StorageApi } from "./api.ts";
-import { dateOf } from "./dates.ts";
-import { errors } from "./errors.ts";
-import type { Settings } from "./options.ts";
+import { dateOf } from "../dates.ts";
+import { errors } from "../errors.ts";
+import type { Settings } from "../options.ts";
 import { tokenSchema, type Token } from "./schemas.ts";
 import { SharedCall } from "./shared-call.ts";
 
@@ -43,6 +43,14 @@ export class TokenCheck {
       throw errors.token_rejected({ variable, reason: `its project ${owner.id} is disabled` });
     return token;
   }
+}
+
+/**
+ * Whether the token may only read a bucket. A permission that the response does not contain is not a denial: the lists of
+ * tokens for all buckets and of branches may lack some.
+ */
+export function isReadOnly({ canManageBuckets, bucketPermissions }: Token, bucket: string): boolean {
+  return canManageBuckets !== true && bucketPermissions?.get(bucket) === "read";
 }
 
 /** The number of storage jobs that the project runs at once. */

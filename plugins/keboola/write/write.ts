@@ -1,13 +1,14 @@
 import { AgnesError, type arrow, type TableInfo, type WriteMode, type WriteOptions } from "agnes/kit";
 
-import { statusOf } from "./api.ts";
+import { statusOf } from "../api/api.ts";
 import { CsvText } from "./csv-text.ts";
-import { errors } from "./errors.ts";
-import { jobSchema, type Job } from "./schemas.ts";
-import type { Source } from "./source.ts";
-import { pathOf } from "./tables.ts";
+import { errors } from "../errors.ts";
+import { jobSchema, type Job } from "../api/schemas.ts";
+import type { Source } from "../source.ts";
+import { pathOf } from "../tables/tables.ts";
+import { missingTable } from "./write-access.ts";
 import { reasonOf, writeFailed } from "./write-failed.ts";
-import { typeOfField } from "./types.ts";
+import { typeOfField } from "../tables/types.ts";
 import { SlicedUpload } from "./upload.ts";
 import { findWriteTarget, type WriteTarget } from "./write-target.ts";
 
@@ -25,7 +26,7 @@ export async function writeTable(
   { mode, signal }: WriteOptions,
 ): Promise<{ readonly rows: number }> {
   const target = await findWriteTarget(source, info.name, { mode, signal });
-  if (target === null) throw errors.table_missing({ table: info.name });
+  if (target === null) throw missingTable(source.settings, info.name);
   checkUnchanged(info, target);
   const { upload, rows } = await uploadRows(source, target, batches, { mode, signal });
   if (upload === null) return { rows };
@@ -42,7 +43,7 @@ export async function checkRows(
   { mode, signal }: WriteOptions,
 ): Promise<void> {
   const target = await findWriteTarget(source, info.name, { mode, signal });
-  if (target === null) throw errors.table_missing({ table: info.name });
+  if (target === null) throw missingTable(source.settings, info.name);
   for await (const _ of recordsOf(target, batches)) signal.throwIfAborted();
 }
 
@@ -158,7 +159,7 @@ function isDone({ id, status, error }: Job, table: string): boolean {
 }
 
 /** Throws the error of a request that starts a write. */
-function startFailed({ api }: Source, table: string, isUnknown = false): (error: unknown) => never {
+function startFailed(source: Source, table: string, isUnknown = false): (error: unknown) => never {
   return (error) => {
     const status = statusOf(error);
     const reason = reasonOf(error);
@@ -172,6 +173,6 @@ function startFailed({ api }: Source, table: string, isUnknown = false): (error:
     const isLost = [errors.unavailable.code, "source_answer_invalid", "timed_out"].includes(code);
     if (isUnknown && isLost && status !== 429 && status !== 503)
       throw errors.import_unknown({ table, reason }, cause);
-    return writeFailed(api, table)(error);
+    return writeFailed(source, table)(error);
   };
 }

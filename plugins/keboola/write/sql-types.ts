@@ -1,5 +1,5 @@
-import type { DescribedType } from "./metadata-providers.ts";
-import { describedColumnType, type ColumnType } from "./types.ts";
+import type { DescribedType } from "../tables/metadata-providers.ts";
+import { describedColumnType, type ColumnType } from "../tables/types.ts";
 
 /** Other names of types in SQL. */
 const OTHER_NAMES: Readonly<Record<string, string>> = {

@@ -1,4 +1,4 @@
-import type { StorageTable } from "./schemas.ts";
+import type { StorageTable } from "../api/schemas.ts";
 
 /** What a table is in Keboola. */
 export type TableKind = "table" | "alias" | "linked" | "view" | "external";

@@ -1,7 +1,7 @@
 import { arrow, toSchema } from "agnes/kit";
 
 import { describedType, descriptionOf } from "./metadata-providers.ts";
-import type { Definition, MetadataEntry, StorageTable } from "./schemas.ts";
+import type { Definition, MetadataEntry, StorageTable } from "../api/schemas.ts";
 import { backendOf, columnOfType, describedColumnType, nativeType, type ColumnType } from "./types.ts";
 
 /** A column of a table. */

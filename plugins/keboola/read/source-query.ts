@@ -1,9 +1,9 @@
 import type { ReadOptions } from "agnes/kit";
 import * as v from "valibot";
 
-import { errors } from "./errors.ts";
-import { hasTimestamps } from "./kinds.ts";
-import type { StorageTable } from "./schemas.ts";
+import { errors } from "../errors.ts";
+import { hasTimestamps } from "../tables/kinds.ts";
+import type { StorageTable } from "../api/schemas.ts";
 
 /** The end of the year 9999; more is a time in milliseconds. */
 const SECONDS_MAX = 253_402_300_799;

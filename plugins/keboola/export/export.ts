@@ -1,13 +1,13 @@
 import { AgnesError, type ReadProgress } from "agnes/kit";
 
-import { statusOf, type StorageApi } from "./api.ts";
-import { dateOf } from "./dates.ts";
-import { errors } from "./errors.ts";
+import { statusOf, type StorageApi } from "../api/api.ts";
+import { dateOf } from "../dates.ts";
+import { errors } from "../errors.ts";
 import { keepAlive } from "./keep-alive.ts";
 import type { PendingExport, PendingFile } from "./pending.ts";
-import { fileSchema, jobSchema, type Job, type StorageFile } from "./schemas.ts";
-import type { Semaphore } from "./semaphore.ts";
-import { pathOf } from "./tables.ts";
+import { fileSchema, jobSchema, type Job, type StorageFile } from "../api/schemas.ts";
+import type { Semaphore } from "../api/semaphore.ts";
+import { pathOf } from "../tables/tables.ts";
 import type { WhereFilter } from "./where-filters.ts";
 
 /** What to export. */

@@ -146,6 +146,9 @@ export const tableSchema = v.object({
 });
 export type StorageTable = v.InferOutput<typeof tableSchema>;
 
+/** A branch of a list. */
+export const branchSchema = v.object({ id, name: v.optional(v.string(), "") });
+
 const limit = v.object({ value: v.union([v.number(), v.string()]) });
 
 /** The response to the verification of a token. */
@@ -155,6 +158,7 @@ export const tokenSchema = v.object({
   expires: text,
   isExpired: v.optional(v.nullable(v.boolean())),
   isDisabled: v.optional(v.nullable(v.boolean())),
+  canManageBuckets: v.fallback(v.optional(v.nullable(v.boolean())), null),
   bucketPermissions: mapOf(v.unknown()),
   owner: v.object({
     id,

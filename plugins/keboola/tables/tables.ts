@@ -1,13 +1,14 @@
 import type { AgnesError, Log } from "agnes/kit";
 import * as v from "valibot";
 
-import { statusOf, type StorageApi } from "./api.ts";
-import { errors } from "./errors.ts";
-import type { Settings } from "./options.ts";
-import { bucketSchema, tableSchema, type Bucket, type StorageTable } from "./schemas.ts";
-import { SharedCall } from "./shared-call.ts";
+import { statusOf, type StorageApi } from "../api/api.ts";
+import { BranchCheck } from "../api/branch.ts";
+import { errors } from "../errors.ts";
+import type { Settings } from "../options.ts";
+import { bucketSchema, tableSchema, type Bucket, type StorageTable } from "../api/schemas.ts";
+import { SharedCall } from "../api/shared-call.ts";
 import { bucketOf, isSelected } from "./table-id.ts";
-import type { TokenCheck } from "./token.ts";
+import type { TokenCheck } from "../api/token.ts";
 
 /** All that a list can say of a table; for aliases also of its source, which may be in another project. */
 const INCLUDE = "columns,metadata,columnMetadata,sourceMetadata,sourceColumnMetadata,buckets";
@@ -27,6 +28,8 @@ export interface UnreadableTable {
 
 /** The tables of a project. */
 export class StorageTables {
+  /** The branch of the options. */
+  readonly branch: BranchCheck;
   readonly #api: StorageApi;
   readonly #token: TokenCheck;
   readonly #settings: Settings;
@@ -38,11 +41,13 @@ export class StorageTables {
     this.#token = token;
     this.#settings = settings;
     this.#log = log;
+    this.branch = new BranchCheck(api, settings);
   }
 
   /** Lists the tables of the selected buckets, with one or two calls for all of them if the token can list them. */
   async list(signal: AbortSignal): Promise<readonly (FoundTable | UnreadableTable)[]> {
     await this.#token.get(signal);
+    await this.branch.name(signal);
     const { branch } = this.#settings;
     const lists = await Promise.all(
       (branch === undefined ? [undefined] : [branch, undefined]).map((one) => this.#listOf(one, signal)),
@@ -72,7 +77,10 @@ export class StorageTables {
     const { branch } = this.#settings;
     const own = await this.getFrom(id, branch, signal);
     if (own !== null) return { table: own, branch };
-    const table = branch === undefined ? null : await this.getFrom(id, undefined, signal);
+    if (branch === undefined) return null;
+    // A branch that does not exist has no tables either, and the default branch would be read without an error.
+    await this.branch.name(signal);
+    const table = await this.getFrom(id, undefined, signal);
     return table === null ? null : { table, branch: undefined };
   }
 

@@ -1,14 +1,14 @@
 import type { FilterValue, JsonValue, ReadChanges, ReadOptions, TableInfo } from "agnes/kit";
 import * as v from "valibot";
 
-import type { TableColumn } from "./columns.ts";
-import { isTyped } from "./columns.ts";
-import { dateOf } from "./dates.ts";
-import { digest } from "./digest.ts";
-import { errors } from "./errors.ts";
-import { hasTimestamps, kindOf } from "./kinds.ts";
-import type { StorageTable } from "./schemas.ts";
-import type { FoundTable } from "./tables.ts";
+import type { TableColumn } from "../tables/columns.ts";
+import { isTyped } from "../tables/columns.ts";
+import { dateOf } from "../dates.ts";
+import { digest } from "../digest.ts";
+import { errors } from "../errors.ts";
+import { hasTimestamps, kindOf } from "../tables/kinds.ts";
+import type { StorageTable } from "../api/schemas.ts";
+import type { FoundTable } from "../tables/tables.ts";
 
 /** Dates of changes have whole seconds, so an export this close to one may lack a change of the same second. */
 const SETTLED_MS = 5000;

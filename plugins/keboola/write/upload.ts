@@ -3,11 +3,11 @@ import { gzip } from "node:zlib";
 
 import { AgnesError } from "agnes/kit";
 
-import { cloudUpload, type CloudUpload } from "./clouds/mod.ts";
-import { errors } from "./errors.ts";
-import { preparedFileSchema, type PreparedFile } from "./schemas.ts";
-import type { Source } from "./source.ts";
-import { pathOf } from "./tables.ts";
+import { cloudUpload, type CloudUpload } from "../clouds/mod.ts";
+import { errors } from "../errors.ts";
+import { preparedFileSchema, type PreparedFile } from "../api/schemas.ts";
+import type { Source } from "../source.ts";
+import { pathOf } from "../tables/tables.ts";
 
 /** Slow lines take minutes for one slice. */
 const ANSWER_TIMEOUT_MS = 10 * 60_000;

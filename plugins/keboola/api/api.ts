@@ -8,8 +8,8 @@ import {
 import type * as v from "valibot";
 
 import type { AddressCheck } from "./address.ts";
-import { errors } from "./errors.ts";
-import type { keboolaSecrets, Settings } from "./options.ts";
+import { errors } from "../errors.ts";
+import type { keboolaSecrets, Settings } from "../options.ts";
 
 /** Maintenance of a project lasts minutes, and the stack says how many. */
 const CALL_TIMEOUT_MS = 30 * 60_000;
@@ -86,7 +86,10 @@ export class StorageApi {
   }
 
   /** Deletes what may be gone already. */
-  async remove(path: string, { what, signal }: Pick<ApiRequest<unknown>, "what" | "signal">): Promise<void> {
+  async remove(
+    path: string,
+    { what, advice, signal }: Pick<ApiRequest<unknown>, "what" | "advice" | "signal">,
+  ): Promise<void> {
     await this.#address.check(this.#url);
     try {
       const response = await this.#http.request(path, {
@@ -96,7 +99,7 @@ export class StorageApi {
       });
       await response.cancel();
     } catch (error) {
-      throw this.#named(error, what);
+      throw this.#named(error, what, advice);
     }
   }
 
@@ -132,9 +135,7 @@ export class StorageApi {
           ? errors.token_rejected({ variable, reason: why }, cause)
           : errors.access_denied({ variable, what, reason: why }, cause);
       case "source_refused": {
-        // Without the status of a rejection it is a redirect.
-        const isRejected = status !== undefined && status >= 400;
-        const hint = isRejected ? advice : "Check `url` in the options of the source.";
+        const hint = adviceOf(status) ?? advice;
         return errors.request_refused(
           { what, reason: why, ...(hint === undefined ? {} : { advice: hint }) },
           cause,
@@ -149,6 +150,14 @@ export class StorageApi {
         return error;
     }
   }
+}
+
+/** What to do after a status that does not depend on the request; undefined for others. */
+function adviceOf(status: number | undefined): string | undefined {
+  // Without the status of a rejection it is a redirect.
+  if (status === undefined || status < 400) return "Check `url` in the options of the source.";
+  if (status < 500) return undefined;
+  return "The stack cannot process this request, and running it again does not help: check `url` in the options of the source with `agnes connector health`, or ask the support of Keboola.";
 }
 
 /** The path that the stack gives, for example in a branch, if it is that of a job. */

@@ -9,24 +9,24 @@ import {
   type ReadPlan,
   type ReadSubject,
 } from "./changes.ts";
-import { columnsOf, isNativeText, isTyped, type TableColumn } from "./columns.ts";
-import { digest } from "./digest.ts";
-import { errors } from "./errors.ts";
-import type { ExportRequest, FinishedExport } from "./export.ts";
-import { keepAlive, startHeartbeat } from "./keep-alive.ts";
-import { kindOf } from "./kinds.ts";
+import { columnsOf, isNativeText, isTyped, type TableColumn } from "../tables/columns.ts";
+import { digest } from "../digest.ts";
+import { errors } from "../errors.ts";
+import type { ExportRequest, FinishedExport } from "../export/export.ts";
+import { keepAlive, startHeartbeat } from "../export/keep-alive.ts";
+import { kindOf } from "../tables/kinds.ts";
 import { checkLiveSize } from "./live-limit.ts";
-import { PendingFile } from "./pending.ts";
+import { PendingFile } from "../export/pending.ts";
 import { chunkOf, readingsOf } from "./reading.ts";
-import { ExportSlices, sliceError } from "./slices.ts";
-import type { Source } from "./source.ts";
-import { bucketOf, tableIdOf } from "./table-id.ts";
-import { statusOf } from "./api.ts";
-import type { StorageTable } from "./schemas.ts";
-import type { FoundTable } from "./tables.ts";
-import { backendOf, typeOfField, type ColumnType } from "./types.ts";
+import { ExportSlices, sliceError } from "../export/slices.ts";
+import type { Source } from "../source.ts";
+import { bucketOf, tableIdOf } from "../tables/table-id.ts";
+import { statusOf } from "../api/api.ts";
+import type { StorageTable } from "../api/schemas.ts";
+import type { FoundTable } from "../tables/tables.ts";
+import { backendOf, typeOfField, type ColumnType } from "../tables/types.ts";
 import { exportQueryOf } from "./source-query.ts";
-import { appliesExactly, whereFilters } from "./where-filters.ts";
+import { appliesExactly, whereFilters } from "../export/where-filters.ts";
 
 /** Downloads of one read; all reads of a source share `DOWNLOADS_MAX`. */
 const DOWNLOADS = 4;

@@ -1,13 +1,14 @@
 import type { TableInfo, WriteMode } from "agnes/kit";
 
-import { columnsOf, isNativeText, isTyped, type TableColumn } from "./columns.ts";
-import { describeTable } from "./discover.ts";
-import { errors } from "./errors.ts";
-import { kindOf } from "./kinds.ts";
-import type { StorageTable } from "./schemas.ts";
-import type { Source } from "./source.ts";
-import { tableIdOf } from "./table-id.ts";
-import { backendOf } from "./types.ts";
+import { columnsOf, isNativeText, isTyped, type TableColumn } from "../tables/columns.ts";
+import { describeTable } from "../tables/discover.ts";
+import { errors } from "../errors.ts";
+import { kindOf } from "../tables/kinds.ts";
+import type { StorageTable } from "../api/schemas.ts";
+import type { Source } from "../source.ts";
+import { tableIdOf } from "../tables/table-id.ts";
+import { backendOf } from "../tables/types.ts";
+import { tableToWrite } from "./write-access.ts";
 
 /** A table that rows are written to. */
 export interface WriteTarget {
@@ -34,8 +35,8 @@ export interface Problem {
 }
 
 /**
- * Describes a table to write to; null if the branch does not have it.
- * @throws `keboola/write_off`, `keboola/write_refused` for a table that takes no rows in this mode
+ * Describes a table to write to; null if the project does not have it.
+ * @throws the errors of `tableToWrite`, `keboola/write_refused` for a table that takes no rows in this mode
  */
 export async function findWriteTarget(
   source: Source,
@@ -47,13 +48,10 @@ export async function findWriteTarget(
   }: { readonly mode: WriteMode; readonly bucket?: string; readonly signal: AbortSignal },
 ): Promise<WriteTarget | null> {
   const id = tableIdOf(name, bucket);
-  if (!source.settings.write) throw errors.write_off({ table: id });
-  const context = await source.describeContext(signal);
-  // Not from the default branch: writing to production is never a fallback.
-  const { branch } = source.settings;
-  const table = await source.tables.getFrom(id, branch, signal);
+  const table = await tableToWrite(source, id, signal);
   if (table === null) return null;
-  const info = describeTable({ table, branch }, context);
+  const { branch } = source.settings;
+  const info = describeTable({ table, branch }, await source.describeContext(signal));
   if (info.problem !== undefined) throw info.problem;
   const problem =
     kindProblem(table) ?? modeProblem(table, mode) ?? keyProblem(table, mode) ?? typeProblem(table);

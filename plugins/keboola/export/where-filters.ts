@@ -1,6 +1,6 @@
 import type { Filter, FilterValue } from "agnes/kit";
 
-import type { Backend, ColumnType } from "./types.ts";
+import type { Backend, ColumnType } from "../tables/types.ts";
 
 /** A condition of an export. */
 export interface WhereFilter {

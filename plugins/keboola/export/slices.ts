@@ -1,9 +1,9 @@
 import { AgnesError, type DownloadFile, type Http } from "agnes/kit";
 
-import type { AddressCheck } from "./address.ts";
-import { cloudFiles, type CloudAddress, type CloudFiles } from "./clouds/mod.ts";
-import { errors } from "./errors.ts";
-import { manifestSchema, type StorageFile } from "./schemas.ts";
+import type { AddressCheck } from "../api/address.ts";
+import { cloudFiles, type CloudAddress, type CloudFiles } from "../clouds/mod.ts";
+import { errors } from "../errors.ts";
+import { manifestSchema, type StorageFile } from "../api/schemas.ts";
 
 /** Credentials are renewed this long before they expire. */
 const RENEWED_BEFORE_MS = 60_000;

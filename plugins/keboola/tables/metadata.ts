@@ -1,9 +1,9 @@
 import type { EntityType, TableMetadata } from "agnes/kit";
 
 import { columnsOf } from "./columns.ts";
-import { dateOf } from "./dates.ts";
+import { dateOf } from "../dates.ts";
 import { kindOf, type TableKind } from "./kinds.ts";
-import type { StorageTable } from "./schemas.ts";
+import type { StorageTable } from "../api/schemas.ts";
 
 /** An alias is a view of one table, whose rows Keboola knows. */
 const ENTITY_TYPES: Readonly<Record<TableKind, EntityType>> = {

@@ -3,7 +3,7 @@ import { constants, gunzipSync } from "node:zlib";
 
 import type { FileChunk, FileColumn, FileReading } from "agnes/kit";
 
-import type { TableColumn } from "./columns.ts";
+import type { TableColumn } from "../tables/columns.ts";
 
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
 const HEAD_BYTES = 256 * 1024;

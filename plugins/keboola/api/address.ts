@@ -2,7 +2,7 @@ import { lookup } from "node:dns/promises";
 
 import ipaddr from "ipaddr.js";
 
-import { errors } from "./errors.ts";
+import { errors } from "../errors.ts";
 
 /** Returns the addresses of a host. */
 export type Lookup = (host: string) => Promise<readonly { readonly address: string }[]>;

@@ -1,12 +1,12 @@
 import { table as tableInfo, type JsonValue, type TableInfo } from "agnes/kit";
 
 import { columnsOf, isTyped, schemaOf } from "./columns.ts";
-import { dateOf } from "./dates.ts";
-import { errors } from "./errors.ts";
+import { dateOf } from "../dates.ts";
+import { errors } from "../errors.ts";
 import { hasTimestamps, kindOf, type TableKind } from "./kinds.ts";
 import { descriptionOf } from "./metadata-providers.ts";
 import { remoteOf, type AttachSettings } from "./remote.ts";
-import type { StorageTable } from "./schemas.ts";
+import type { StorageTable } from "../api/schemas.ts";
 import { bucketOf } from "./table-id.ts";
 import type { FoundTable, UnreadableTable } from "./tables.ts";
 

@@ -1,14 +1,16 @@
 import type { ColumnToDescribe, MetadataChange, WriteMetadataOptions } from "agnes/kit";
 
-import { columnsOf, entriesOf, isTyped, type TableColumn } from "./columns.ts";
-import { errors } from "./errors.ts";
-import { kindOf } from "./kinds.ts";
-import { describedType, descriptionOf } from "./metadata-providers.ts";
-import { setMetadataSchema, type MetadataEntry, type StorageTable } from "./schemas.ts";
-import type { Source } from "./source.ts";
+import { columnsOf, entriesOf, isTyped, type TableColumn } from "../tables/columns.ts";
+import { errors } from "../errors.ts";
+import { kindOf } from "../tables/kinds.ts";
+import { describedType, descriptionOf, type DescribedType } from "../tables/metadata-providers.ts";
+import { dateOf } from "../dates.ts";
+import { setMetadataSchema, type MetadataEntry, type StorageTable } from "../api/schemas.ts";
+import type { Source } from "../source.ts";
 import { translateType } from "./sql-types.ts";
-import { tableIdOf } from "./table-id.ts";
-import { pathOf } from "./tables.ts";
+import { tableIdOf } from "../tables/table-id.ts";
+import { pathOf } from "../tables/tables.ts";
+import { tableToWrite } from "./write-access.ts";
 import { writeFailed } from "./write-failed.ts";
 
 /** Comes after `user` and before all other providers, so its values take effect and override no value of a person. */
@@ -29,8 +31,8 @@ interface Planned {
 }
 
 /**
- * Writes descriptions and types of columns, in one request for all that differ. Null: the branch does not have the table.
- * @throws `keboola/write_off`, `keboola/write_refused` for a table whose metadata is that of another
+ * Writes descriptions and types of columns, in one request for all that differ. Null: the project does not have the table.
+ * @throws the errors of `tableToWrite`, `keboola/write_refused` for a table whose metadata is that of another
  */
 export async function writeMetadata(
   source: Source,
@@ -39,11 +41,7 @@ export async function writeMetadata(
   { bucket, dryRun = false, signal }: WriteMetadataOptions,
 ): Promise<readonly MetadataChange[] | null> {
   const id = tableIdOf(name, bucket);
-  if (!source.settings.write) throw errors.write_off({ table: id });
-  await source.token.get(signal);
-  // Not from the default branch: writing to production is never a fallback.
-  const { branch } = source.settings;
-  const table = await source.tables.getFrom(id, branch, signal);
+  const table = await tableToWrite(source, id, signal);
   if (table === null) return null;
   checkKind(table);
   const known = new Map(columnsOf(table).map((column) => [column.name, column]));
@@ -61,9 +59,9 @@ export async function writeMetadata(
   const stale = planned.flatMap(({ column, plans }) =>
     plans.flatMap((plan) => (plan.stale ?? []).map((entry) => ({ column, entry }))),
   );
-  // First, because a repeated run finds the types unchanged and sends nothing.
-  for (const { column, entry } of stale) await remove(source, `${id}.${column}`, entry, signal);
   if (groups.length > 0) await send(source, id, groups, signal);
+  // Last: if the new types are not written, the earlier ones need their lengths.
+  for (const { column, entry } of stale) await remove(source, `${id}.${column}`, entry, signal);
   return changesOf(planned);
 }
 
@@ -132,24 +130,45 @@ function planType({
   // A typed table may have types that no metadata describes, such as TIME.
   const isSame =
     before === (translation.reason === undefined ? translation.type : value.trim().toUpperCase());
-  if (isSame) return { change: { ...base, outcome: "unchanged" }, entries: [] };
+  if (isSame) {
+    const stale = isTyped(table) || translation.reason !== undefined ? [] : leftLengths(entries, translation);
+    return { change: { ...base, outcome: "unchanged" }, entries: [], stale };
+  }
   if (isTyped(table)) return skipped(base, `the table is typed, so its column stays ${nativeType ?? before}`);
   if (translation.reason !== undefined) return skipped(base, translation.reason);
   if (describedType(entries, (provider) => provider === "user") !== null)
     return skipped(base, "a user of Keboola set the type of the column, which comes first");
-  const sent = Object.entries(translation.described).map(([key, text]) => ({
-    key: `KBC.datatype.${key}`,
-    value: text,
-  }));
-  return { change: { ...base, outcome: "written" }, entries: sent, stale: staleLengths(entries, sent) };
+  const sent = entriesFor(translation.described);
+  const stale = sent.some(({ key }) => key === LENGTH) ? [] : idsOf(lengthsOf(entries));
+  return { change: { ...base, outcome: "written" }, entries: sent, stale };
 }
 
-/** The length of an earlier type, which a type without one would keep. */
-function staleLengths(entries: readonly MetadataEntry[], sent: readonly Entry[]): readonly string[] {
-  if (sent.some(({ key }) => key === LENGTH)) return [];
-  return entries.flatMap(({ id, key, provider }) =>
-    key === LENGTH && provider === PROVIDER && id !== undefined ? [id] : [],
+function entriesFor(described: DescribedType): readonly Entry[] {
+  return Object.entries(described).map(([key, text]) => ({ key: `KBC.datatype.${key}`, value: text }));
+}
+
+/** The lengths of this provider, which a new type without one would keep. */
+const lengthsOf = (entries: readonly MetadataEntry[]): readonly MetadataEntry[] =>
+  entries.filter(({ key, provider }) => key === LENGTH && provider === PROVIDER);
+
+const idsOf = (entries: readonly MetadataEntry[]): readonly string[] => entries.flatMap(({ id }) => id ?? []);
+
+/** The lengths that an interrupted run did not remove: they are older than the type, which has none. */
+function leftLengths(
+  entries: readonly MetadataEntry[],
+  { described }: { readonly described: DescribedType },
+): readonly string[] {
+  const expected = entriesFor(described);
+  if (expected.some(({ key }) => key === LENGTH)) return [];
+  const written = expected.map(({ key, value }) =>
+    entries.find((entry) => entry.key === key && entry.value === value && entry.provider === PROVIDER),
   );
+  const times = written.map((entry) => dateOf(entry?.timestamp)?.getTime() ?? 0);
+  const isOlder = ({ timestamp }: MetadataEntry) => {
+    const date = dateOf(timestamp);
+    return date !== null && times.every((time) => date.getTime() < time);
+  };
+  return idsOf(lengthsOf(entries).filter(isOlder));
 }
 
 const byUser = ({ provider }: MetadataEntry): boolean => provider === "user";
@@ -158,23 +177,21 @@ function skipped(base: Omit<MetadataChange, "outcome" | "reason">, reason: strin
   return { change: { ...base, outcome: "skipped", reason }, entries: [] };
 }
 
-async function remove(
-  { api, settings }: Source,
-  column: string,
-  entry: string,
-  signal: AbortSignal,
-): Promise<void> {
+async function remove(source: Source, column: string, entry: string, signal: AbortSignal): Promise<void> {
+  const { api, settings } = source;
   const path = `${pathOf(settings.branch)}/columns/${encodeURIComponent(column)}/metadata/${encodeURIComponent(entry)}`;
-  const what = `the metadata of column ${column}`;
-  await api.remove(path, { what, signal }).catch(writeFailed(api, column));
+  const what = `the removal of the earlier length of column ${column}`;
+  const advice = "The new types are written; run it again to remove the length.";
+  await api.remove(path, { what, advice, signal }).catch(writeFailed(source, column));
 }
 
 async function send(
-  { api, settings }: Source,
+  source: Source,
   table: string,
   groups: readonly (readonly (Entry & { readonly columnName: string })[])[],
   signal: AbortSignal,
 ): Promise<void> {
+  const { api, settings } = source;
   await api
     .call(`${pathOf(settings.branch)}/tables/${encodeURIComponent(table)}/metadata`, {
       // Numbered: Keboola no longer recommends the names of columns as keys.
@@ -184,5 +201,5 @@ async function send(
       advice: "Check the table in Keboola, and run it again.",
       signal,
     })
-    .catch(writeFailed(api, table));
+    .catch(writeFailed(source, table));
 }

@@ -2,8 +2,8 @@ import type { Capability, ExtensionSpec } from "agnes/kit";
 
 import { columnsOf, isNativeText } from "./columns.ts";
 import { kindOf } from "./kinds.ts";
-import type { Settings } from "./options.ts";
-import type { StorageTable } from "./schemas.ts";
+import type { Settings } from "../options.ts";
+import type { StorageTable } from "../api/schemas.ts";
 import { bucketOf } from "./table-id.ts";
 import type { FoundTable } from "./tables.ts";
 
