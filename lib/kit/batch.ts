@@ -200,13 +200,19 @@ export type FilterValue = string | number | bigint | boolean | Date;
 
 /**
  * One condition; several are ANDed. `eq` and `ne` with several values mean "one of" and "none of"; `is_null` and
- * `is_not_null` have no values. No other condition matches null. Text is compared by bytes.
+ * `is_not_null` have no values. No other condition matches null. Text is compared by bytes, except with `isDecimal`.
  */
 export interface Filter {
   readonly column: string;
   readonly operator: "eq" | "ne" | "gt" | "ge" | "lt" | "le" | "is_null" | "is_not_null";
   /** The values to compare with. Without values, `eq` matches no row. */
   readonly values: readonly FilterValue[];
+  /**
+   * Whether the values are decimal numbers as text, such as `-5.25`, which the type of the column represents exactly. They
+   * are compared as numbers; `filterToSql` writes them as such. A query sets it for conditions on `decimal` columns.
+   * Default: `false`.
+   */
+  readonly isDecimal?: boolean;
 }
 
 /** The position of incremental reads. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { float64, table, utf8, type ReadOptions, type Row } from "agnes/kit";
+import { decimal, float64, table, utf8, type Filter, type ReadOptions, type Row } from "agnes/kit";
 
 import type { Broken } from "./broken.ts";
 import { batches, isWanted, PEOPLE, type Breaking } from "./memory.ts";
@@ -43,6 +43,24 @@ function byState(choose: (rows: readonly Row[], options: ReadOptions) => readonl
       if (!/^people$/i.test(name)) throw new Error(`there is no table ${name}`);
       yield* batches(choose(selected(rows, options), options), options, info);
       return { state: 1 };
+    },
+  });
+}
+
+/** A table with decimals, of which a read yields the rows that meet its conditions on them. */
+function priced(meets: (row: Row, filter: Filter) => boolean): Breaking {
+  const info = table("people", { price: decimal(10, 2) });
+  const rows = ["9.50", "10.00", "5.25", "100.00", "20.00"].map((price) => ({ price }));
+  return () => ({
+    discover: async () => [info],
+    async *read({ name }, options) {
+      if (name !== info.name) throw new Error(`there is no table ${name}`);
+      const { filter = [] } = options;
+      yield* batches(
+        rows.filter((row) => filter.every((one) => meets(row, one))),
+        options,
+        info,
+      );
     },
   });
 }
@@ -171,6 +189,15 @@ export const brokenReads: readonly Broken[] = [
       return rows.filter((row) => isWanted(row, { ...(cursor && { cursor }), filter: strict }));
     }),
     caught: [FILTER],
+  },
+  {
+    title: "a filter that compares decimals as text",
+    breaking: priced(({ price }, { operator, values }) => {
+      const text = price as string;
+      return operator !== "lt" || values.every((value) => text < String(value));
+    }),
+    caught: [FILTER],
+    capabilities: ["discover", "read"],
   },
   {
     title: "concurrent reads that share state",
