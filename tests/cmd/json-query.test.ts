@@ -82,6 +82,25 @@ test("agnes table register warns of a table with a JSON query that the source do
     expect.stringContaining('shop has no table "oders"; did you mean "orders"?') as unknown as string,
   ]);
   await agnes("table", "unregister", "oders");
+  const conditions = (column: string) => `{"where_filters": [{"column": "${column}", "values": ["abc"]}]}`;
+  const warned: readonly (readonly [option: string, value: string, warning: string])[] = [
+    ["--source-query", conditions("ids"), 'where_filters[0].column of source_query is "ids"'],
+    ["--source-query", conditions("id"), '"abc" in its condition on column "id" cannot be compared with the'],
+    [
+      "--where",
+      '[{"column": "id", "values": ["abc"]}]',
+      'column "id" cannot be compared with the type BIGINT',
+    ],
+  ];
+  for (const [option, value, warning] of warned) {
+    const mode = option === "--where" ? [] : ["--mode", "materialized"];
+    const result = await agnes("table", "register", "shop", "orders", "--dry-run", ...mode, option, value);
+    expect([result.status, result.stderr.replaceAll(/\s+/g, " ")]).toEqual([
+      0,
+      expect.stringMatching(/warning .*agnes table update shop\.orders/) as unknown as string,
+    ]);
+    expect(result.stderr).toContain(warning);
+  }
   expect((await agnes("table", "register", "shop", "orders", ...query)).stderr).not.toContain("warn");
   expect((await agnes("sync")).status).toBe(0);
   const counted = await agnes("query", "SELECT count(*) AS n FROM orders", "--format", "csv");
