@@ -106,3 +106,51 @@ test("agnes table register warns of a table with a JSON query that the source do
   const counted = await agnes("query", "SELECT count(*) AS n FROM orders", "--format", "csv");
   expect(counted.stdout).toBe("n\n2\n");
 });
+
+test.each([true, false])(
+  "agnes connector test tests the JSON queries of registered tables, of a plugin with discover: %p",
+  async (lists) => {
+    using directory = temporaryDirectory();
+    await mkdir(join(directory.path, "plugins"));
+    const plugin = SHOP.replace(
+      "sourceQuery: v.strictObject({})",
+      "sourceQuery: v.strictObject({ from: v.number() })",
+    )
+      .replace(
+        "*read() { yield",
+        "*read(info, { sourceQuery }) { if (sourceQuery?.from === 9) throw new Error(info.name); yield",
+      )
+      .replace(lists ? "" : 'capabilities: ["discover", "read"]', lists ? "" : 'capabilities: ["read"]')
+      .replace(lists ? "" : 'discover: async () => [table("orders", { id: int64() })],', "");
+    await writeFile(join(directory.path, "plugins", "shop.ts"), plugin);
+    await writeFile(join(directory.path, "agnes.yaml"), "version: 1\nsources:\n  shop: { plugin: shop }\n");
+    const agnes = (...args: string[]) => runCli(args, { cwd: directory.path });
+    for (const [name, from] of [
+      ["all", 0],
+      ["none", 9],
+    ] as const) {
+      const query = `{"from": ${from}}`;
+      await agnes(
+        "table",
+        "register",
+        "shop",
+        "orders",
+        "--name",
+        name,
+        "--mode",
+        "materialized",
+        "--source-query",
+        query,
+      );
+    }
+    const { cases } = json(await agnes("connector", "test", "shop", "--case", "read() ", "--json")) as {
+      readonly cases: readonly { readonly name: string; readonly ok: boolean; readonly error?: string }[];
+    };
+    const failed = cases.filter(({ name, ok }) => !ok && !name.includes("does not exist"));
+    expect(failed.map(({ name }) => name)).toEqual([
+      "read() with a JSON query yields the same rows again, also with a filter",
+    ]);
+    expect(failed[0]!.error).toContain("orders");
+    expect(cases.length).toBeGreaterThan(5);
+  },
+);

@@ -2,6 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { decimal, float64, table, utf8, type Filter, type ReadOptions, type Row } from "agnes/kit";
 
+import * as v from "valibot";
+
 import type { Broken } from "./broken.ts";
 import { batches, isWanted, PEOPLE, type Breaking } from "./memory.ts";
 
@@ -15,10 +17,18 @@ const KEYS = "read() yields each primary key once";
 const AGAIN = "read() yields the same rows again, also in concurrent reads";
 const COLUMNS = "read() with columns yields the same rows";
 const FILTER = "read() with a filter yields all rows that match it";
+const LIMIT = "read() with a filter and a limit yields as many rows that match it";
+const QUERY = "read() with a JSON query yields the same rows again, also with a filter";
 const WRITE = "write() accepts rows and read() returns them";
 const WRITE_METADATA = "writeMetadata() writes what discover() then returns, and nothing in a dry run";
 const FAILED_WRITE = "write() writes nothing if its rows fail";
 const ABORTED_WRITE = "write() writes nothing when it is aborted, and stops within a second";
+
+/** A plugin with JSON queries. */
+const byQuery = {
+  capabilities: ["discover", "read"],
+  sourceQuery: v.strictObject({ from: v.optional(v.number()) }),
+} as const;
 
 /** A read of `people` that yields the rows returned by `choose`. */
 export function reading(choose: (rows: readonly Row[], options: ReadOptions) => readonly Row[]): Breaking {
@@ -198,6 +208,26 @@ export const brokenReads: readonly Broken[] = [
     }),
     caught: [FILTER],
     capabilities: ["discover", "read"],
+  },
+  {
+    title: "a limit that counts rows before the filter",
+    breaking: (good, { rows }) => ({
+      read: (info, options) =>
+        info.name === PEOPLE.name && options.limit !== undefined
+          ? batches(selected(rows.slice(0, options.limit), options), options)
+          : good.read(info, options),
+    }),
+    caught: [LIMIT],
+    ...byQuery,
+  },
+  {
+    title: "a JSON query that is ignored with a filter",
+    breaking: (good) => ({
+      read: (info, { sourceQuery, ...options }) =>
+        good.read(info, { ...options, ...(sourceQuery && options.filter === undefined && { sourceQuery }) }),
+    }),
+    caught: [QUERY],
+    ...byQuery,
   },
   {
     title: "concurrent reads that share state",
