@@ -306,7 +306,11 @@ export interface ReadOptions {
    * schema, for its types and defaults: `v.parse(schema, options.sourceQuery)`. Default: the query has none of them.
    */
   readonly sourceQuery?: Readonly<Record<string, JsonValue>>;
-  /** Yield only rows from this value on; `Cursor.inclusive` defines exactly which. */
+  /**
+   * Yield only rows from this value on; `Cursor.inclusive` defines exactly which. The first read of a table has no cursor,
+   * because there is no value yet, and the column may be one of the registry. A connector that cannot select by a column
+   * therefore rejects it in the next read.
+   */
   readonly cursor?: Cursor;
   /**
    * The window of a first load that this read covers, for a table with `initial_load_chunk_days`. `filter` contains the
