@@ -182,7 +182,8 @@ function constantOf(node: unknown): Constant | null {
     if (is_null) return { is: null, value: null };
     if (textOf(type["id"]) === "DECIMAL") {
       const { scale, text } = constantDecimal(type, value);
-      return { is: "decimal", value: text, scale };
+      // A null value would stand for NULL.
+      return text === null ? null : { is: "decimal", value: text, scale };
     }
     const is = classOf(textOf(type["id"]));
     if (is === "whole") return wholeOf(value);
