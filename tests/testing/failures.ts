@@ -14,6 +14,7 @@ export const memoryConfig: ContractConfig = {
     forged: [{ ...request, headers: { "x-signature": "1" } }],
   },
   parameterQuery: PARAMETER_QUERY,
+  sourceQuery: { table: "people", fields: { from: 700 } },
   write: [
     { table: "people", rows: [{ id: 5000, name: "New", seen_at: "2026-03-01T00:00:00Z" }] },
     {
