@@ -1,8 +1,8 @@
 /**
  * A table through the whole connector `keboola` and the runtime to a published extract, against one bare COPY of DuckDB
  * that reads the same slices from the disk with the same types into the same Parquet, in the order of the slices. The
- * values of the slices are text, as the warehouse unloads them. The slices come from the fake of the tests, in the same
- * process, whose jobs end at once. Then the peak memory at 1M and 20M rows, each in a process of its own, and the most
+ * values of the slices are text, as the warehouse unloads them. The slices come from the fake of the tests, in a process
+ * of its own, whose jobs end at once. Then the peak memory at 1M and 20M rows, each in a process of its own, and the most
  * slices that were open at once of 1,200.
  *
  *   npx bun bench/keboola.ts [--rows 5000000] [--slices 40] [--rounds 3] [--only csv] [--no-memory] [--no-many]
@@ -18,8 +18,8 @@ import { extractSource } from "../lib/extract/mod.ts";
 import { createPluginRegistry } from "../lib/plugins/mod.ts";
 import { connectSource, discoverTables } from "../lib/sources/mod.ts";
 import plugin from "../plugins/keboola/plugin.ts";
-import { fakeKeboola, type FakeKeboola } from "../tests/fakes/keboola/mod.ts";
 import { peakMemoryMb } from "./extract-data.ts";
+import { serveKeboola, type ServedKeboola } from "./keboola-server.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -120,14 +120,16 @@ async function parent(): Promise<void> {
 
 async function compare(format: Format, paths: readonly string[], rows: number): Promise<void> {
   const bare = join(directory, "bare.parquet");
-  const extract = join(directory, "extract");
+  const target = join(directory, "extract");
   const rounds: Record<"bare" | "connector", Spent>[] = [];
   for (let round = 0; round < Number(values.rounds); round++) {
     const alone = await timed(() => copyAlone(format, paths, bare));
     // What it left to be written to the disk must not be paid for by the connector, which syncs its files.
     await rm(bare);
-    const connector = await timed(() => sync(format, paths, rows, extract));
-    await rm(extract, { recursive: true });
+    const connector = await serve(format, paths, rows, (keboola) =>
+      timed(() => extract(keboola, rows, target)),
+    );
+    await rm(target, { recursive: true });
     rounds.push({ bare: alone, connector });
   }
   const middle = (of: (round: (typeof rounds)[number]) => number) =>
@@ -151,11 +153,9 @@ async function compare(format: Format, paths: readonly string[], rows: number): 
 /** Downloads 1,200 slices and reports how many were open at once. */
 async function manySlices(): Promise<void> {
   const [path] = await writeSlices("csv", 1000, 1);
-  const { openSlicesMax } = await sync(
-    "csv",
-    Array<string>(1200).fill(path!),
-    1_200_000,
-    join(directory, "many"),
+  const rows = 1_200_000;
+  const openSlicesMax = await serve("csv", Array<string>(1200).fill(path!), rows, (keboola) =>
+    extract(keboola, rows, join(directory, "many")),
   );
   console.log(`1,200 slices: at most ${openSlicesMax} open at once (at most 8)`);
 }
@@ -171,7 +171,8 @@ async function memoryOf(paths: readonly string[], format: Format, rows: number):
 }
 
 async function child(format: Format): Promise<void> {
-  await sync(format, positionals, Number(values.rows), join(directory, "extract"));
+  const rows = Number(values.rows);
+  await serve(format, positionals, rows, (keboola) => extract(keboola, rows, join(directory, "extract")));
   console.log(await peakMemoryMb());
 }
 
@@ -226,22 +227,24 @@ function textOf(name: string, type: string): string {
   return type === "TIMESTAMP WITH TIME ZONE" ? `replace(${name}, ' Z', 'Z')` : name;
 }
 
-/** Extracts a table whose export is these slices. */
-async function sync(
+/** Serves a table whose export is these slices. */
+async function serve<T>(
   format: Format,
   paths: readonly string[],
   rows: number,
-  target: string,
-): Promise<FakeKeboola> {
-  const keboola = fakeKeboola({ parquet: format === "parquet", jobPolls: 0 });
-  keboola.storage.createTable("in.c-bench.orders", {
-    columns: columns.map(({ name, type, ...rest }) => ({
-      name,
-      type,
-      ...("length" in rest ? { length: rest.length } : {}),
-    })),
-    prepared: { [format]: paths, rowsCount: rows },
-  });
+  use: (keboola: ServedKeboola) => Promise<T>,
+): Promise<T> {
+  const served = columns.map(({ name, type, ...rest }) => ({
+    name,
+    type,
+    ...("length" in rest ? { length: rest.length } : {}),
+  }));
+  await using keboola = await serveKeboola({ format, columns: served, paths, rows });
+  return await use(keboola);
+}
+
+/** Extracts the table. Returns the most slices that were open at once. */
+async function extract(keboola: ServedKeboola, rows: number, target: string): Promise<number> {
   const host = createHost({ fetch: keboola.fetch, env: { KEBOOLA_STORAGE_TOKEN: keboola.token } });
   const engine = createEngine(host, {});
   const services = { host, log: silentLog, engine, directory };
@@ -271,7 +274,7 @@ async function sync(
   );
   await engine.close();
   if (stats.totalRows !== rows) throw stats.errors[0]?.error ?? new Error(`${stats.totalRows} rows`);
-  return keboola;
+  return keboola.openSlicesMax();
 }
 
 /** Seconds, and those of all processors. */
