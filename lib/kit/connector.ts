@@ -21,8 +21,8 @@ export interface QueryLimits {
 
 /**
  * Limits of a query in the source's engine, which the connector passes to it. Live and materialized tables have none: they
- * set the `signal` only, which aborts when the query or sync stops. The queries of `register` have `timeoutMs` and
- * `maxScannedBytes`, if their caller sets them.
+ * set the `signal` only, which aborts when the query or sync stops. The queries of `register` have `maxScannedBytes`, if
+ * their caller sets it.
  */
 export interface SourceQueryLimits extends QueryLimits {
   /**
