@@ -46,6 +46,9 @@ export async function readKeys(
     const { name, source } = alias;
     throw new AgnesError("alias_limit_exceeded", { alias: name, source, limit: "keys", max: KEYS_MAX });
   }
+  // Engines differ in whether NaN equals NaN, so its rows would be lost in some.
+  if (rows.some(({ value }) => Number.isNaN(value)))
+    throw refuse("its keys contain NaN", "Exclude NaN: `WHERE NOT isnan(column)`.");
   return { type: kind.type, values: rows.map(({ value }) => (kind.isWhole ? BigInt(value) : value)) };
 }
 
