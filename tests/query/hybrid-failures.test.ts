@@ -175,7 +175,12 @@ describe("failures of register", () => {
   );
 
   test("an abort cancels the jobs, also if the workspace is closed meanwhile", async () => {
-    const shop = await openHybridShop({ script: { polls: Infinity } });
+    const shop = await openHybridShop({
+      script: { polls: Infinity },
+      onRequest: async (url) => {
+        if (url.includes("/cancel")) await new Promise((resolve) => setTimeout(resolve, 100));
+      },
+    });
     const controller = new AbortController();
     const failing = failure(
       shop,

@@ -53,6 +53,8 @@ export interface HybridShopOptions {
   /** Further plugins, each with a source of its name. */
   readonly plugins?: readonly AnyPlugin[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Called before each request of a connector. */
+  readonly onRequest?: (url: string) => Promise<void>;
   readonly local?: string;
   readonly warehouse?: string;
 }
@@ -85,7 +87,10 @@ export async function openHybridShop(options: HybridShopOptions = {}): Promise<H
     workspace: folder.path,
     plugins: [duckdb, bigquery, mute, ...plugins],
     host: {
-      fetch: server.fetch,
+      fetch: (async (url: string, init: RequestInit) => {
+        await options.onRequest?.(url);
+        return server.fetch(url, init);
+      }) as typeof fetch,
       env: { BIGQUERY_SERVICE_ACCOUNT_JSON: server.signIn.serviceAccount, ...options.env },
     },
     config: {
