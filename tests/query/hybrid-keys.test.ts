@@ -219,6 +219,22 @@ describe("register with access to some tables", () => {
     expect(jobs(shop)).toEqual([]);
   });
 
+  test("a rejection of the source reveals nothing of tables without access", async () => {
+    await using shop = await open({}, { bigquery: { maxBytesPerQuery: 100 } });
+    const unknown = await failure(
+      shop,
+      "SELECT * FROM p",
+      { p: bq(`SELECT nothing FROM ${PAGES}`) },
+      { access },
+    );
+    expect(unknown).toMatchObject({ code: "alias_access_denied", details: { alias: "p" } });
+    expect(unknown.message).toContain("the source cannot estimate it");
+    const granted = await failure(shop, "SELECT * FROM p", { p }, { access });
+    expect(granted).toMatchObject({ code: "bigquery/scan_too_large" });
+    const hidden = await failure(shop, "SELECT * FROM p", { p }, { access: new Set(["local.orders"]) });
+    expect(hidden).toMatchObject({ code: "alias_access_denied" });
+  });
+
   test("keys read accessible tables only", async () => {
     await using shop = await open();
     const keyed = bq(BY_KEYS, { keys: "SELECT pin FROM secrets" });

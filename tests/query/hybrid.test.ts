@@ -140,6 +140,27 @@ describe("aliases of register", () => {
     expect(shop.server.inserted).toEqual([]);
   });
 
+  test("more than 20 aliases are rejected, because all run at once", async () => {
+    await using shop = await openHybridShop();
+    const read = (count: number) => {
+      const names = Array.from({ length: count }, (_, at) => `p${at}`);
+      const register = Object.fromEntries(
+        names.map((name) => [name, wh("SELECT i AS id FROM range(50000) t(i)")]),
+      );
+      return {
+        sql: `SELECT count(*)::INT AS n FROM p0 JOIN ${names.slice(1).join(" USING (id) JOIN ")} USING (id)`,
+        register,
+      };
+    };
+    const { sql, register } = read(20);
+    expect(await rows(shop, sql, register)).toEqual([{ n: 50_000 }]);
+    const many = read(21);
+    expect(await failure(shop, many.sql, many.register)).toMatchObject({
+      code: "invalid_input",
+      message: expect.stringContaining("it has 21 aliases, more than 20"),
+    });
+  });
+
   test("two aliases that differ only in case are rejected", async () => {
     await using shop = await openHybridShop();
     const error = await failure(shop, "SELECT * FROM p", { p: bq("SELECT 1 AS a"), P: bq("SELECT 2 AS a") });
@@ -178,6 +199,14 @@ describe("aliases of register", () => {
       p: { ...bq("SELECT 1 AS a"), ...more } as RegisteredQuery,
     });
     expect(error).toMatchObject({ code: "invalid_input", details: { what } });
+  });
+
+  test("two columns of one name are rejected before the query runs, if the source states them", async () => {
+    const calls: Call[] = [];
+    const schema = toSchema({ id: int64(), Id: int64() });
+    await using shop = await withSpy(calls, { estimate: async () => ({ schema }) });
+    expect(await failure(shop, "SELECT * FROM p", { p: SPY })).toMatchObject({ code: "alias_refused" });
+    expect(calls).toEqual([]);
   });
 
   test("columns without a name, and two of one name, are errors that name the alias", async () => {

@@ -2,6 +2,8 @@ import { AgnesError, checkExposedName, formatValue } from "../../base/mod.ts";
 import { aliasError } from "./alias-error.ts";
 import type { Alias, HybridSources, RegisteredQuery, RegisterLimits } from "./types.ts";
 
+/** All of them run at once. */
+const ALIASES_MAX = 20;
 const ROWS_MAX = 500_000;
 const BYTES_MAX = 1024 ** 3;
 const LIMITS = ["maxRows", "maxBytes", "maxScannedBytes", "timeoutMs"] as const;
@@ -27,8 +29,13 @@ export function checkAliases(
   taken: TakenNames,
   sources: HybridSources,
 ): readonly Alias[] {
+  const entries = Object.entries(register);
+  if (entries.length > ALIASES_MAX) {
+    const reason = `it has ${entries.length} aliases, more than ${ALIASES_MAX}`;
+    throw new AgnesError("invalid_input", { what: "register", reason });
+  }
   const before = new Map<string, string>();
-  return Object.entries(register).map(([name, query]) => {
+  return entries.map(([name, query]) => {
     checkExposedName("the alias", name);
     const folded = name.toLowerCase();
     const other = before.get(folded);

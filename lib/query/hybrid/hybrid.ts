@@ -1,10 +1,10 @@
 import { abortError, AgnesError, atMost, linkedController, raceAbort } from "../../base/mod.ts";
-import type { QueryArray } from "../../kit/mod.ts";
+import type { QueryArray, QueryEstimate } from "../../kit/mod.ts";
 import type { SourceHandle } from "../../sources/mod.ts";
 import type { TableRecord } from "../../tables/mod.ts";
 import { aliasError, aliasText, isNamed } from "./alias-error.ts";
 import { checkAccess } from "./check-access.ts";
-import { loadAlias, type AliasPlace, type ReadyAlias } from "./load-alias.ts";
+import { checkColumns, loadAlias, type AliasPlace, type ReadyAlias } from "./load-alias.ts";
 import type { Alias, HybridPlace, HybridSources, RegisteredReceipt } from "./types.ts";
 
 /** How long connectors may cancel their jobs and close after a failure. */
@@ -111,14 +111,30 @@ export class Hybrid {
     const keys = sql === null ? null : await readKeys({ ...alias, keys: sql }, signal);
     const parameters = keys === null ? {} : { keys };
     const handle = await this.#open(alias.source, signal);
-    const estimating = handle.connector.estimate?.(alias.sql, { signal, parameters });
-    if (estimating !== undefined) this.#running.push(estimating.catch(() => {}));
-    const estimate = (await estimating) ?? {};
+    const estimate = await this.#estimate(alias, handle, { signal, parameters });
+    if (accessible !== null) checkAccess(alias, estimate, accessible);
     const totals = { rows: 0, sizeBytes: 0, elapsedMs: 0, ran: false };
     const ready = { alias, handle, parameters, estimate, totals };
     checkEstimate(ready);
-    if (accessible !== null) checkAccess(alias, estimate, accessible);
     return ready;
+  }
+
+  async #estimate(
+    alias: Alias,
+    { connector }: SourceHandle,
+    options: Parameters<NonNullable<SourceHandle["connector"]["estimate"]>>[1],
+  ): Promise<QueryEstimate> {
+    if (connector.estimate === undefined) return {};
+    const estimating = connector.estimate(alias.sql, options);
+    this.#running.push(estimating.catch(() => {}));
+    try {
+      return await estimating;
+    } catch (error) {
+      if (this.#request.accessible === null || options.signal.aborted) throw error;
+      // The message may state columns of tables that the caller may not access.
+      const reason = "the source cannot estimate it, so the tables that it reads are unknown";
+      throw new AgnesError("alias_access_denied", { alias: alias.name, source: alias.source, reason });
+    }
   }
 
   async #open(source: string, signal: AbortSignal): Promise<SourceHandle> {
@@ -163,8 +179,9 @@ export class Hybrid {
  * @throws `alias_refused`, `alias_limit_exceeded`, and the error with which the source would reject the query
  */
 function checkEstimate({ alias, estimate }: ReadyAlias): void {
-  const { problem, statementType = "SELECT", scannedBytes = 0 } = estimate;
+  const { problem, schema, statementType = "SELECT", scannedBytes = 0 } = estimate;
   if (problem !== undefined) throw problem;
+  if (schema !== undefined) checkColumns(alias, schema);
   const { name, source, limits } = alias;
   if (statementType !== "SELECT") {
     const reason = `its SQL is a statement of the type ${statementType}`;

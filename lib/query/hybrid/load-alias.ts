@@ -48,7 +48,7 @@ export async function loadAlias(ready: ReadyAlias, place: AliasPlace): Promise<v
   const { signal } = timer;
   try {
     const result = isEmpty ? emptyResult(ready) : await run(ready, place, signal);
-    checkNames(alias, result.schema);
+    checkColumns(alias, result.schema);
     const stream = openStream(connection, sourceOf(ready, result, services));
     try {
       const name = [database, "main", alias.name].map(quoteIdentifier).join(".");
@@ -87,8 +87,11 @@ function emptyResult({ alias, estimate }: ReadyAlias): SourceResult {
   return { schema: estimate.schema, batches: (async function* () {})() };
 }
 
-/** Rows are read by the names of columns, and DuckDB ignores case. */
-function checkNames({ name: alias }: Alias, { fields }: Schema): void {
+/**
+ * Checks the names of the columns of a result: rows are read by them, and DuckDB ignores case.
+ * @throws `alias_refused`
+ */
+export function checkColumns({ name: alias }: Alias, { fields }: Schema): void {
   const before = new Set<string>();
   for (const { name } of fields) {
     const folded = name.toLowerCase();
