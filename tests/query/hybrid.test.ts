@@ -79,6 +79,41 @@ describe("query() with register", () => {
     ]);
   });
 
+  test("estimates all queries before any of them runs, and then runs all at once", async () => {
+    const events: string[] = [];
+    const all = { estimated: 0, started: 0, reading: 0 };
+    const together = async (phase: "started" | "reading") => {
+      all[phase] += 1;
+      while (all[phase] < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    };
+    await using shop = await withSpy([], {
+      async estimate() {
+        all.estimated += 1;
+        await new Promise((resolve) => setTimeout(resolve, 30 * all.estimated));
+        events.push("estimate");
+        return {};
+      },
+      async query() {
+        events.push("query");
+        await together("started");
+        return {
+          schema: toSchema({ id: int64() }),
+          batches: (async function* () {
+            await together("reading");
+            yield [{ id: 1 }];
+          })(),
+        };
+      },
+    });
+    const found = await rows(shop, "SELECT p.id FROM p JOIN q USING (id) JOIN r USING (id)", {
+      p: SPY,
+      q: SPY,
+      r: SPY,
+    });
+    expect(found).toEqual([{ id: 1 }]);
+    expect(events).toEqual(["estimate", "estimate", "estimate", "query", "query", "query"]);
+  });
+
   test("EXPLAIN estimates the queries and runs none", async () => {
     const calls: Call[] = [];
     await using shop = await withSpy(calls);
