@@ -169,7 +169,8 @@ const brokenQueries: readonly Broken[] = [
     breaking: (good) => ({
       query: (sql, options) => {
         const { text } = options.parameters ?? {};
-        const parameters = { ...options.parameters, text: (text as string).replaceAll("'", "''") };
+        if (typeof text !== "string") return good.query(sql, options);
+        const parameters = { ...options.parameters, text: text.replaceAll("'", "''") };
         return good.query(sql, { ...options, parameters });
       },
     }),
