@@ -149,6 +149,14 @@ export interface Agnes extends AsyncDisposable {
    * @throws `write_refused` if the rows do not fit the table, `capability_missing`, `table_not_registered`,
    * `table_vanished`, `source_unknown`, `rows_lost` if the source accepts another number of rows, `invalid_input`, the
    * errors of `query` and of the plugin
+   * @example
+   * ```ts
+   * import { createAgnes } from "agnes";
+   * await using agnes = await createAgnes({ plugins: [] });
+   * const push = { table: "scores", sql: "SELECT id, score FROM predictions", mode: "upsert" } as const;
+   * await agnes.push({ ...push, dryRun: true }); // runs the query and all checks
+   * const { rows } = await agnes.push(push);
+   * ```
    */
   push(request: PushRequest): Promise<PushReport>;
   /**
@@ -199,8 +207,9 @@ export interface Agnes extends AsyncDisposable {
 /** One table of the catalog, with its freshness. */
 export interface CheckedEntry extends CatalogEntry {
   /**
-   * Start of the table's last successful sync, even if its rows were unchanged; `extractedAt` is when they were last
-   * published. ISO 8601, UTC; null: unknown.
+   * Start of the table's last successful sync, even if its rows were unchanged: the table has the state of the source at
+   * this time or later. `extractedAt` is when its rows were last written, so it is later if that sync changed them. ISO
+   * 8601, UTC; null: unknown.
    */
   readonly checkedAt: string | null;
 }

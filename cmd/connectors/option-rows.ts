@@ -21,10 +21,17 @@ export function optionRows(schema: object, prefix = ""): readonly (readonly stri
       : option.default === undefined
         ? ""
         : JSON.stringify(option.default);
-    const row = [`${prefix}${name}`, typeText(option), missing, option.description ?? ""];
-    const values = typeof option.additionalProperties === "object" ? option.additionalProperties : {};
-    return [row, ...optionRows(option, `${prefix}${name}.`), ...optionRows(values, `${prefix}${name}.NAME.`)];
+    const forms = [option, ...(option.anyOf ?? [])];
+    const description = forms.find((form) => form.description !== undefined)?.description ?? "";
+    const row = [`${prefix}${name}`, typeText(option), missing, description];
+    return [row, ...forms.flatMap((form) => innerRows(form, `${prefix}${name}`))];
   });
+}
+
+/** Rows of the options inside a map, or of the values of one. */
+function innerRows(form: JsonSchema, name: string): readonly (readonly string[])[] {
+  const values = typeof form.additionalProperties === "object" ? form.additionalProperties : {};
+  return [...optionRows(form, `${name}.`), ...optionRows(values, `${name}.NAME.`)];
 }
 
 function typeText(schema: JsonSchema): string {

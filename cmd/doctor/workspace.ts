@@ -121,7 +121,7 @@ async function firstStep(
     return `Its plugin cannot list its tables: run \`${registering}\`, then \`agnes sync ${name}\`.`;
   }
   if ((register ?? plugin.register ?? "all") === "all") return sync;
-  return `None of its tables is registered: run \`agnes table discover ${name}\`, then \`agnes sync ${name}\`.`;
+  return `None of its tables is registered: \`agnes connector discover ${name}\` lists them; run \`${registering}\`, then \`agnes sync ${name}\`.`;
 }
 
 function remoteCheck({ id, accessMode, extension, reason, remedy }: RemoteTable): Check {

@@ -1,9 +1,10 @@
 import type { Agnes } from "../../lib/agnes.ts";
-import { isAgnesError, nearest } from "../../lib/base/mod.ts";
+import { createHost, isAgnesError, nearest } from "../../lib/base/mod.ts";
+import { conditionsProblem } from "../../lib/sync/mod.ts";
 import { planRegistration, storedName, type RegisteredTable } from "../../lib/tables/mod.ts";
 import type { Cli } from "../cli/cli.ts";
 
-/** Warns if the source does not have a registered table, or the columns in its settings. */
+/** Warns if the source does not have a registered table, or the columns in its settings, or if its conditions are not valid. */
 export async function warnOfSource(cli: Cli, agnes: Agnes, table: RegisteredTable): Promise<void> {
   const { source, sourceTable } = table;
   const { sources } = agnes.workspace.config;
@@ -29,6 +30,8 @@ export async function warnOfSource(cli: Cli, agnes: Agnes, table: RegisteredTabl
       if (candidate.kind === "drifted" && candidate.id === table.id)
         for (const { field, reason } of candidate.drift)
           cli.warn(`${storedName(field)} of ${table.id}: ${reason}`);
+    const problem = await conditionsProblem(createHost(), table, discovered, plugin);
+    if (problem !== null) cli.warn(`${table.id}: ${problem.message}. ${problem.hint}`);
   } catch (error) {
     // Registering and updating do not need the source, so its failure is only a warning.
     if (!isAgnesError(error) || cli.signal.aborted) throw error;

@@ -65,8 +65,15 @@ export interface Files {
     chunks: AsyncIterable<Uint8Array>,
     options?: { replace?: boolean },
   ): Promise<void>;
-  /** Appends to a file, creating it if needed, and makes the bytes durable. With `at`, first truncates it to that size. */
-  append(path: string, data: string | Uint8Array, options?: { mode?: number; at?: number }): Promise<void>;
+  /**
+   * Appends to a file, creating it if needed, and makes the bytes durable unless `sync` is false. With `at`, first
+   * truncates it to that size.
+   */
+  append(
+    path: string,
+    data: string | Uint8Array,
+    options?: { mode?: number; at?: number; sync?: boolean },
+  ): Promise<void>;
   /** Makes the writes to a file or directory durable (fsync). */
   sync(path: string): Promise<void>;
   /** Atomically renames, replacing `to`. */
@@ -108,11 +115,11 @@ export function nodeFiles(): Files {
     open: openFile,
     write: (path, data, options = {}) =>
       attempt("write", path, () =>
-        writeDurably(path, data, options.replace === true ? "w" : "wx", options.mode),
+        writeTo(path, data, { flag: options.replace === true ? "w" : "wx", mode: options.mode }),
       ),
     writeChunks,
     append: (path, data, options = {}) =>
-      attempt("append to", path, () => writeDurably(path, data, "a", options.mode, options.at)),
+      attempt("append to", path, () => writeTo(path, data, { ...options, flag: "a" })),
     sync: (path) => attempt("sync", path, () => syncPath(path)),
     rename: (from, to) => attempt("rename", from, () => fs.rename(from, to)),
     link: async (existing, name) => {
@@ -160,18 +167,17 @@ async function absentIsNull<T>(work: Promise<T>): Promise<T | null> {
   }
 }
 
-async function writeDurably(
+async function writeTo(
   path: string,
   data: string | Uint8Array,
-  flag: string,
-  mode = 0o644,
-  at?: number,
+  options: { flag: string; mode?: number | undefined; at?: number; sync?: boolean },
 ): Promise<void> {
+  const { flag, mode = 0o644, at, sync = true } = options;
   const handle = await fs.open(path, flag, mode);
   try {
     if (at !== undefined) await handle.truncate(at);
     await handle.writeFile(data);
-    await handle.sync();
+    if (sync) await handle.sync();
   } finally {
     await handle.close();
   }

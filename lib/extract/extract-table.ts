@@ -20,6 +20,7 @@ import { loadOf, watchWindows, type WindowWatch } from "./read/first-load.ts";
 import { readNotes } from "./read-notes.ts";
 import { openRead } from "./read/open-read.ts";
 import type { PublishedColumn, SchemaChange, PublishedTable } from "./format/extract-state.ts";
+import { textConditionError } from "./schema/check-conditions.ts";
 import { filterCondition } from "./schema/select.ts";
 import type { TableJob } from "./job/job.ts";
 import { redescribed, withKindsKept } from "./redescribe.ts";
@@ -370,7 +371,7 @@ async function anyPartMissing({ previous, run: { services, directory } }: TableJ
 }
 
 function tableError({ plan, run: { source } }: TableJob, error: unknown): AgnesError {
-  if (isAgnesError(error)) return error;
+  if (isAgnesError(error)) return textConditionError(plan, error) ?? error;
   const reason = messageOf(error);
   return new AgnesError(
     "table_read_failed",

@@ -2,6 +2,7 @@ export { changeExtract } from "./change-extract.ts";
 export type { ChangedTables, ChangingExtract } from "./change-extract.ts";
 export { extractSource } from "./extract-source.ts";
 export { checkPlan } from "./job/plan.ts";
+export { checkConditions } from "./schema/check-conditions.ts";
 export type { TablePlan } from "./job/plan.ts";
 export type { ExtractState, PublishedColumn } from "./format/extract-state.ts";
 export { columnsOf } from "./schema/column.ts";

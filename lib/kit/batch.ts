@@ -20,7 +20,10 @@ export type FileFormat = "parquet" | "csv" | "ndjson" | "json";
 export interface FileChunk {
   readonly kind: "file";
   readonly format: FileFormat;
-  /** An absolute local path, or the bytes. A file with `reading` and `origin` must exist until the read ends. */
+  /**
+   * An absolute local path, or the bytes. A file with `reading` and `origin`, or in `ReadOptions.directory`, must exist until
+   * the read ends.
+   */
   readonly data: string | AsyncIterable<Uint8Array>;
   /** How the bytes are compressed. Default: `auto`, by the extension of the path; for bytes, `none`. */
   readonly compression?: "auto" | "none" | "gzip" | "zstd";
@@ -200,13 +203,19 @@ export type FilterValue = string | number | bigint | boolean | Date;
 
 /**
  * One condition; several are ANDed. `eq` and `ne` with several values mean "one of" and "none of"; `is_null` and
- * `is_not_null` have no values. No other condition matches null. Text is compared by bytes.
+ * `is_not_null` have no values. No other condition matches null. Text is compared by bytes, except with `isDecimal`.
  */
 export interface Filter {
   readonly column: string;
   readonly operator: "eq" | "ne" | "gt" | "ge" | "lt" | "le" | "is_null" | "is_not_null";
   /** The values to compare with. Without values, `eq` matches no row. */
   readonly values: readonly FilterValue[];
+  /**
+   * Whether the values are decimal numbers as text, such as `-5.25`, which the type of the column represents exactly. They
+   * are compared as numbers; `filterToSql` writes them as such. A query sets it for conditions on `decimal` columns.
+   * Default: `false`.
+   */
+  readonly isDecimal?: boolean;
 }
 
 /** The position of incremental reads. */
@@ -300,7 +309,11 @@ export interface ReadOptions {
    * schema, for its types and defaults: `v.parse(schema, options.sourceQuery)`. Default: the query has none of them.
    */
   readonly sourceQuery?: Readonly<Record<string, JsonValue>>;
-  /** Yield only rows from this value on; `Cursor.inclusive` defines exactly which. */
+  /**
+   * Yield only rows from this value on; `Cursor.inclusive` defines exactly which. The first read of a table has no cursor,
+   * because there is no value yet, and the column may be one of the registry. A connector that cannot select by a column
+   * therefore rejects it in the next read.
+   */
   readonly cursor?: Cursor;
   /**
    * The window of a first load that this read covers, for a table with `initial_load_chunk_days`. `filter` contains the

@@ -75,7 +75,7 @@ export class Instances {
 
   /**
    * Leases a locked instance in which the chosen tables are open.
-   * @throws `table_unknown`, `extract_changed`, `remote_unavailable`, `timed_out`, `aborted`, `analytics_unreadable`
+   * @throws `table_unknown`, `table_vanished`, `extract_changed`, `remote_unavailable`, `timed_out`, `aborted`, `analytics_unreadable`
    */
   async lease(choose: Choice, granted: Granted, opening: Opening): Promise<Lease> {
     for (;;) {

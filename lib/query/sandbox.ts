@@ -147,7 +147,7 @@ export class Sandbox {
     return this.#isAttachingExtract;
   }
 
-  /** Opens tables that are not files. @throws `remote_unavailable`, `timed_out`, `aborted` */
+  /** Opens tables that are not files. @throws `remote_unavailable`, `table_vanished`, `timed_out`, `aborted` */
   async openTables(tables: readonly AnalyticsTable[], opening: Opening): Promise<void> {
     for (const table of tables) {
       const id = tableId(table);
@@ -201,7 +201,7 @@ export class Sandbox {
     return table.accessMode === "remote" ? (this.#accessModes.get(tableId(table)) ?? null) : null;
   }
 
-  /** Returns the tables that are read through their connectors, by id. @throws `remote_unavailable` */
+  /** Returns the tables that are read through their connectors, by id. @throws `remote_unavailable`, `table_vanished` */
   async liveTables(tables: readonly AnalyticsTable[]): Promise<ReadonlyMap<string, LiveTable>> {
     const live = tables.filter((table) => this.accessModeOf(table) === "live");
     return new Map(

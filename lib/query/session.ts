@@ -112,7 +112,7 @@ export class QuerySession implements AsyncDisposable {
   /**
    * Runs one SELECT, DESCRIBE, SUMMARIZE, SHOW TABLES or EXPLAIN, and streams its rows.
    *
-   * @throws `sql_malformed`, `sql_not_allowed`, `sql_too_long`, `table_unknown` with the nearest names, `extract_changed`, `sql_failed`,
+   * @throws `sql_malformed`, `sql_not_allowed`, `sql_too_long`, `table_unknown` with the nearest names, `table_vanished`, `extract_changed`, `sql_failed`,
    * `query_lost` if another query caused DuckDB to fail, `duckdb_stuck`, `timed_out`, `aborted`, `remote_unavailable`, `analytics_unreadable`, `file_unreadable`, `duckdb_out_of_memory`,
    * `disk_full`; also while rows are read; with `register` also `alias_refused`, `invalid_identifier`, `alias_limit_exceeded`,
    * `alias_access_denied`, `source_unknown`, `capability_missing`, and the errors of the plugin, with the alias in `details`

@@ -5,8 +5,10 @@ import type { ExtractionSettings } from "../tables/mod.ts";
 
 type Named = Pick<
   ExtractionSettings,
-  "id" | "name" | "primaryKey" | "cursor" | "columns" | "filter" | "partitionBy"
+  "id" | "name" | "primaryKey" | "cursor" | "columns" | "filter" | "partitionBy" | "queriedParts"
 >;
+
+const QUERY_OPTION = "--source-query QUERY";
 
 /**
  * Checks that a table has columns, including those that its settings name.
@@ -29,14 +31,23 @@ export function checkColumns(settings: Named, schema: Schema): void {
   }
 }
 
+/** The option of `agnes table update` that sets the conditions of a table. */
+export function conditionsOption({ queriedParts = [] }: Pick<ExtractionSettings, "queriedParts">): string {
+  return queriedParts.includes("filter") ? QUERY_OPTION : "--where CONDITIONS";
+}
+
 function columnsNamed(
   settings: Named,
 ): readonly (readonly [role: string, option: string, columns: readonly string[]])[] {
   return [
     ["primary key", "--primary-key COLUMNS", settings.primaryKey],
     ["cursor", "--incremental-column COLUMN", settings.cursor === undefined ? [] : [settings.cursor]],
-    ["selected", "--columns COLUMNS", settings.columns ?? []],
-    ["filter", "--where CONDITIONS", (settings.filter ?? []).map((filter) => filter.column)],
+    [
+      "selected",
+      settings.queriedParts?.includes("columns") === true ? QUERY_OPTION : "--columns COLUMNS",
+      settings.columns ?? [],
+    ],
+    ["filter", conditionsOption(settings), (settings.filter ?? []).map((filter) => filter.column)],
     ["partition", "--partition-by COLUMN", settings.partitionBy === undefined ? [] : [settings.partitionBy]],
   ];
 }

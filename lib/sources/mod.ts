@@ -1,4 +1,4 @@
-export { checkColumns } from "./check-columns.ts";
+export { checkColumns, conditionsOption } from "./check-columns.ts";
 export { connectSource } from "./connect.ts";
 export type { ConnectServices, SourceHandle } from "./connect.ts";
 export { discoverTables } from "./discover.ts";

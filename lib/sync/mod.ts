@@ -1,4 +1,5 @@
 export { unregisteredExtracts } from "./registry-witness.ts";
+export { conditionsProblem } from "./conditions-problem.ts";
 export type { SourceReport, SyncReport } from "./report.ts";
 export { syncSources } from "./sync.ts";
 export type { SyncOptions } from "./sync.ts";

@@ -52,11 +52,11 @@ function planOf(
 ): TablePlan {
   try {
     if (schema === undefined) return { info, ...extractionSettings(record, info, now) };
-    const form = { plugin: name, schema, now };
+    const form = { plugin: name, schema, now, isRegistered: true };
     const query = checkedQuery(record, record.id, form);
     const known = info.schema.fields.map((field) => String(field.name));
     // Without `discover` the columns come with the rows.
-    if (query !== null && known.length > 0) checkQueriedColumns(query, record.id, known, form);
+    if (query !== null && known.length > 0) checkQueriedColumns(query, record.id, known);
     return { info, ...extractionSettings(record, info, now, query) };
   } catch (error) {
     // The plugin may have changed since the table was registered, or a date in the query is now too late.

@@ -85,7 +85,7 @@ async function runConnected(
   const records = await wantedRecords(services.tables, source, requested);
   if (records.length + failed.length === 0) {
     await dropLeftTables(services, source);
-    const allNotes = [...notes, unregisteredNote(source, handle.plugin, discovered)];
+    const allNotes = [...notes, unregisteredNote(source, handle.plugin, config, discovered)];
     return { source, status: "unregistered", registered: [], notes: allNotes };
   }
   const plan = planSource(records, discovered, services.host.now(), handle.plugin);
@@ -105,9 +105,12 @@ async function runConnected(
   const errors = [
     ...stats.errors.map(({ table, error }) => {
       const record = records.find(({ name }) => name === table);
-      return { table, error: record === undefined ? error : withTableCommand(error, record) };
+      return { table, error: record === undefined ? error : withTableCommand(error, record, handle.plugin) };
     }),
-    ...failed.map(({ table, error }) => ({ table, error: withTableCommand(error, { source, table }) })),
+    ...failed.map(({ table, error }) => ({
+      table,
+      error: withTableCommand(error, { source, table }, handle.plugin),
+    })),
     ...vanished.errors,
   ];
   const tablesFailed = stats.tablesFailed + failed.length + vanished.errors.length;
@@ -115,6 +118,11 @@ async function runConnected(
   const succeeded = stats.tablesExtracted + stats.tablesSkipped;
   const status = complete.tablesFailed === 0 ? "complete" : succeeded > 0 ? "partial" : "failed";
   return { source, status, stats: complete, registered, notes: [...notes, ...vanished.notes] };
+}
+
+/** Whether a sync registers all tables of a source. */
+function registersAll(config: SourceConfig, plugin: SourceHandle["plugin"]): boolean {
+  return (config.register ?? plugin.register ?? "all") === "all";
 }
 
 /** The result of registering the tables of a source. */
@@ -141,7 +149,7 @@ async function registerInTurn(
     readonly request: SourceRequest & { readonly signal: AbortSignal };
   },
 ): Promise<Registration> {
-  if ((config.register ?? handle.plugin.register ?? "all") !== "all") {
+  if (!registersAll(config, handle.plugin)) {
     return { registered: [], notes: [], unreadable: [] };
   }
   if (registration !== undefined && (await hasNew(services.tables, handle.name, discovered))) {
@@ -216,17 +224,21 @@ async function keptNames(tables: TableRegistry, source: string): Promise<readonl
 
 function unregisteredNote(
   source: string,
-  { name, capabilities }: SourceHandle["plugin"],
+  plugin: SourceHandle["plugin"],
+  config: SourceConfig,
   discovered: readonly TableInfo[] | null,
 ): string {
-  const register = registerCommand(source, capabilities);
+  const { name } = plugin;
+  const register = registerCommand(source, plugin.capabilities);
   if (register === null)
     return `the plugin ${name} can neither read nor query tables, so there is nothing to sync`;
   if (discovered === null) {
     return `${source} has no registered tables, and its plugin cannot list its tables: run \`${register}\``;
   }
   const count = discovered.length;
-  return count === 0
-    ? `the source has no tables: check it with \`agnes connector health ${source}\``
-    : `${source} has ${counted(count, "table")}, none of them registered: run \`agnes table discover ${source}\``;
+  if (count === 0) return `the source has no tables: check it with \`agnes connector health ${source}\``;
+  const none = `${source} has ${counted(count, "table")}, none of them registered`;
+  return registersAll(config, plugin)
+    ? `${none}: run \`agnes table discover ${source}\``
+    : `${none}: \`agnes connector discover ${source}\` lists them, and \`${register}\` registers one`;
 }

@@ -12,24 +12,52 @@ export function withTableCommand(
   table:
     | Pick<TableRecord, "id" | "quarantine" | "invalidValues">
     | { readonly source: string; readonly table: string },
+  plugin: { readonly options: unknown },
 ): AgnesError {
-  const { code, cause, message, stack } = error;
-  // A plugin's own codes have no hints about commands.
-  if (code.includes("/")) return error;
-  const details = { ...error.details, tableCommand: commandOf(table) } as typeof error.details;
-  const { hint } = new AgnesError(code, details);
-  if (hint === new AgnesError(code, error.details).hint) return error;
+  const { cause, message, stack } = error;
+  const tableCommand = commandOf(table, hasOption(plugin.options, "types"));
+  const details = { ...error.details, tableCommand } as typeof error.details;
+  const hint = hintOf(error, details);
+  if (hint === hintOf(error, error.details)) return error;
   return Object.assign(error.withDetails(details, { cause, texts: { message, hint } }), { stack });
 }
 
-function commandOf(table: Parameters<typeof withTableCommand>[1]): TableCommand {
+/** The hint of an error with other details. Only the error itself has the definition of a plugin's code. */
+function hintOf(error: AgnesError, details: AgnesError["details"]): string {
+  const { code } = error;
+  return (code.includes("/") ? error.withDetails(details) : new AgnesError(code, details)).hint;
+}
+
+function commandOf(table: Parameters<typeof withTableCommand>[1], hasTypes: boolean): TableCommand {
   return "id" in table
     ? {
         update: `agnes table update ${shellQuoted(table.id)}`,
         canQuarantine: !table.quarantine && table.invalidValues === "fail",
+        hasTypes,
       }
     : {
         update: `agnes table register ${shellQuoted(table.source)} ${shellQuoted(table.table)}`,
         canQuarantine: true,
+        hasTypes,
       };
+}
+
+/** Whether a schema of options has one with this name, also inside others. */
+function hasOption(schema: unknown, name: string): boolean {
+  const { entries, wrapped, item, value, options } = schema as {
+    readonly entries?: Readonly<Record<string, unknown>>;
+    readonly wrapped?: unknown;
+    readonly item?: unknown;
+    readonly value?: unknown;
+    readonly options?: unknown;
+  };
+  if (entries !== undefined && Object.hasOwn(entries, name)) return true;
+  const parts = [
+    wrapped,
+    item,
+    value,
+    ...(Array.isArray(options) ? options : []),
+    ...Object.values(entries ?? {}),
+  ];
+  return parts.some((part) => typeof part === "object" && part !== null && hasOption(part, name));
 }

@@ -25,7 +25,7 @@ export async function reportVanished(
   const published = new Set(extract?.tables.map(({ name }) => name.toLowerCase()));
   const errors: { readonly table: string; readonly error: AgnesError }[] = [];
   const notes: string[] = [];
-  for (const { id, name, sourceTable: own } of vanished) {
+  for (const { id, name, sourceTable: own, queryMode } of vanished) {
     const isLoss =
       published.has(name.toLowerCase()) ||
       only !== null ||
@@ -33,7 +33,12 @@ export async function reportVanished(
     if (isLoss)
       errors.push({
         table: name,
-        error: new AgnesError("table_vanished", { id, source, table: own ?? name }),
+        error: new AgnesError("table_vanished", {
+          id,
+          source,
+          table: own ?? name,
+          ...(queryMode === "remote" && { isRemote: true }),
+        }),
       });
     else
       notes.push(

@@ -28,6 +28,8 @@ export interface ExtractionSettings {
    * that the plugin declares. Default: the table is not materialized, or `query` selects its rows.
    */
   readonly sourceQuery?: SourceQuery["fields"];
+  /** The settings that the JSON query contains. Default: none. */
+  readonly queriedParts?: readonly ("columns" | "filter")[];
   /** The maximum number of rows to publish, of those that meet all conditions. Default: all. */
   readonly limit?: number;
   /** The columns that identify a row. Without a key, incremental reads append rows. */
@@ -106,6 +108,7 @@ export function extractionSettings(
     description: record.description || (info.description ?? ""),
     ...(record.sourceQuery === null || query !== null ? {} : { query: record.sourceQuery }),
     ...(query === null ? {} : { sourceQuery: query.fields }),
+    ...queriedParts(query),
     ...(query?.limit === undefined ? {} : { limit: query.limit }),
     // A full refresh reads all rows, so it has no cursor.
     ...(cursor === undefined || record.syncStrategy === "full_refresh" ? {} : { cursor }),
@@ -119,6 +122,11 @@ export function extractionSettings(
     ...(isPartitioned && record.partitionBy !== null ? { partitionBy: record.partitionBy } : {}),
     ...(isPartitioned ? { partitionGranularity: record.partitionGranularity ?? defaultGranularity } : {}),
   };
+}
+
+function queriedParts(query: SourceQuery | null): Pick<ExtractionSettings, "queriedParts"> {
+  const parts = (["columns", "filter"] as const).filter((part) => query?.[part] !== undefined);
+  return parts.length === 0 ? {} : { queriedParts: parts };
 }
 
 /** Finds the source's table of a record; `undefined` if the source does not have it. */

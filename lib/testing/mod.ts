@@ -1,7 +1,7 @@
 export { runCases } from "./case.ts";
 export type { CaseResult, ContractCase, ContractException } from "./case.ts";
 export { connectorContract } from "./connector/contract.ts";
-export type { CaseProgress, ContractConfig, WriteSample } from "./connector/config.ts";
+export type { CaseProgress, ContractConfig, SourceQuerySample, WriteSample } from "./connector/config.ts";
 export { fakeHost } from "./fakes/fake-host.ts";
 export type { FakeHost, FakeHostOptions } from "./fakes/fake-host.ts";
 export { fakeServer } from "./fakes/fake-server.ts";

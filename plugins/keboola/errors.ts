@@ -52,6 +52,14 @@ export const errors = defineErrors("keboola", {
       `the token in ${d.variable} belongs to project ${d.found} (${formatValue(d.name)}), not to project ${d.expected}`,
     hint: () => "Set a token of that project, or correct `projectId` in the options of the source.",
   }),
+  branch_missing: errorSpec<{ branch: string }>({
+    isDataError: true,
+    status: 404,
+    exit: 2,
+    message: (d) => `the project has no branch ${d.branch}`,
+    hint: () =>
+      "Correct or remove `branch` in the options of the source, and check it with `agnes connector health`.",
+  }),
   access_denied: errorSpec<{ variable: string; what: string; reason: string }>({
     isDataError: true,
     status: 403,
@@ -78,13 +86,21 @@ export const errors = defineErrors("keboola", {
     hint: () =>
       "Add a condition `eq` on the partition column to the table with the option `--where`, or remove the requirement in Keboola.",
   }),
-  condition_required: errorSpec<{ table: string; tableBytes: number | null; remoteMaxBytes: number }>({
+  condition_required: errorSpec<{
+    table: string;
+    tableBytes: number | null;
+    remoteMaxBytes: number;
+    /** The largest LIMIT that is read. */
+    rowsMax: number;
+    /** The LIMIT of the query that Keboola applies. */
+    limit: number | null;
+  }>({
     isDataError: true,
     status: 413,
     message: (d) =>
-      `the table ${formatValue(d.table)} is too large to read all of it for a query: ${d.tableBytes === null ? "Keboola does not report its size" : `it has ${bytes(d.tableBytes)}`}, and \`remoteMaxBytes\` is ${bytes(d.remoteMaxBytes)}`,
-    hint: () =>
-      "Add a condition that Keboola applies, such as `column = 'value'`, or a LIMIT without conditions; or set the mode `local` with `agnes table update ID --mode local`; or raise `remoteMaxBytes` in the options of the source.",
+      `the table ${formatValue(d.table)} is too large to read ${d.limit === null ? "all of it" : `it with LIMIT ${d.limit}`} for a query: ${d.tableBytes === null ? "Keboola does not report its size" : `it has ${bytes(d.tableBytes)}`}, and \`remoteMaxBytes\` is ${bytes(d.remoteMaxBytes)}`,
+    hint: (d) =>
+      `Add a condition that Keboola applies, such as \`column = 'value'\`${d.rowsMax < 1 ? "" : `, or a LIMIT of at most ${d.rowsMax} without conditions`}; or copy the table: change its mode to \`local\` with \`agnes table update\`; or raise \`remoteMaxBytes\` in the options of the source.`,
   }),
   request_refused: errorSpec<{ what: string; reason: string; advice?: string }>({
     isDataError: true,
@@ -96,7 +112,7 @@ export const errors = defineErrors("keboola", {
     isDataError: true,
     status: 503,
     retry: "transient",
-    message: (d) => `Keboola did not respond to the request for ${d.what}: ${d.reason}`,
+    message: (d) => `the request to Keboola for ${d.what} failed: ${d.reason}`,
     hint: (d) =>
       d.retryAfterMs === undefined
         ? "Run it again later."
@@ -129,12 +145,14 @@ export const errors = defineErrors("keboola", {
     message: (d) => `a file of the export of ${formatValue(d.table)} is not read: ${d.reason}`,
     hint: () => "Report it to the administrator of the stack; the published data stays.",
   }),
-  cursor_refused: errorSpec<{ table: string; column: string }>({
+  cursor_refused: errorSpec<{ table: string; column: string; tableCommand?: { readonly update: string } }>({
     isDataError: true,
     status: 409,
     message: (d) =>
       `the table ${formatValue(d.table)} has the cursor column ${formatValue(d.column)}, but Keboola reports changes of all rows`,
-    hint: () => "Remove its cursor column with `agnes table update ID --clear incremental-column`.",
+    // A sync adds the command for the table.
+    hint: (d) =>
+      `Remove its cursor column with \`${d.tableCommand?.update ?? "agnes table update ID"} --clear incremental-column\`.`,
   }),
   changes_unknown: errorSpec<{ table: string }>({
     isDataError: true,

@@ -1,17 +1,26 @@
 import type { Health } from "agnes/kit";
 
 import { dateOf } from "./dates.ts";
-import type { Token } from "./schemas.ts";
+import type { Settings } from "./options.ts";
+import type { Token } from "./api/schemas.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 const WARNING_DAYS = 14;
 
-/** Describes the project of a verified token, with a warning if it expires soon. */
-export function healthOf(token: Token, url: string, now: Date): Health {
+/** Describes the project of a verified token and the branch of the options, with a warning if the token expires soon. */
+export function healthOf(
+  token: Token,
+  { url, branch, branchName }: Pick<Settings, "url" | "branch"> & { readonly branchName: string | null },
+  now: Date,
+): Health {
   const { id, name, region } = token.owner;
   const place = region === null || region === undefined ? "" : ` in ${region}`;
   const project = `project ${name} (${id})${place} at ${url}`;
-  return { ok: true, message: `the token can read ${project}${expiryOf(token, now)}` };
+  const inBranch =
+    branch === undefined
+      ? ""
+      : `, branch ${branch}${branchName === null ? ", which the token may not check" : ` (${branchName})`}`;
+  return { ok: true, message: `the token can read ${project}${inBranch}${expiryOf(token, now)}` };
 }
 
 function expiryOf({ expires }: Token, now: Date): string {

@@ -55,7 +55,7 @@ export const keboolaOptions = v.strictObject({
         v.safeInteger(),
         v.minValue(0),
         v.description(
-          "Size of a table in bytes up to which a query of a remote table may read all of it; null: any size. Default: 1 GiB",
+          "Bytes up to which a query of a remote table may read all of it, or the rows of a LIMIT; a query with a condition that Keboola applies reads any number; null: any size. Default: 1 GiB",
         ),
       ),
     ),
@@ -73,7 +73,9 @@ export const keboolaOptions = v.strictObject({
   write: v.optional(
     v.pipe(
       v.boolean(),
-      v.description("Allow `agnes push` to write rows to the tables of the project. Default: false"),
+      v.description(
+        "Allow `agnes push` to write rows, and `agnes metadata push` to write descriptions and types of columns, to the tables of the project. Default: false",
+      ),
     ),
     false,
   ),

@@ -3,13 +3,13 @@ import { definePlugin } from "agnes/kit";
 import { errors } from "./errors.ts";
 import { healthOf } from "./health.ts";
 import { keboolaOptions, keboolaSecrets } from "./options.ts";
-import { readTable } from "./read.ts";
-import { extensions } from "./remote.ts";
-import { keboolaQuery } from "./source-query.ts";
+import { readTable } from "./read/read.ts";
+import { extensions } from "./tables/remote.ts";
+import { keboolaQuery } from "./read/source-query.ts";
 import { Source } from "./source.ts";
-import { checkRows, writeTable } from "./write.ts";
-import { writeMetadata } from "./write-metadata.ts";
-import { findWriteTarget } from "./write-target.ts";
+import { checkRows, writeTable } from "./write/write.ts";
+import { writeMetadata } from "./write/write-metadata.ts";
+import { findWriteTarget } from "./write/write-target.ts";
 
 /** Tables of a Keboola project. */
 export default definePlugin({
@@ -44,7 +44,8 @@ export default definePlugin({
       },
       async health({ signal }) {
         const token = await source.token.verify(signal);
-        return healthOf(token, source.settings.url, context.now());
+        const branchName = await source.tables.branch.name(signal);
+        return healthOf(token, { ...source.settings, branchName }, context.now());
       },
     };
   },

@@ -1,15 +1,15 @@
 import type { ConnectContext, Http, TableInfo, TableMetadata } from "agnes/kit";
 
-import { AddressCheck } from "./address.ts";
-import { StorageApi } from "./api.ts";
-import { describeTable, type DescribeContext } from "./discover.ts";
-import { Exports } from "./export.ts";
-import { metadataOf } from "./metadata.ts";
+import { AddressCheck } from "./api/address.ts";
+import { StorageApi } from "./api/api.ts";
+import { describeTable, type DescribeContext } from "./tables/discover.ts";
+import { Exports } from "./export/export.ts";
+import { metadataOf } from "./tables/metadata.ts";
 import type { KeboolaOptions, keboolaSecrets, Settings } from "./options.ts";
-import { Semaphore } from "./semaphore.ts";
+import { Semaphore } from "./api/semaphore.ts";
 import { settingsOf } from "./settings.ts";
-import { StorageTables } from "./tables.ts";
-import { jobsAtOnce, TokenCheck } from "./token.ts";
+import { StorageTables } from "./tables/tables.ts";
+import { jobsAtOnce, TokenCheck } from "./api/token.ts";
 
 /** Open downloads of all tables of a source. */
 const DOWNLOADS_MAX = 8;

@@ -225,7 +225,7 @@ describe("bad input", () => {
     }
   });
 
-  test("agnes connector health exits 1 and prints the full remedy when a secret is missing", async () => {
+  test("agnes connector health exits 1 and prints the full remedy when a secret is missing, and any other message in full", async () => {
     using directory = temporaryDirectory();
     const secrets = 'secrets: { NEEDY_TOKEN: { description: "a token, made somewhere", required: true } },';
     write(directory.path, own("needy", plugin("needy", "", secrets)));
@@ -243,6 +243,17 @@ describe("bad input", () => {
     const short = await runCli(["connector", "health"], { cwd: directory.path });
     expect([short.status, short.stderr]).toEqual([1, ""]);
     expect(short.stdout).toContain("it is ill");
+    const well = `it is well${", very well".repeat(20)}; WARNING: it expires in 2 days`;
+    write(
+      directory.path,
+      own(
+        "well",
+        ill.replace("ill", "well").replace('ok: false, message: "it is ill"', `ok: true, message: "${well}"`),
+      ),
+    );
+    const long = await runCli(["connector", "health"], { cwd: directory.path });
+    expect([long.status, long.stderr]).toEqual([0, ""]);
+    expect(long.stdout).toEndWith(`mine: ${well}\n`);
   });
 
   test("agnes works with the other tables when one plugin is broken", async () => {

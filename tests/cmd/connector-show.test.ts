@@ -33,6 +33,37 @@ test("agnes connector show prints what kind of value each secret is", async () =
   });
 });
 
+test("agnes connector show prints the descriptions of options in all forms", async () => {
+  using directory = temporaryDirectory();
+  mkdirSync(join(directory.path, "plugins"));
+  writeFileSync(join(directory.path, "agnes.yaml"), "version: 1\n");
+  const options = `v.strictObject({
+    project: v.optional(v.pipe(v.union([v.string(), v.number()]), v.transform(String), v.description("its id"))),
+    maxBytes: v.optional(v.nullable(v.pipe(v.number(), v.description("its size")))),
+    tables: v.optional(v.record(v.string(), v.strictObject({
+      key: v.nullable(v.pipe(v.string(), v.transform((text) => text.trim()), v.description("its key"))),
+    }))),
+    login: v.optional(v.union([
+      v.pipe(v.string(), v.description("its user")),
+      v.strictObject({ user: v.pipe(v.string(), v.description("the name")) }),
+    ])),
+  })`;
+  const plugin = CLOUD.replace('"discover"],', `"discover"], options: ${options},`).replace(
+    "options: v.strictObject({}),",
+    "",
+  );
+  writeFileSync(join(directory.path, "plugins", "cloud.ts"), plugin);
+  const args = ["connector", "show", "cloud"];
+  const { stdout } = await runCli(args, { cwd: directory.path });
+  expect(stdout).toMatch(/^project +string \| number +its id$/m);
+  expect(stdout).toMatch(/^maxBytes +number \| null +its size$/m);
+  expect(stdout).toMatch(/^tables\.NAME\.key +string \| null +required +its key$/m);
+  expect(stdout).toMatch(/^login +string \| map +its user$/m);
+  expect(stdout).toMatch(/^login\.user +string +required +the name$/m);
+  const printed = JSON.parse((await runCli([...args, "--json"], { cwd: directory.path })).stdout);
+  expect(printed.options.properties.project.description).toBe("its id");
+});
+
 test("agnes connector show prints the fields of JSON queries", async () => {
   using directory = temporaryDirectory();
   writeFileSync(join(directory.path, "agnes.yaml"), "version: 1\n");

@@ -82,8 +82,75 @@ test("agnes table register warns of a table with a JSON query that the source do
     expect.stringContaining('shop has no table "oders"; did you mean "orders"?') as unknown as string,
   ]);
   await agnes("table", "unregister", "oders");
+  const conditions = (column: string) => `{"where_filters": [{"column": "${column}", "values": ["abc"]}]}`;
+  const warned: readonly (readonly [option: string, value: string, warning: string])[] = [
+    ["--source-query", conditions("ids"), 'where_filters[0].column of source_query is "ids"'],
+    ["--source-query", conditions("id"), '"abc" in its condition on column "id" cannot be compared with the'],
+    [
+      "--where",
+      '[{"column": "id", "values": ["abc"]}]',
+      'column "id" cannot be compared with the type BIGINT',
+    ],
+  ];
+  for (const [option, value, warning] of warned) {
+    const mode = option === "--where" ? [] : ["--mode", "materialized"];
+    const result = await agnes("table", "register", "shop", "orders", "--dry-run", ...mode, option, value);
+    expect([result.status, result.stderr.replaceAll(/\s+/g, " ")]).toEqual([
+      0,
+      expect.stringMatching(/warning .*agnes table update shop\.orders/) as unknown as string,
+    ]);
+    expect(result.stderr).toContain(warning);
+  }
   expect((await agnes("table", "register", "shop", "orders", ...query)).stderr).not.toContain("warn");
   expect((await agnes("sync")).status).toBe(0);
   const counted = await agnes("query", "SELECT count(*) AS n FROM orders", "--format", "csv");
   expect(counted.stdout).toBe("n\n2\n");
 });
+
+test.each([true, false])(
+  "agnes connector test tests the JSON queries of registered tables, of a plugin with discover: %p",
+  async (lists) => {
+    using directory = temporaryDirectory();
+    await mkdir(join(directory.path, "plugins"));
+    const plugin = SHOP.replace(
+      "sourceQuery: v.strictObject({})",
+      "sourceQuery: v.strictObject({ from: v.number() })",
+    )
+      .replace(
+        "*read() { yield",
+        "*read(info, { sourceQuery }) { if (sourceQuery?.from === 9) throw new Error(info.name); yield",
+      )
+      .replace(lists ? "" : 'capabilities: ["discover", "read"]', lists ? "" : 'capabilities: ["read"]')
+      .replace(lists ? "" : 'discover: async () => [table("orders", { id: int64() })],', "");
+    await writeFile(join(directory.path, "plugins", "shop.ts"), plugin);
+    await writeFile(join(directory.path, "agnes.yaml"), "version: 1\nsources:\n  shop: { plugin: shop }\n");
+    const agnes = (...args: string[]) => runCli(args, { cwd: directory.path });
+    for (const [name, from] of [
+      ["all", 0],
+      ["none", 9],
+    ] as const) {
+      const query = `{"from": ${from}}`;
+      await agnes(
+        "table",
+        "register",
+        "shop",
+        "orders",
+        "--name",
+        name,
+        "--mode",
+        "materialized",
+        "--source-query",
+        query,
+      );
+    }
+    const { cases } = json(await agnes("connector", "test", "shop", "--case", "read() ", "--json")) as {
+      readonly cases: readonly { readonly name: string; readonly ok: boolean; readonly error?: string }[];
+    };
+    const failed = cases.filter(({ name, ok }) => !ok && !name.includes("does not exist"));
+    expect(failed.map(({ name }) => name)).toEqual([
+      "read() with a JSON query yields the same rows again, also with a filter",
+    ]);
+    expect(failed[0]!.error).toContain("orders");
+    expect(cases.length).toBeGreaterThan(5);
+  },
+);

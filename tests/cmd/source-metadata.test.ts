@@ -24,8 +24,10 @@ test("agnes table show prints the source metadata of a table", async () => {
   writeFileSync(join(directory.path, "agnes.yaml"), "version: 1\nsources:\n  cloud: { plugin: cloud }\n");
   writeFileSync(join(directory.path, "plugins", "cloud.ts"), CLOUD);
   await run("table", "register", "cloud", "a");
-  const { stdout } = await run("table", "discover", "cloud");
+  const { stdout, stderr } = await run("table", "discover", "cloud");
   expect(stdout).toMatch(/^existing .*source_metadata: changed in the source$/m);
+  expect(stderr).toContain("registered 0; 1 changed in the source, 0 unchanged, 0 drifted");
+  expect((await run("table", "discover", "cloud")).stderr).toContain("registered 0; 1 unchanged, 0 drifted");
   expect((await run("table", "show", "cloud.a")).stdout).toMatch(
     /^source_metadata +\{"stage":"in","labels":\["gold"\]\}$/m,
   );

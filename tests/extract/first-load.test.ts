@@ -328,9 +328,23 @@ describe("a first load in windows", () => {
     expect(await notesOf(incremental(numbered, { chunkDays: 4 }))).toContain(
       "its cursor column is not known to be a date or timestamp, so it was not loaded in windows",
     );
-    expect(await notesOf(planOf(table("plain", columns), { chunkDays: 4 }))).toContain(
-      "it has no cursor column that its strategy uses, so it was not loaded in windows",
-    );
+    const windowless = [
+      ["full_refresh", {}, "it has no cursor column that its strategy uses"],
+      ["incremental", {}, "it has no cursor column, and its source does not read it by the time of changes"],
+      [
+        "partitioned",
+        { changesFrom: new Date("2026-01-01") },
+        "it has neither a cursor column nor a primary key",
+      ],
+    ] as const;
+    for (const [strategy, options, reason] of windowless) {
+      const plan = planOf(table(`plain_${strategy}`, columns, options), {
+        chunkDays: 4,
+        strategy,
+        partitionBy: "at",
+      });
+      expect(await notesOf(plan)).toContain(`${reason}, so it was not loaded in windows`);
+    }
   });
 
   test("does not affect the other tables of the run", async () => {

@@ -1,5 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 
@@ -53,7 +53,7 @@ async function extract(
 }
 
 async function write(bench: Bench, name: string, bytes: Uint8Array): Promise<string> {
-  const folder = join(bench.root, "in");
+  const folder = join(bench.directory, "reads/t");
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, name), bytes);
   return join(folder, name);
@@ -144,7 +144,8 @@ test("extractSource() copies Parquet slices in one query, unless their columns d
     return { kind: "file", format: "parquet", data, compression: "none", reading: parquet };
   };
   const textRows = (at: number) => `SELECT '${at}' AS id, '${at}.5' AS score, 'n' AS name`;
-  const alike = await Promise.all([0, 1, 2].map((at) => chunkOf(at, textRows(at))));
+  const alikeChunks = () => Promise.all([0, 1, 2].map((at) => chunkOf(at, textRows(at))));
+  const alike = await alikeChunks();
   const empty = await chunkOf(3, `${textRows(3)} WHERE false`);
   const stats = await bench.run([planOf(info)], () => [...alike, empty]);
   expect(stats.errors).toEqual([]);
@@ -154,18 +155,53 @@ test("extractSource() copies Parquet slices in one query, unless their columns d
     { id: 1n, score: 1.5 },
     { id: 2n, score: 2.5 },
   ]);
+  // The folder of a read is removed when its table is published.
+  const again = await alikeChunks();
   const typed = await chunkOf(4, "SELECT 4::BIGINT AS id, 4.5::DOUBLE AS score, 'n' AS name");
-  const mixed = await bench.run([planOf(info)], () => [...alike, typed]);
+  const mixed = await bench.run([planOf(info)], () => [...again, typed]);
   expect(mixed.errors).toEqual([]);
   expect(await partsOf(bench)).toHaveLength(4);
   expect(await bench.rows("SELECT sum(id) AS n FROM t")).toEqual([{ n: 7n }]);
   const bad = await chunkOf(5, "SELECT '5.5' AS id, '5.5' AS score, 'n' AS name");
-  const failed = await bench.run([planOf(info)], () => [...alike, bad]);
+  const others = await alikeChunks();
+  const failed = await bench.run([planOf(info)], () => [...others, bad]);
   expect(failed.errors[0]!.error).toMatchObject({
     code: "file_value_invalid",
     details: { column: "id", value: "5.5" },
   });
   expect(await bench.rows("SELECT count(*) AS n FROM t")).toEqual([{ n: 4n }]);
+});
+
+test("extractSource() copies files one by one if the connector may remove each after the next", async () => {
+  await using bench = await openBench();
+  const chunks = async function* (): AsyncGenerator<FileChunk> {
+    for (const at of [0, 1, 2]) {
+      const data = join(bench.root, `${at}.csv.gz`);
+      await writeFile(data, gzipSync(`"${at}","1.5","a"\n`));
+      yield { kind: "file", format: "csv", data, compression: "gzip", reading };
+      await rm(data);
+    }
+  };
+  const stats = await bench.run([planOf(info)], chunks);
+  expect(stats.errors).toEqual([]);
+  expect(await partsOf(bench)).toEqual([{ rows: 1n }, { rows: 1n }, { rows: 1n }]);
+});
+
+test("extractSource() leaves no part if one of many slices is invalid, and stops reading", async () => {
+  await using bench = await openBench();
+  let yielded = 0;
+  const chunks = async function* (): AsyncGenerator<FileChunk> {
+    for (let at = 0; at < 400; at += 1) {
+      const text = `"${at}","${at === 20 ? "x" : "1.5"}","a"\n`;
+      const data = await write(bench, `${at}.csv.gz`, gzipSync(text, { level: 1 }));
+      yielded += 1;
+      yield { kind: "file", format: "csv", data, compression: "gzip", reading };
+    }
+  };
+  const stats = await bench.run([planOf(info)], chunks);
+  expect(stats.errors[0]!.error).toMatchObject({ code: "file_value_invalid", details: { value: "x" } });
+  expect(await readdir(join(bench.directory, "data/t")).catch(() => [])).toEqual([]);
+  expect(yielded).toBeLessThan(400);
 });
 
 test("extractSource() names a file in errors by its label, and never by the path of a temporary file", async () => {

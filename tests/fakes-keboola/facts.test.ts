@@ -341,6 +341,20 @@ describe("fakeKeboola() limits", () => {
     expect(await statusOf(`/files/${fileOf(theirs)}`)).toBe(200);
   });
 
+  test("a token that manages buckets to all of them, whatever its permissions are", async () => {
+    const { keboola } = project();
+    const permissions = { bucketPermissions: { "in.c-main": "read" }, canManageBuckets: true } as const;
+    const token = keboola.createToken(permissions);
+    expect((await call(keboola, "/tables", { token })).status).toBe(200);
+    const { body } = await call(keboola, "/tokens/verify", { token });
+    expect(body).toMatchObject({ ...permissions, isMasterToken: false });
+    const form = "provider=x&metadata[0][key]=k&metadata[0][value]=v";
+    const path = "/tables/in.c-main.orders/metadata";
+    expect((await call(keboola, path, { token, form })).status).toBe(201);
+    const reader = keboola.createToken({ bucketPermissions: { "in.c-main": "read" } });
+    expect((await call(keboola, path, { token: reader, form })).status).toBe(403);
+  });
+
   test("a token until it expires", async () => {
     const { keboola } = project();
     const host = keboola.host({ startsAt: new Date("2026-11-25T09:00:00Z") });

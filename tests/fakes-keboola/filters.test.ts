@@ -46,6 +46,22 @@ describe("fakeKeboola() filters", () => {
     ]);
   });
 
+  test("text by code points, as the bytes of UTF-8", async () => {
+    const keboola = fakeKeboola();
+    // The first unit of the second in UTF-16 is smaller than that of the first.
+    const values = ["\uE000", "\u{1F600}"];
+    const rows = values.map((id) => ({ id }));
+    keboola.storage.createTable("in.c-main.texts", { columns: ["id"], rows });
+    for (const [operator, expected] of [
+      ["gt", "\u{1F600}"],
+      ["lt", ""],
+    ] as const) {
+      const whereFilters = [{ column: "id", operator, values: ["\uE000"] }];
+      const lines = await exportedLines(keboola, "in.c-main.texts", { whereFilters });
+      expect(lines.join("")).toBe(expected === "" ? "" : `"${expected}"`);
+    }
+  });
+
   test("columns with types by their type, where null never matches", async () => {
     const { ids } = project();
     expect(await ids({ column: "amount", operator: "ge", values: ["10"] }, "typed")).toEqual(["2"]);

@@ -124,6 +124,7 @@ const schemas = {
       limits: mapOf(object({ name: text, value: number })),
     }),
   }),
+  Branch: object({ id, name: text, description: text, created: date, isDefault: boolean }),
   Bucket: object({ ...bucketFacts, isLinkedBucket: boolean, backendPath: texts }, bucketExtra),
   // That of a table has fewer properties.
   BucketOfTable: object(bucketFacts, { isLinkedBucket: boolean, backendPath: texts, ...bucketExtra }),
@@ -320,6 +321,7 @@ export const storageApi = {
   info: { title: "Calls of the Storage API", version: "1" },
   paths: {
     "/v2/storage/tokens/verify": { get: call([200, ref("Token")]) },
+    "/v2/storage/dev-branches/": { get: call([200, list(ref("Branch"))]) },
     "/v2/storage/buckets": { get: call([200, list(ref("Bucket"))]) },
     "/v2/storage/buckets/{bucket_id}": { get: call([200, ref("Bucket")], bucket) },
     "/v2/storage/buckets/{bucket_id}/tables": {

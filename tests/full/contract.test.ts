@@ -9,9 +9,11 @@ import { faultyConnectors, soundConnector } from "../testing/plugins/faulty-crm.
 import { memoryPlugin } from "../testing/memory/memory.ts";
 
 describe("connectorContract() catches what is broken and nothing else:", () => {
-  for (const { title, breaking, caught, capabilities } of brokenPlugins) {
+  for (const { title, breaking, caught, capabilities, sourceQuery } of brokenPlugins) {
     test(title, async () => {
-      expect(await failuresOf(memoryPlugin(breaking, capabilities), memoryConfig)).toEqual([...caught]);
+      expect(await failuresOf(memoryPlugin(breaking, capabilities, sourceQuery), memoryConfig)).toEqual([
+        ...caught,
+      ]);
     });
   }
 

@@ -10,7 +10,8 @@ import { bytesOf, serve } from "./file-server.ts";
 import { failureOf, LocalServer, testHttp } from "./local-server.ts";
 
 /** Three blocks of the spool, so that a part is durable before the second one fails. */
-const LARGE = bytesOf(9_000_000);
+/** More than is written before it is made durable. */
+const LARGE = bytesOf(18_000_000);
 const BLOCK_BYTES = 4 * 1024 * 1024;
 
 const downloadWith = (fault: FileFault | null, file: DownloadFile, directory?: string) => {

@@ -1,12 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { appendFile, readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 import { nodeFiles, Secret, type Host } from "../../lib/base/mod.ts";
 import { CONTENT, contents, folder } from "./downloads.ts";
 import { bytesOf, cutting, serve } from "./file-server.ts";
 import { failureOf, LocalServer, redirect, respondWith, testHttp } from "./local-server.ts";
+
+const SPOOL_NAME_LENGTH = 32;
 
 describe("Http.download() in a directory", () => {
   test("download() resumes an interrupted read by key, also with a different link", async () => {
@@ -71,11 +73,12 @@ describe("Http.download() in a directory", () => {
     ]);
   });
 
-  test("download() writes durable blocks of a few MB while bytes arrive", async () => {
+  test("download() writes blocks of a few MB while bytes arrive, and makes a few of them durable at once", async () => {
     await using directory = await folder();
-    const content = bytesOf(9_000_000);
+    const content = bytesOf(18_000_000);
     await using server = await LocalServer.start(serve({ content }));
     const sizes: number[] = [];
+    const synced: number[] = [];
     const real = nodeFiles();
     const files: Host["files"] = {
       ...real,
@@ -83,12 +86,17 @@ describe("Http.download() in a directory", () => {
         sizes.push(data.length);
         return real.append(path, data, options);
       },
+      sync: (path) => {
+        if (basename(path).length === SPOOL_NAME_LENGTH) synced.push(sizes.length);
+        return real.sync(path);
+      },
     };
     const { http } = testHttp({ files });
     expect(
       (await contents(http, [`${server.origin}/f`], { directory: directory.path }))[0]!.equals(content),
     ).toBe(true);
-    expect(sizes.length).toBe(3);
+    expect(sizes.length).toBe(5);
+    expect(synced).toEqual([4, 5]);
     expect(Math.max(...sizes)).toBeLessThan(6_000_000);
   });
 });

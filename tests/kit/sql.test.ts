@@ -97,6 +97,23 @@ describe("filterToSql()", () => {
     );
   });
 
+  test("filterToSql() compares decimals as numbers, and quotes all other texts", () => {
+    const decimals = (values: readonly string[]): Filter => ({
+      column: "p",
+      operator: "eq",
+      values,
+      isDecimal: true,
+    });
+    expect(
+      DIALECTS.map((dialect) => filterToSql([decimals(["-5.25", "12345678901234567890"])], dialect)),
+    ).toEqual([
+      '"p" IN (-5.25, 12345678901234567890)',
+      "`p` IN (BIGNUMERIC '-5.25', BIGNUMERIC '12345678901234567890')",
+      '"p" IN (-5.25, 12345678901234567890)',
+    ]);
+    expect(filterToSql([decimals(["1 OR true", "1e5", ""])])).toBe(`"p" IN ('1 OR true', '1e5', '')`);
+  });
+
   test("filterToSql() compares an expression in place of a column", () => {
     const binary = (column: string) => `${quoteIdentifier(column)} COLLATE "binary"`;
     expect(filterToSql(filters, "ansi", binary)).toBe(

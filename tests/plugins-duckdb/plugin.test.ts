@@ -22,7 +22,8 @@ const SETUP = `
   CREATE VIEW northern AS SELECT id, name FROM customers WHERE region = 'north';
   CREATE SCHEMA sales;
   CREATE TABLE sales.orders AS
-    SELECT i AS id, TIMESTAMP '2026-01-01' + INTERVAL (i) HOUR AS placed_at, i % 2 = 0 AS paid, i / 4 AS price
+    SELECT i AS id, TIMESTAMP '2026-01-01' + INTERVAL (i) HOUR AS placed_at, i % 2 = 0 AS paid, i / 4 AS price,
+           (i / 4)::DECIMAL(12, 2) AS total
       FROM range(5000) t(i);
   CREATE TABLE "it's ""odd""; --" ("a ""b""" INTEGER, "select" VARCHAR);
   INSERT INTO "it's ""odd""; --" VALUES (1, 'x'), (2, NULL);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { AddressCheck, type Lookup } from "../../plugins/keboola/address.ts";
+import { AddressCheck, type Lookup } from "../../plugins/keboola/api/address.ts";
 import { settingsOf } from "../../plugins/keboola/settings.ts";
 import { rejection } from "./support.ts";
 

@@ -1,8 +1,7 @@
 import { expect } from "bun:test";
 
-import { createAgnes, type Agnes } from "agnes";
+import type { Agnes } from "agnes";
 
-import plugin from "../../plugins/keboola/plugin.ts";
 import { checkedFetch, documentedCalls } from "../fakes-keboola/check-calls.ts";
 import {
   fakeKeboola,
@@ -10,9 +9,8 @@ import {
   type FileProvider,
   type KeboolaScript,
 } from "../fakes/keboola/mod.ts";
-import { temporaryFolder } from "../sync/workspace.ts";
+import { openWorkspace } from "./agnes.ts";
 import { described } from "./project.ts";
-import { optionsOf } from "./support.ts";
 
 /** Runs work over a project whose calls are checked; returns the calls, and what was wrong with them. */
 export async function checkedCalls(
@@ -20,20 +18,13 @@ export async function checkedCalls(
   work: (agnes: Agnes) => Promise<void>,
   { options = {}, token = keboola.token }: { readonly options?: object; readonly token?: string } = {},
 ) {
-  using folder = temporaryFolder();
   const { fetch, seen, problems } = checkedFetch(keboola.fetch);
-  await using agnes = await createAgnes({
-    workspace: folder.path,
-    plugins: [plugin],
-    config: {
-      version: 1,
-      sources: {
-        kbc: { plugin: "keboola", options: { ...optionsOf(keboola), write: true, ...options } },
-      },
-    },
-    host: { fetch, env: { KEBOOLA_STORAGE_TOKEN: token } },
+  await using workspace = await openWorkspace(keboola, {
+    options: { write: true, ...options },
+    token,
+    host: { fetch },
   });
-  await work(agnes);
+  await work(workspace.agnes);
   return { seen, problems };
 }
 
@@ -72,12 +63,12 @@ export function projectOfAllKinds(script: KeboolaScript): FakeKeboola {
 
 /** Discovers, syncs all tables in all ways, and writes rows and metadata. */
 async function useAll(keboola: FakeKeboola, agnes: Agnes): Promise<void> {
-  await agnes.connectors.health("kbc");
-  await agnes.connectors.discover("kbc");
+  await agnes.connectors.health("crm");
+  await agnes.connectors.discover("crm");
   const registry = await agnes.tables();
   const filters = [{ column: "id", operator: "ge" as const, values: [1] }];
   const register = (sourceTable: string, name: string, rest: object = {}) =>
-    registry.register({ source: "kbc", sourceTable, name, ...rest });
+    registry.register({ source: "crm", sourceTable, name, ...rest });
   await register("in.c-crm.orders", "orders", {
     syncStrategy: "incremental",
     columnMetadata: { amount: { description: "Net", type: "DECIMAL(12,2)" } },
@@ -99,7 +90,7 @@ async function useAll(keboola: FakeKeboola, agnes: Agnes): Promise<void> {
   await agnes.push({ table: "empty", sql, mode: "append" });
   await agnes.push({ table: "empty", sql, mode: "replace" });
   await agnes.pushMetadata({ table: "orders" });
-  await registry.update("kbc.orders", { columnMetadata: { amount: { type: "DATE" } } });
+  await registry.update("crm.orders", { columnMetadata: { amount: { type: "DATE" } } });
   await agnes.pushMetadata({ table: "orders" });
 }
 
@@ -115,7 +106,11 @@ export async function checkAllCalls(provider: FileProvider): Promise<void> {
   const { seen, problems } = await checkedCalls(keboola, (agnes) => useAll(keboola, agnes));
   expect([...new Set(problems)]).toEqual([]);
   // Other tests have these, and only credentials of Google are renewed.
-  const others = ["GET /v2/storage/buckets/{bucket_id}/tables", "GET /v2/storage/buckets/{bucket_id}"];
+  const others = [
+    "GET /v2/storage/dev-branches/",
+    "GET /v2/storage/buckets/{bucket_id}/tables",
+    "GET /v2/storage/buckets/{bucket_id}",
+  ];
   if (provider !== "gcp") others.push("PUT /v2/storage/files/{file_id}/refresh");
   expect([...seen].toSorted()).toEqual(documentedCalls.filter((name) => !others.includes(name)).toSorted());
 }

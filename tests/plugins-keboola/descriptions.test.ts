@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 
-import { describedType, descriptionOf } from "../../plugins/keboola/metadata-providers.ts";
+import { describedType, descriptionOf } from "../../plugins/keboola/tables/metadata-providers.ts";
 import { dateOf } from "../../plugins/keboola/dates.ts";
-import { bucketOf, isSelected, tableIdOf } from "../../plugins/keboola/table-id.ts";
-import { sortedEntries } from "../../plugins/keboola/slices.ts";
+import { bucketOf, isSelected, tableIdOf } from "../../plugins/keboola/tables/table-id.ts";
+import { sortedEntries } from "../../plugins/keboola/export/slices.ts";
 
 const entry = (provider: string, key: string, value: string, timestamp = "2026-01-01T00:00:00+0100") => ({
   provider,
@@ -49,6 +49,12 @@ describe("describedType()", () => {
       entry("keboola.ex-b", "datatype.basetype", "FLOAT", "2026-01-01T00:00:00+0100"),
     ];
     expect(describedType(entries)).toEqual({ basetype: "FLOAT" });
+    // The hour that the end of daylight saving time repeats.
+    const repeated = [
+      entry("keboola.ex-a", "datatype.basetype", "DATE", "2026-10-25T02:50:00+0200"),
+      entry("keboola.ex-b", "datatype.basetype", "BOOLEAN", "2026-10-25T02:10:00+0100"),
+    ];
+    expect(describedType(repeated)).toEqual({ basetype: "BOOLEAN" });
   });
 
   test("ignores entries that are not about types, and empty ones", () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 
 import type { TableInfo } from "agnes/kit";
 
-import { typeOfField } from "../../plugins/keboola/types.ts";
+import { typeOfField } from "../../plugins/keboola/tables/types.ts";
 import { fakeKeboola } from "../fakes/keboola/mod.ts";
 import { errorsOf, openProject, rejection } from "./support.ts";
 
@@ -269,5 +269,29 @@ describe("health()", () => {
     expect(error).toMatchObject({ code: "keboola/project_mismatch" });
     expect(error.message).toContain('belongs to project 8625 ("Test Project"), not to project 1');
     expect(await health({ projectId: 8625 })).toMatchObject({ ok: true });
+  });
+
+  test("names the branch of the options, and fails if the project does not have it", async () => {
+    const keboola = fakeKeboola();
+    keboola.createBranch(77, "pricing");
+    const { signal } = new AbortController();
+    const healthIn = async (branch: number) => {
+      await using project = await openProject(keboola, { branch });
+      return await project.handle.connector.health!({ signal });
+    };
+    expect((await healthIn(77)).message).toContain(
+      " at https://connection.keboola.test, branch 77 (pricing); it does not expire",
+    );
+    expect(await rejection(healthIn(78))).toMatchObject({
+      code: "keboola/branch_missing",
+      message: "the project has no branch 78",
+      hint: "Correct or remove `branch` in the options of the source, and check it with `agnes connector health`.",
+    });
+    // Not known is not missing.
+    keboola.onRequest((step) => (step === "branches" ? { kind: "status", status: 403 } : undefined));
+    expect(await healthIn(77)).toMatchObject({
+      ok: true,
+      message: expect.stringContaining(", branch 77, which the token may not check;") as string,
+    });
   });
 });

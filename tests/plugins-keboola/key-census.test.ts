@@ -2,13 +2,10 @@ import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { createAgnes } from "agnes";
-
-import plugin from "../../plugins/keboola/plugin.ts";
 import { fakeKeboola, type FakeKeboola, type KeboolaScript } from "../fakes/keboola/mod.ts";
-import { temporaryFolder } from "../sync/workspace.ts";
+import { openWorkspace } from "./agnes.ts";
 import { described } from "./project.ts";
-import { errorsOf, exportsOf, openProject, optionsOf, rejection, type Project } from "./support.ts";
+import { errorsOf, exportsOf, openProject, rejection, type Project } from "./support.ts";
 
 const HOUR_MS = 60 * 60_000;
 const TABLE = "in.c-crm.people";
@@ -152,13 +149,8 @@ test("a registered table with full_keys takes its census at a sync", async () =>
     primaryKey: ["id"],
     rows: ["1", "2", "3"].map((id) => ({ id, name: "old" })),
   });
-  using folder = temporaryFolder();
-  await using agnes = await createAgnes({
-    workspace: folder.path,
-    plugins: [plugin],
-    config: { version: 1, sources: { crm: { plugin: "keboola", options: optionsOf(keboola) } } },
-    host: { fetch: keboola.fetch, env: { KEBOOLA_STORAGE_TOKEN: keboola.token } },
-  });
+  await using workspace = await openWorkspace(keboola);
+  const { agnes } = workspace;
   const tables = await agnes.tables();
   await tables.register({ source: "crm", name: "people", sourceTable: TABLE, syncStrategy: "incremental" });
   await agnes.sync();

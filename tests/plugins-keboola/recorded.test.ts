@@ -2,17 +2,17 @@ import { describe, expect, test } from "bun:test";
 
 import * as v from "valibot";
 
-import { columnsOf } from "../../plugins/keboola/columns.ts";
-import { describeTable } from "../../plugins/keboola/discover.ts";
-import { kindOf } from "../../plugins/keboola/kinds.ts";
+import { columnsOf } from "../../plugins/keboola/tables/columns.ts";
+import { describeTable } from "../../plugins/keboola/tables/discover.ts";
+import { kindOf } from "../../plugins/keboola/tables/kinds.ts";
 import {
   bucketSchema,
   fileSchema,
   jobSchema,
   tableSchema,
   tokenSchema,
-} from "../../plugins/keboola/schemas.ts";
-import { jobsAtOnce } from "../../plugins/keboola/token.ts";
+} from "../../plugins/keboola/api/schemas.ts";
+import { isReadOnly, jobsAtOnce } from "../../plugins/keboola/api/token.ts";
 
 /** Facts of recorded responses and of the blueprint of the vendor, with the types they have there. */
 describe("schemas accept what the vendor returns", () => {
@@ -30,6 +30,13 @@ describe("schemas accept what the vendor returns", () => {
     expect(jobsAtOnce(token)).toBe(10);
     const empty = v.parse(tokenSchema, { id: 44, bucketPermissions: [], owner: { id: "58", limits: [] } });
     expect(empty.bucketPermissions?.size).toBe(0);
+    // What a response lacks is no denial.
+    expect(isReadOnly(empty, "in.c-main")).toBe(false);
+    const lists = [{}, { bucketPermissions: null }, { bucketPermissions: { "in.c-other": "read" } }];
+    for (const list of [...lists, { bucketPermissions: { "in.c-main": "share" } }])
+      expect(isReadOnly(v.parse(tokenSchema, { id: 44, ...list, owner: { id: "58" } }), "in.c-main")).toBe(
+        false,
+      );
     expect(jobsAtOnce(empty)).toBe(2);
   });
 

@@ -1,14 +1,13 @@
 import { describe, expect, test } from "bun:test";
 
-import { createAgnes, type Agnes } from "agnes";
-import type { Filter, TableInfo } from "agnes/kit";
+import type { AgnesError, Filter, TableInfo } from "agnes/kit";
 
 import plugin from "../../plugins/keboola/plugin.ts";
 import type { FakeKeboola } from "../fakes/keboola/mod.ts";
 import { fakeKeboola } from "../fakes/keboola/mod.ts";
-import { temporaryFolder } from "../sync/workspace.ts";
+import { openWorkspace, type Workspace } from "./agnes.ts";
 import { described, native } from "./project.ts";
-import { exportsOf, openProject, optionsOf, rejection } from "./support.ts";
+import { exportsOf, openProject, rejection } from "./support.ts";
 
 const GIB = 1024 ** 3;
 
@@ -21,7 +20,7 @@ function mixedProject(): FakeKeboola {
     { id: "2", name: "bob" },
   ];
   storage.createTable("in.c-crm.people", { columns: ["id", "name"], primaryKey: ["id"], rows });
-  const large = { columns: ["id", "name"], rows, dataSizeBytes: 2 * GIB };
+  const large = { columns: ["id", "name"], rows, dataSizeBytes: 2 * GIB, rowsCount: 2_000_000 };
   storage.createTable("in.c-crm.large", large);
   storage.createTable("in.c-crm.one", {
     columns: ["id"],
@@ -87,37 +86,27 @@ describe("the extension", () => {
   });
 });
 
-/** Registers tables of a source in the mode `remote` and syncs it. */
+/** Registers tables in the mode `remote` and syncs them. */
 async function remoteWorkspace(
-  folder: string,
   keboola: FakeKeboola,
   { names, options = {} }: { readonly names: readonly string[]; readonly options?: object },
-): Promise<Agnes> {
-  const source = {
-    plugin: "keboola",
-    options: { ...optionsOf(keboola), ...options },
-    secrets: { KEBOOLA_STORAGE_TOKEN: "CRM_TOKEN" },
-  };
-  const agnes = await createAgnes({
-    workspace: folder,
-    plugins: [plugin],
-    config: { version: 1, sources: { crm: source } },
-    host: { fetch: keboola.fetch, env: { CRM_TOKEN: keboola.token } },
-  });
+): Promise<Workspace> {
+  const workspace = await openWorkspace(keboola, { options });
+  const { agnes } = workspace;
   const tables = await agnes.tables();
   for (const name of names) {
     const change = { source: "crm", name, sourceTable: `in.c-crm.${name}`, queryMode: "remote" } as const;
     await tables.register(change);
   }
   expect((await agnes.sync()).status).toBe("complete");
-  return agnes;
+  return workspace;
 }
 
 test("without the extension, its tables are read live, and the receipt and `remoteTables` state it", async () => {
   const keboola = mixedProject();
-  using folder = temporaryFolder();
   const request = { names: ["people", "counted"], options: { attach: true } };
-  await using agnes = await remoteWorkspace(folder.path, keboola, request);
+  await using workspace = await remoteWorkspace(keboola, request);
+  const { agnes } = workspace;
   const result = await agnes.query("SELECT name FROM people WHERE id = '2'");
   const rows: unknown[] = [];
   for await (const batch of result.batches) for (const row of batch) rows.push(row.toJSON());
@@ -133,8 +122,8 @@ test("without the extension, its tables are read live, and the receipt and `remo
 describe("a live read of a large table", () => {
   test("needs a condition or a limit, in queries, joins and samples", async () => {
     const keboola = mixedProject();
-    using folder = temporaryFolder();
-    await using agnes = await remoteWorkspace(folder.path, keboola, { names: ["large", "people", "view"] });
+    await using workspace = await remoteWorkspace(keboola, { names: ["large", "people", "view"] });
+    const { agnes } = workspace;
     const error = await rejection(agnes.rows("SELECT count(*) FROM large"));
     expect(error).toMatchObject({ code: "keboola/condition_required" });
     expect(error.message).toContain("it has 2048 MiB, and `remoteMaxBytes` is 1024 MiB");
@@ -154,6 +143,19 @@ describe("a live read of a large table", () => {
       { whereFilters: [{ column: "name", operator: "eq", values: ["bob"] }] },
       { limit: 1 },
     ]);
+    // Half of the rows, which are half of the bytes.
+    expect(await agnes.rows("FROM large LIMIT 1000000")).toHaveLength(2);
+    const long = (await rejection(agnes.rows("FROM large LIMIT 1000001"))) as AgnesError;
+    expect(long.code).toBe("keboola/condition_required");
+    expect(long.message).toContain("is too large to read it with LIMIT 1000001 for a query: it has 2048 MiB");
+    expect(long.hint).toContain("a LIMIT of at most 1000000 without conditions");
+    // A row of a table without a size counts a MiB.
+    expect(await agnes.rows("FROM view LIMIT 1024")).toHaveLength(0);
+    expect(await rejection(agnes.rows("FROM view LIMIT 1025"))).toMatchObject({
+      code: "keboola/condition_required",
+      details: { tableBytes: null, limit: 1025, rowsMax: 1024 },
+    });
+    expect(exportsOf(keboola)).toHaveLength(4);
     let sampled = 0;
     for await (const batch of (await agnes.sample("large", 2)).batches) sampled += batch.numRows;
     expect(sampled).toBe(2);
@@ -192,18 +194,50 @@ describe("a live read of a large table", () => {
     });
   });
 
+  test("with a limit counts the average bytes of a row, of a filtered alias those of its source", async () => {
+    const keboola = mixedProject();
+    const { storage } = keboola;
+    const rows = [{ id: "1" }];
+    storage.createTable("in.c-crm.uncounted", {
+      columns: ["id"],
+      rows,
+      dataSizeBytes: 2 * GIB,
+      rowsCount: null,
+    });
+    storage.createTable("in.c-crm.wide", { columns: ["id"], rows, dataSizeBytes: 8 * GIB, rowsCount: 4 });
+    await using project = await openProject(keboola);
+    const tables = await project.tables();
+    const read = (name: string, limit: number) => project.read(tables.get(`in.c-crm.${name}`)!, { limit });
+    for (const [name, rowsMax] of [
+      ["some_large", 1_000_000],
+      ["uncounted", 1024],
+    ] as const) {
+      expect((await read(name, rowsMax)).chunks).toHaveLength(1);
+      const details = { rowsMax, limit: rowsMax + 1, tableBytes: 2 * GIB };
+      expect(await rejection(read(name, rowsMax + 1))).toMatchObject({ details });
+    }
+    const wide = (await rejection(read("wide", 1))) as AgnesError;
+    expect(wide).toMatchObject({ code: "keboola/condition_required", details: { rowsMax: 0 } });
+    expect(wide.hint).not.toContain("LIMIT");
+  });
+
   test("is allowed by the option, and a sync reads any table", async () => {
     const keboola = mixedProject();
+    keboola.storage.createTable("in.c-crm.huge", {
+      columns: ["id"],
+      rows: [{ id: "1" }],
+      dataSizeBytes: 9 * GIB,
+    });
     {
       await using project = await openProject(keboola, { remoteMaxBytes: null });
       const tables = await project.tables();
-      for (const name of ["large", "view"]) await project.read(tables.get(`in.c-crm.${name}`)!);
+      for (const name of ["huge", "view"]) await project.read(tables.get(`in.c-crm.${name}`)!);
       expect(keboola.jobs).toHaveLength(2);
     }
     await using project = await openProject(keboola, { remoteMaxBytes: 0 });
     const people = (await project.tables()).get("in.c-crm.people")!;
     expect((await rejection(project.read(people))).message).toContain("and `remoteMaxBytes` is 0 B");
-    const stats = await project.sync({ "in.c-crm.large": {}, "in.c-crm.people": {} });
+    const stats = await project.sync({ "in.c-crm.huge": {}, "in.c-crm.people": {} });
     expect(stats.errors).toEqual([]);
   });
 });

@@ -2,8 +2,8 @@ import { describe, expect, test } from "bun:test";
 
 import { AgnesError } from "agnes/kit";
 
-import { Semaphore } from "../../plugins/keboola/semaphore.ts";
-import { SharedCall } from "../../plugins/keboola/shared-call.ts";
+import { Semaphore } from "../../plugins/keboola/api/semaphore.ts";
+import { SharedCall } from "../../plugins/keboola/api/shared-call.ts";
 import { rejection } from "./support.ts";
 
 const never = new AbortController().signal;

@@ -10,7 +10,7 @@ import * as v from "valibot";
 
 import { createHost } from "../../lib/base/mod.ts";
 import plugin from "../../plugins/keboola/plugin.ts";
-import { keboolaQuery } from "../../plugins/keboola/source-query.ts";
+import { keboolaQuery } from "../../plugins/keboola/read/source-query.ts";
 import { fakeKeboola, type FakeKeboola, type KeboolaScript } from "../fakes/keboola/mod.ts";
 import { described } from "./project.ts";
 import { exportsOf, openProject, optionsOf } from "./support.ts";
@@ -193,7 +193,7 @@ describe("a materialized table", () => {
     const { keboola } = people();
     const { agnes, host } = await openPeople(keboola);
     await using _ = agnes;
-    await register(agnes, { changed_since: "{{last_month}}", changed_until: 1_779_321_600 });
+    await register(agnes, { changed_since: "{{ last_month }}", changed_until: 1_779_321_600 });
     await sync(agnes);
     // 30 days before 2026-06-01 are 2026-05-02; the last import was at 1,779,321,600.
     expect(await idsOf(agnes)).toEqual(between(20, 30));

@@ -62,12 +62,38 @@ describe("the stack", () => {
     }
   });
 
-  test("without the branch of the options names the option", async () => {
-    await using opened = await openProject(crm(), { branch: 999 });
+  test("without the branch of the options names the option, and its default branch is not read instead", async () => {
+    const keboola = crm();
+    await using project = await openProject(keboola);
+    const info = (await project.tables()).get(TABLE)!;
+    await using opened = await openProject(keboola, { branch: 999 });
+    const error = {
+      code: "keboola/branch_missing",
+      hint: expect.stringContaining("Correct or remove `branch`") as string,
+    };
+    expect(await rejection(opened.tables())).toMatchObject(error);
+    expect(await rejection(opened.read(info))).toMatchObject(error);
+    expect(keboola.jobs).toEqual([]);
+  });
+
+  test("without a branch whose list the token may not read names the option", async () => {
+    const keboola = crm();
+    keboola.onRequest((step) => (step === "branches" ? { kind: "status", status: 403 } : undefined));
+    await using opened = await openProject(keboola, { branch: 999 });
     expect(await rejection(opened.tables())).toMatchObject({
       code: "keboola/request_refused",
       hint: "Correct `branch` in the options of the source, if the project has no branch 999.",
     });
+  });
+
+  test("that does not implement a request is not asked again, and is not an error of the table", async () => {
+    const keboola = crm();
+    keboola.onRequest((step) => (step === "export" ? { kind: "status", status: 501 } : undefined));
+    await using opened = await openProject(keboola);
+    const [failure] = (await opened.sync({ [TABLE]: {} })).errors;
+    const { code, retry, hint } = failure!.error;
+    expect([code, retry]).toEqual(["keboola/request_refused", "permanent"]);
+    expect(hint).toStartWith("The stack cannot process this request, and running it again does not help");
   });
 });
 

@@ -6,7 +6,7 @@ import {
   nativeType,
   typeOfField,
   type ColumnType,
-} from "../../plugins/keboola/types.ts";
+} from "../../plugins/keboola/tables/types.ts";
 import { toSchema } from "agnes/kit";
 
 describe("nativeType()", () => {

@@ -2,8 +2,8 @@ import { describe, expect, test } from "bun:test";
 
 import type { Filter } from "agnes/kit";
 
-import { whereFilters, type FilterColumns } from "../../plugins/keboola/where-filters.ts";
-import type { ColumnType } from "../../plugins/keboola/types.ts";
+import { whereFilters, type FilterColumns } from "../../plugins/keboola/export/where-filters.ts";
+import type { ColumnType } from "../../plugins/keboola/tables/types.ts";
 
 const types = new Map<string, ColumnType>([
   ["name", "VARCHAR"],

@@ -1,68 +1,13 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 
-import { createAgnes } from "agnes";
-import type { AgnesError, ColumnToDescribe, MetadataChange } from "agnes/kit";
+import type { AgnesError } from "agnes/kit";
 
-import plugin from "../../plugins/keboola/plugin.ts";
-import { typeOfField } from "../../plugins/keboola/types.ts";
-import { fakeKeboola, type FakeKeboola, type TableOptions } from "../fakes/keboola/mod.ts";
-import { temporaryFolder } from "../sync/workspace.ts";
+import { openWorkspace } from "./agnes.ts";
+import { columnsOf, ORDERS, outcomes, projectWith, write } from "./metadata.ts";
 import { described } from "./project.ts";
-import { openProject, optionsOf, rejection } from "./support.ts";
+import { openProject, rejection } from "./support.ts";
 
 setDefaultTimeout(30_000);
-
-const ORDERS = "in.c-crm.orders";
-const { signal } = new AbortController();
-
-/** A project with one table; without types if its columns are names. */
-function projectWith(options: Partial<TableOptions> = {}): FakeKeboola {
-  const keboola = fakeKeboola({ jobPolls: 0 });
-  keboola.storage.createTable(ORDERS, { columns: ["id", "amount", "note"], ...options });
-  return keboola;
-}
-
-/** Writes metadata, and returns the changes and the bodies of the requests. */
-async function write(
-  keboola: FakeKeboola,
-  columns: readonly ColumnToDescribe[],
-  {
-    table = ORDERS,
-    dryRun = false,
-    bucket,
-    options = {},
-  }: {
-    readonly table?: string;
-    readonly dryRun?: boolean;
-    readonly bucket?: string;
-    readonly options?: Record<string, unknown>;
-  } = {},
-) {
-  await using project = await openProject(keboola, { write: true, ...options });
-  const before = keboola.requestsOf("metadata").length;
-  const changes = await project.handle.connector.writeMetadata!(table, columns, {
-    signal,
-    dryRun,
-    ...(bucket === undefined ? {} : { bucket }),
-  });
-  const bodies = keboola
-    .requestsOf("metadata")
-    .slice(before)
-    .filter(({ method }) => method === "POST");
-  return { changes: changes!, sent: bodies.map(({ body }) => JSON.parse(body) as unknown) };
-}
-
-/** The columns of a table as `discover` describes them. */
-async function columnsOf(keboola: FakeKeboola): Promise<Readonly<Record<string, readonly unknown[]>>> {
-  await using project = await openProject(keboola);
-  const { fields } = (await project.tables()).get(ORDERS)!.schema;
-  return Object.fromEntries(
-    fields.map((field) => [field.name, [typeOfField(field), field.metadata.get("description") ?? null]]),
-  );
-}
-
-const outcomes = (changes: readonly MetadataChange[]) =>
-  changes.map(({ column, part, outcome }) => `${column} ${part} ${outcome}`);
 
 describe("keboola: writeMetadata()", () => {
   test("writes all that differs in one request, and discover() returns it", async () => {
@@ -228,36 +173,6 @@ describe("keboola: writeMetadata()", () => {
     ]);
   });
 
-  test("removes the length of an earlier type, also after a failed run, and no length of others", async () => {
-    const length = { key: "KBC.datatype.length", value: "20" };
-    const keboola = projectWith({
-      columnMetadata: { amount: [{ ...length, provider: "keboola.ex-db-mysql" }] },
-    });
-    const lengths = () =>
-      keboola.storage
-        .table(ORDERS)
-        .columnMetadata.get("amount")!
-        .filter(({ key }) => key === length.key)
-        .map(({ provider, value }) => [provider, value]);
-    const others = ["keboola.ex-db-mysql", "20"];
-    await write(keboola, [{ name: "amount", type: "DECIMAL(12,2)" }]);
-    expect(lengths()).toEqual([others, ["ai-metadata-enrichment", "12,2"]]);
-    const sent = keboola.requests.length;
-    await write(keboola, [{ name: "amount", type: "DATE" }], { dryRun: true });
-    expect(keboola.requests.slice(sent).every(({ method }) => method === "GET")).toBe(true);
-    for (const refused of ["DELETE", "POST"]) {
-      keboola.onRequest((step, _n, { method }) =>
-        step === "metadata" && method === refused ? { kind: "status", status: 400 } : undefined,
-      );
-      const failed = await rejection(write(keboola, [{ name: "amount", type: "DATE" }]));
-      expect(failed).toMatchObject({ code: "keboola/request_refused" });
-    }
-    keboola.onRequest(undefined);
-    await write(keboola, [{ name: "amount", type: "DATE" }]);
-    expect(lengths()).toEqual([others]);
-    expect((await columnsOf(keboola))["amount"]).toEqual(["DATE", null]);
-  });
-
   test("sends nothing in a dry run, and reports the same changes", async () => {
     const keboola = projectWith();
     const columns = [{ name: "amount", description: "Net", type: "DATE" }];
@@ -312,7 +227,17 @@ describe("keboola: writeMetadata()", () => {
     const branch = keboola.createBranch(77);
     const columns = [{ name: "note", description: "Words" }];
     const options = { branch: 77 };
-    expect((await write(keboola, columns, { options })).changes).toBeNull();
+    for (const dryRun of [false, true])
+      expect(await rejection(write(keboola, columns, { options, dryRun }))).toMatchObject({
+        code: "keboola/write_refused",
+        message: expect.stringContaining(
+          "branch 77 does not have it, and writing never falls back to the default branch",
+        ) as string,
+      });
+    expect(await rejection(write(keboola, columns, { options: { branch: 78 } }))).toMatchObject({
+      code: "keboola/branch_missing",
+    });
+    expect((await write(keboola, columns, { table: "in.c-crm.none" })).changes).toBeNull();
     branch.createTable(ORDERS, { columns: ["note"] });
     await write(keboola, columns, { table: "orders", bucket: "in.c-crm", options });
     expect(branch.table(ORDERS).columnMetadata.get("note")).toMatchObject([{ value: "Words" }]);
@@ -326,58 +251,35 @@ describe("keboola: writeMetadata()", () => {
     const keboola = projectWith();
     const token = keboola.createToken({ bucketPermissions: { "in.c-crm": "read" } });
     await using project = await openProject(keboola, { write: true }, { token });
-    const denied = await rejection(project.handle.connector.writeMetadata!(ORDERS, columns, { signal }));
-    expect(denied).toMatchObject({ code: "keboola/write_denied" });
-  });
-
-  test("repeats a request whose response is lost", async () => {
-    const keboola = projectWith();
-    keboola.onRequest((step, n) => (step === "metadata" && n === 1 ? { kind: "lost response" } : undefined));
-    const { changes } = await write(keboola, [{ name: "note", description: "Words" }]);
-    expect(outcomes(changes)).toEqual(["note description written"]);
-    expect(keboola.requestsOf("metadata")).toHaveLength(2);
-    expect(keboola.storage.table(ORDERS).columnMetadata.get("note")).toHaveLength(1);
-    keboola.onRequest(undefined);
-    await write(keboola, [{ name: "amount", type: "DECIMAL(12,2)" }]);
-    // The entry is gone when the request is repeated.
-    let isLost = false;
-    keboola.onRequest((_step, _n, { method }) => {
-      if (method !== "DELETE" || isLost) return undefined;
-      isLost = true;
-      return { kind: "lost response" };
-    });
-    await write(keboola, [{ name: "amount", type: "DATE" }]);
-    expect([isLost, (await columnsOf(keboola))["amount"]]).toEqual([true, ["DATE", null]]);
+    const { connector } = project.handle;
+    const { signal } = new AbortController();
+    for (const dryRun of [false, true])
+      expect(await rejection(connector.writeMetadata!(ORDERS, columns, { signal, dryRun }))).toMatchObject({
+        code: "keboola/write_denied",
+      });
+    expect(keboola.requestsOf("metadata")).toEqual([]);
   });
 });
 
 test("pushMetadata() writes the registered metadata to Keboola, and the next sync returns it", async () => {
-  using folder = temporaryFolder();
   const keboola = projectWith({ rows: [{ id: "1", amount: "1.50", note: "x" }] });
-  await using agnes = await createAgnes({
-    workspace: folder.path,
-    plugins: [plugin],
-    config: {
-      version: 1,
-      sources: { kbc: { plugin: "keboola", options: { ...optionsOf(keboola), write: true } } },
-    },
-    host: { fetch: keboola.fetch, env: { KEBOOLA_STORAGE_TOKEN: keboola.token } },
-  });
+  await using workspace = await openWorkspace(keboola, { options: { write: true } });
+  const { agnes } = workspace;
   const registry = await agnes.tables();
-  await registry.register({ source: "kbc", sourceTable: ORDERS, name: "orders" });
+  await registry.register({ source: "crm", sourceTable: ORDERS, name: "orders" });
   const error = (await rejection(agnes.pushMetadata({ table: "orders" }))) as AgnesError;
   expect([error.code, error.hint]).toEqual([
     "write_refused",
-    expect.stringContaining("agnes table update kbc.orders --column-metadata") as string,
+    expect.stringContaining("agnes table update crm.orders --column-metadata") as string,
   ]);
-  await registry.update("kbc.orders", {
+  await registry.update("crm.orders", {
     columnMetadata: { amount: { description: "Net amount in CZK", type: "DECIMAL(12,2)" } },
   });
   const report = await agnes.pushMetadata({ table: "orders" });
-  expect(report).toMatchObject({ source: "kbc", table: "kbc.orders", dryRun: false });
+  expect(report).toMatchObject({ source: "crm", table: "crm.orders", dryRun: false });
   expect(outcomes(report.changes)).toEqual(["amount description written", "amount type written"]);
   await agnes.sync();
-  await registry.update("kbc.orders", { columnMetadata: null });
+  await registry.update("crm.orders", { columnMetadata: null });
   const { schema } = await agnes.describe("orders");
   expect(schema.find(({ name }) => name === "amount")).toMatchObject({
     type: "DECIMAL(12,2)",

@@ -118,9 +118,34 @@ describe("keboola: write()", () => {
     await workspace.push({ table: PEOPLE, sql: SQL, mode: "upsert" });
     expect(branch.table(PEOPLE).rowsCount).toBe(2);
     expect(storedRows(keboola, PEOPLE)).toEqual(["1=one", "2=two"]);
-    const error = await workspace.refusal({ table: LOG, sql: SQL, mode: "append" });
-    expect(error.code).toBe("write_refused");
+    for (const dryRun of [false, true])
+      expect(await workspace.refusal({ table: LOG, sql: SQL, mode: "append", dryRun })).toMatchObject({
+        code: "keboola/write_refused",
+        message: `nothing was written to "${LOG}": branch 77 does not have it, and writing never falls back to the default branch`,
+        hint: expect.stringContaining("remove `branch` from the options") as string,
+      });
+    // It is removed while the rows are uploaded.
+    keboola.onRequest((step) => void (step === "import" && branch.drop(PEOPLE)));
+    const removed = await workspace.refusal({ table: PEOPLE, sql: SQL, mode: "upsert" });
+    expect(removed).toMatchObject({ code: "keboola/write_refused" });
+    expect(removed.message).toContain("branch 77 does not have it");
     expect(storedRows(keboola, LOG)).toHaveLength(2);
+    expect(storedRows(keboola, PEOPLE)).toEqual(["1=one", "2=two"]);
+  });
+
+  test("names a branch that the project does not have", async () => {
+    await using workspace = await openWritable(project(), { write: true, branch: 99 });
+    const error = await workspace.refusal({ table: LOG, sql: SQL, mode: "append", dryRun: true });
+    expect([error.code, error.message]).toEqual(["keboola/branch_missing", "the project has no branch 99"]);
+  });
+
+  test("needs no permission for the bucket with a token for all buckets", async () => {
+    const keboola = project();
+    const bucketPermissions = { "out.c-main": "read" } as const;
+    const token = keboola.createToken({ bucketPermissions, canManageBuckets: true });
+    await using workspace = await openWritable(keboola, { write: true }, token);
+    await workspace.push({ table: LOG, sql: SQL, mode: "append" });
+    expect(storedRows(keboola, LOG)).toHaveLength(4);
   });
 });
 
@@ -170,12 +195,25 @@ describe("keboola: write() refuses", () => {
     const keboola = project();
     const token = keboola.createToken({ bucketPermissions: { "out.c-main": "read" } });
     await using workspace = await openWritable(keboola, { write: true }, token);
-    const error = await workspace.refusal({ table: LOG, sql: SQL, mode: "append" });
-    expect([error.code, error.message]).toEqual([
-      "keboola/write_denied",
-      expect.stringContaining("KEBOOLA_STORAGE_TOKEN may not write to"),
-    ] as string[]);
+    for (const dryRun of [true, false]) {
+      const error = await workspace.refusal({ table: LOG, sql: SQL, mode: "append", dryRun });
+      expect([error.code, error.message]).toEqual([
+        "keboola/write_denied",
+        `the token in KEBOOLA_STORAGE_TOKEN may not write to "${LOG}": its permission for the bucket out.c-main is \`read\``,
+      ]);
+    }
+    expect(keboola.requests.every(({ method }) => method === "GET")).toBe(true);
     expect(storedRows(keboola, LOG)).toHaveLength(2);
+  });
+
+  test("a token whose permission is not known, as soon as the stack does", async () => {
+    for (const step of ["prepare", "import"] as const) {
+      const keboola = project();
+      keboola.onRequest((one) => (one === step ? { kind: "status", status: 403 } : undefined));
+      await using workspace = await openWritable(keboola);
+      const error = await workspace.refusal({ table: LOG, sql: SQL, mode: "append" });
+      expect([step, error.code]).toEqual([step, "keboola/write_denied"]);
+    }
   });
 
   test("a table whose columns changed after the rows were checked", async () => {

@@ -1,9 +1,7 @@
-import { createAgnes, type Agnes, type AgnesError, type AgnesOptions, type PushRequest } from "agnes";
+import type { Agnes, AgnesError, PushRequest } from "agnes";
 
-import plugin from "../../plugins/keboola/plugin.ts";
 import type { FakeKeboola } from "../fakes/keboola/mod.ts";
-import { temporaryFolder } from "../sync/workspace.ts";
-import { optionsOf } from "./support.ts";
+import { openWorkspace } from "./agnes.ts";
 
 /** A workspace over a fake project whose tables may be written. */
 export interface Writable extends AsyncDisposable {
@@ -22,20 +20,11 @@ export async function openWritable(
   options: Readonly<Record<string, unknown>> = { write: true },
   token = keboola.token,
 ): Promise<Writable> {
-  const folder = temporaryFolder();
   const env = { KEBOOLA_STORAGE_TOKEN: token };
-  const open = (host: NonNullable<AgnesOptions["host"]>) =>
-    createAgnes({
-      workspace: folder.path,
-      plugins: [plugin],
-      config: {
-        version: 1,
-        sources: { kbc: { plugin: "keboola", options: { ...optionsOf(keboola), ...options } } },
-      },
-      host,
-    });
-  const agnes = await open(keboola.host({ env, startsAt: new Date("2026-06-01T08:00:00Z") }));
-  const push: Writable["push"] = (request) => agnes.push({ ...request, source: "kbc" });
+  const host = keboola.host({ env, startsAt: new Date("2026-06-01T08:00:00Z") });
+  const workspace = await openWorkspace(keboola, { options, token, host });
+  const { agnes } = workspace;
+  const push: Writable["push"] = (request) => agnes.push({ ...request, source: "crm" });
   return {
     agnes,
     push,
@@ -48,16 +37,13 @@ export async function openWritable(
     },
     async readBack<T>(table: string, sql: string) {
       // A registry waits, and the time of a fake host does not.
-      await using reader = await open({ fetch: keboola.fetch, env });
-      await (await reader.tables()).register({ source: "kbc", name: "t", sourceTable: table });
+      await using reader = await workspace.reopen({ fetch: keboola.fetch, env });
+      await (await reader.tables()).register({ source: "crm", name: "t", sourceTable: table });
       const { sources } = await reader.sync();
       if (sources[0]?.status !== "complete") throw new Error(JSON.stringify(sources[0]));
       return await reader.rows<T>(sql);
     },
-    async [Symbol.asyncDispose]() {
-      await agnes.close();
-      folder[Symbol.dispose]();
-    },
+    [Symbol.asyncDispose]: async () => workspace[Symbol.asyncDispose](),
   };
 }
 

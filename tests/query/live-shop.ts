@@ -4,6 +4,7 @@ import { createAgnes, type Agnes } from "agnes";
 import {
   bool,
   date,
+  decimal,
   definePlugin,
   filterToSql,
   int64,
@@ -34,6 +35,23 @@ export type LiveBy = "read" | "query" | "selectSql";
 
 const NAMES = ["ann", "Ann", "bob", "čapek", "", "it's"];
 
+/** As texts, "10.00" is less than "9.50", and "5.00" is not "5". */
+const PRICES = [
+  "5.25",
+  "5.26",
+  "-5.25",
+  "10.00",
+  "9.50",
+  "0.00",
+  "5.00",
+  "99999999.99",
+  "0.10",
+  null,
+  "5.25",
+];
+
+const PRICED = PRICES.map((price, id) => ({ id, price, exact: price === null ? null : `${price}00000003` }));
+
 /** Rows with nulls, duplicates, and boundary values of all conditions in the tests. */
 export const ROWS: Readonly<Record<string, readonly Row[]>> = {
   a: Array.from({ length: 12 }, (_, i) => ({
@@ -51,12 +69,16 @@ export const ROWS: Readonly<Record<string, readonly Row[]>> = {
     ok: i % 4 === 3 ? null : i % 2 === 0,
   })),
   c: Array.from({ length: 9 }, (_, i) => ({ id: i * 2, label: i % 3 === 2 ? null : `c${i % 4}` })),
+  d: PRICED,
+  e: PRICED,
 };
 
 const infos: readonly TableInfo[] = [
   table("a", { id: int64(), customer: utf8(), kind: int64(), day: date() }),
   table("b", { id: int64(), customer: utf8(), amount: int64(), day: date(), seen: timestamp(), ok: bool() }),
   table("c", { id: int64(), label: utf8() }),
+  table("d", { id: int64(), price: decimal(10, 2), exact: decimal(38, 10) }),
+  table("e", { id: int64(), price: decimal(10, 2), exact: decimal(38, 10) }),
 ];
 
 /**
@@ -116,7 +138,8 @@ function sqlPlugin(calls: ConnectorCall[], path: string, by: LiveBy) {
   });
 }
 
-function meets(row: Row, { column, operator, values }: Filter): boolean {
+function meets(row: Row, { column, operator, values, isDecimal = false }: Filter): boolean {
+  const comparable = isDecimal ? comparableDecimal : comparableValue;
   const value = comparable(row[column] as Row[string]);
   if (operator === "is_null") return value === null;
   if (operator === "is_not_null") return value !== null;
@@ -139,10 +162,17 @@ function meets(row: Row, { column, operator, values }: Filter): boolean {
 }
 
 /** Strings are compared by their bytes, as the contract of the kit requires. */
-function comparable(value: unknown): bigint | string | boolean | null {
+function comparableValue(value: unknown): bigint | string | boolean | null {
   if (typeof value === "number") return BigInt(value);
   if (typeof value === "string") return Buffer.from(value).toString("hex");
   return (value ?? null) as bigint | boolean | null;
+}
+
+/** The number in units of 10^-10. */
+function comparableDecimal(value: unknown): bigint | null {
+  if (value === null) return null;
+  const [whole, fraction = ""] = (value as string).split(".");
+  return BigInt(whole + fraction.padEnd(10, "0"));
 }
 
 /** Opens a workspace with these tables; those in `remote` are live, the others local. */
@@ -186,7 +216,9 @@ async function writeShop(path: string): Promise<void> {
   await connection.run(`
     CREATE TABLE a (id BIGINT, customer VARCHAR, kind BIGINT, day DATE);
     CREATE TABLE b (id BIGINT, customer VARCHAR, amount BIGINT, day DATE, seen TIMESTAMP, ok BOOLEAN);
-    CREATE TABLE c (id BIGINT, label VARCHAR)`);
+    CREATE TABLE c (id BIGINT, label VARCHAR);
+    CREATE TABLE d (id BIGINT, price DECIMAL(10, 2), exact DECIMAL(38, 10));
+    CREATE TABLE e (id BIGINT, price DECIMAL(10, 2), exact DECIMAL(38, 10))`);
   for (const [name, rows] of Object.entries(ROWS)) {
     for (const row of rows) {
       const values = Object.values(row).map((value) =>

@@ -207,3 +207,46 @@ test("a live table whose result has parts returns the rows of all, and closes un
   expect(log).not.toContain("open e");
   expect(log.filter((line) => line.startsWith("close"))).toHaveLength(4);
 });
+
+test("a live table that its source no longer lists fails the query with table_vanished, until it is listed", async () => {
+  using folder = temporaryFolder();
+  const listed = new Set(["rows", "others"]);
+  const plugin = definePlugin({
+    name: "live",
+    version: "1.0.0",
+    description: "Tables that come and go",
+    capabilities: ["discover", "read"],
+    options: v.strictObject({}),
+    secrets: {},
+    connect: () => ({
+      discover: async () => [...listed].map((name) => table(name, { id: int64() })),
+      async *read() {
+        yield [{ id: 1 }];
+      },
+    }),
+  });
+  await using agnes = await createAgnes({
+    workspace: folder.path,
+    plugins: [plugin],
+    config: { version: 1, sources: { s: { plugin: "live" } } },
+  });
+  const tables = await agnes.tables();
+  await tables.register({ source: "s", sourceTable: "rows", queryMode: "remote" });
+  await tables.register({ source: "s", sourceTable: "others", queryMode: "remote" });
+  await agnes.sync();
+  listed.delete("rows");
+  const failure = await agnes.rows("SELECT * FROM rows").catch((error: unknown) => error);
+  expect(failure).toMatchObject({
+    code: "table_vanished",
+    message: 'source s does not list table "rows"',
+    hint: expect.stringMatching(/^Check the name.* `agnes table unregister s\.rows`\.$/),
+  });
+  expect(await agnes.rows("SELECT * FROM others")).toEqual([{ id: 1 }]);
+  const { sources } = await agnes.sync();
+  expect(sources[0]!.stats!.errors).toMatchObject([
+    { table: "rows", error: { hint: (failure as AgnesError).hint } },
+  ]);
+  // The connection stays open, but its list of tables is not final.
+  listed.add("rows");
+  expect(await agnes.rows("SELECT * FROM rows")).toEqual([{ id: 1 }]);
+});

@@ -161,7 +161,79 @@ test("sync() fails a table whose query names a column that the table does not ha
   expect(failed!.error.message).toContain(
     'where_filters[0].column of source_query is "dya", which is not a column of the table',
   );
-  expect(failed!.error.hint).toContain('Did you mean "day"?');
+  expect(failed!.error.message).not.toContain("recent");
+  expect(failed!.error.hint).toBe(
+    'Did you mean "day"? Correct the query with `agnes table update shop.recent --source-query QUERY`.',
+  );
+});
+
+test("sync() lists the columns of a table if its query names one that is not similar to any", async () => {
+  using folder = temporaryFolder();
+  await using agnes = await openShop(folder.path, newSource());
+  await register(agnes, { columns: ["id", "customer"] });
+  const [failed] = (await agnes.sync()).sources[0]!.stats!.errors;
+  expect(failed!.error.message).toBe(
+    'columns[1] of source_query is "customer", which is not a column of the table',
+  );
+  expect(failed!.error.hint).toStartWith("The columns are day, id. Correct the query with");
+});
+
+test.each([true, false])(
+  "sync() fails a table with a condition whose value does not fit its column, with discover: %p",
+  async (lists) => {
+    using folder = temporaryFolder();
+    const source = newSource();
+    await using agnes = await openShop(folder.path, source, lists);
+    const conditions = [{ column: "id", operator: "ne" as const, values: [5, "file.csv"] }];
+    await register(agnes, { where_filters: conditions });
+    const tables = await agnes.tables();
+    await tables.register({ source: "shop", sourceTable: "orders", name: "plain", whereFilters: conditions });
+    const expected = (name: string, option: string) => ({
+      code: "table_plan_invalid" as const,
+      message:
+        `table "${name}" cannot be extracted as configured: ` +
+        '"file.csv" in its condition on column "id" cannot be compared with the type BIGINT',
+      hint: `Correct the table, for example with \`agnes table update shop.${name} ${option}\`.`,
+    });
+    const { errors } = (await agnes.sync()).sources[0]!.stats!;
+    expect(errors.map(({ error: { code, message, hint } }) => ({ code, message, hint }))).toEqual([
+      expected("plain", "--where CONDITIONS"),
+      expected("recent", "--source-query QUERY"),
+    ]);
+    // If the columns are known, nothing is requested from the source.
+    expect(source.reads).toHaveLength(lists ? 0 : 2);
+  },
+);
+
+test.each([true, false])(
+  "sync() fails a table with a condition that compares text with a number, with discover: %p",
+  async (lists) => {
+    using folder = temporaryFolder();
+    await using agnes = await openShop(folder.path, newSource(), lists);
+    await register(agnes, { where_filters: [{ column: "day", operator: "ge", values: [2026] }] });
+    const [failed] = (await agnes.sync()).sources[0]!.stats!.errors;
+    expect(failed!.error.message).toBe(
+      'table "recent" cannot be extracted as configured: ' +
+        '2026 in its condition on column "day" cannot be compared with the type VARCHAR',
+    );
+  },
+);
+
+test("sync() accepts conditions that DuckDB can compare, and all conditions on a table without rows", async () => {
+  using folder = temporaryFolder();
+  await using agnes = await openShop(folder.path, newSource(), false);
+  const tables = await agnes.tables();
+  await tables.register({
+    source: "shop",
+    sourceTable: "orders",
+    whereFilters: [{ column: "id", operator: "ge", values: ["5", 5.5, 9_007_199_254_740_991] }],
+  });
+  await register(agnes, {
+    since: "2027-01-01",
+    columns: ["id"],
+    where_filters: [{ column: "id", operator: "gt", values: [5] }],
+  });
+  expect((await agnes.sync()).status).toBe("complete");
 });
 
 test("planSource() fails a table with an invalid query or without a table, also one that quarantines bad rows", async () => {

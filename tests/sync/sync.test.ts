@@ -94,7 +94,10 @@ describe("sync", () => {
     await using agnes = await openShop(folder.path, shop, { register: "listed" });
     const report = await agnes.sync();
     expect(report.sources[0]).toMatchObject({ status: "unregistered", registered: [] });
-    expect(report.sources[0]!.notes[0]).toContain("agnes table discover shop");
+    expect(report.sources[0]!.notes[0]).toBe(
+      "shop has 2 tables, none of them registered: " +
+        "`agnes connector discover shop` lists them, and `agnes table register shop TABLE` registers one",
+    );
     expect(shop.reads).toEqual([]);
   });
 

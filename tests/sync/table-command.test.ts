@@ -1,8 +1,13 @@
 import { expect, test } from "bun:test";
 
+import * as v from "valibot";
+
 import { AgnesError, defineErrors, errorSpec, redactError } from "../../lib/base/mod.ts";
 import { withTableCommand } from "../../lib/sync/table-command.ts";
 
+const plugin = {
+  options: v.strictObject({ tables: v.optional(v.array(v.strictObject({ path: v.string() }))) }),
+};
 const registered = { id: "s.t", quarantine: false, invalidValues: "fail" } as const;
 const unregistered = { source: "s", table: "it's" };
 const value = { table: "t", row: 1, column: "c", value: "x", reason: "it is no number" };
@@ -15,7 +20,7 @@ test("withTableCommand() completes the hints that advise a change of the table",
       { ...registered, quarantine: true },
       unregistered,
       { ...registered, invalidValues: "set_null" as const },
-    ].map((table) => withTableCommand(error, table).hint);
+    ].map((table) => withTableCommand(error, table, plugin).hint);
   const declared = "Correct the type that the plugin declares";
   expect(hints(new AgnesError("value_invalid", value))).toEqual([
     `${declared}, or let the table quarantine such rows with \`agnes table update s.t --quarantine true\`.`,
@@ -32,12 +37,49 @@ test("withTableCommand() completes the hints that advise a change of the table",
   );
 });
 
+test("withTableCommand() completes the hints of a plugin that use the command", () => {
+  const { cursor_wrong } = defineErrors("p", {
+    cursor_wrong: errorSpec<{ table: string; tableCommand?: { readonly update: string } }>({
+      message: (d) => `the cursor of ${d.table} is wrong`,
+      hint: (d) => `Run \`${d.tableCommand?.update ?? "agnes table update ID"} --clear incremental-column\`.`,
+    }),
+  });
+  const cause = new Error("cause");
+  const completed = withTableCommand(cursor_wrong({ table: "t" }, { cause }), registered, plugin);
+  expect(completed).toMatchObject({
+    code: "p/cursor_wrong",
+    message: "the cursor of t is wrong",
+    hint: "Run `agnes table update s.t --clear incremental-column`.",
+    details: { table: "t" },
+    cause,
+  });
+});
+
+test("withTableCommand() advises to set types only if the source has such an option", () => {
+  const error = new AgnesError("file_value_invalid", {
+    file: "f",
+    line: 1,
+    column: "c",
+    value: "x",
+    type: "BIGINT",
+  });
+  const types = v.optional(v.record(v.string(), v.string()));
+  const tables = v.optional(v.record(v.string(), v.nullable(v.strictObject({ types }))));
+  const quarantined = { ...registered, quarantine: true };
+  const hint = (options: unknown) => withTableCommand(error, quarantined, { options }).hint;
+  expect(hint(v.strictObject({ tables }))).toBe(
+    "Correct the file, set another type for the column under `types`.",
+  );
+  expect(hint(plugin.options)).toBe("Correct the file or the type of the column in its source.");
+  expect(error.hint).toBe("Correct the file or the type of the column in its source.");
+});
+
 test("withTableCommand() keeps the stack of an error, and texts that were redacted", () => {
   function rejectValue() {
     return new AgnesError("value_invalid", { ...value, value: "hunter2hunter2" });
   }
   const redacted = redactError(rejectValue(), ["hunter2hunter2"]);
-  const completed = withTableCommand(redacted, registered);
+  const completed = withTableCommand(redacted, registered, plugin);
   expect(completed).not.toBe(redacted);
   expect(completed.stack).toContain("rejectValue");
   expect(completed.stack).toBe(redacted.stack!);
@@ -45,7 +87,7 @@ test("withTableCommand() keeps the stack of an error, and texts that were redact
   // The texts of an error may be redacted although its details are not.
   const texts = { message: "the message was redacted", hint: "x" };
   const replaced = new AgnesError("value_invalid", value).withDetails(value, { texts });
-  expect(withTableCommand(replaced, registered).message).toBe(texts.message);
+  expect(withTableCommand(replaced, registered, plugin).message).toBe(texts.message);
 });
 
 test("hints recommend the quarantine only for a table that is known", () => {
@@ -57,6 +99,7 @@ test("withTableCommand() keeps the cause and retry class of an error, and every 
   const completed = withTableCommand(
     new AgnesError("value_invalid", value, { cause, retry: "transient" }),
     registered,
+    plugin,
   );
   expect(completed).toMatchObject({ code: "value_invalid", cause, retry: "transient", details: value });
   // The text of a plugin is not edited, whatever it contains.
@@ -75,5 +118,5 @@ test("withTableCommand() keeps the cause and retry class of an error, and every 
     ),
     new AgnesError("aborted", { what: "x" }),
   ])
-    expect(withTableCommand(error, registered)).toBe(error);
+    expect(withTableCommand(error, registered, plugin)).toBe(error);
 });

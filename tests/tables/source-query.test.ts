@@ -156,6 +156,12 @@ describe("checkSourceRules() of a plugin with JSON queries", () => {
   const refused: readonly (readonly [string, TableChange, code: string, RegExp])[] = [
     ["SQL", { sourceQuery: "SELECT 1" }, "source_query_invalid", /is not JSON, and crm does not run SQL/],
     [
+      "SQL without a table",
+      { sourceTable: null, name: "orders", sourceQuery: "SELECT 1" },
+      "source_query_invalid",
+      /is not JSON, and crm does not run SQL/,
+    ],
+    [
       "a query without a table",
       { sourceTable: null, name: "orders", sourceQuery: query({ limit: 5 }) },
       "table_contradiction",

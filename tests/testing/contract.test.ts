@@ -18,6 +18,20 @@ test("connectorContract() passes for a correct plugin", async () => {
   expect(results.filter((result) => !result.ok)).toEqual([]);
 });
 
+test("connectorContract() tests the JSON queries of a plugin, whose fields must be valid", async () => {
+  const schema = v.strictObject({ from: v.optional(v.number()) });
+  const plugin = memoryPlugin(undefined, ["discover", "read"], schema);
+  const results = async (fields: ContractConfig["sourceQuery"]) => {
+    const cases = connectorContract(plugin, { ...config, ...(fields && { sourceQuery: fields }) });
+    return runCases(cases.filter(({ name }) => /JSON query|and a limit/.test(name)));
+  };
+  expect(await results(undefined)).toMatchObject([{ ok: true }, { ok: true }]);
+  const [, invalid] = await results([{ table: "people", fields: { form: 5 } }]);
+  expect(String(invalid!.error)).toContain('{"form":5} is not valid by the schema sourceQuery');
+  const names = connectorContract(memoryPlugin(), config).map(({ name }) => name);
+  expect(names.some((name) => name.includes("JSON query"))).toBe(false);
+});
+
 test("connectorContract() reads tables with only a name once for their columns, without discover", async () => {
   let first = 0;
   const plugin = memoryPlugin(
@@ -228,9 +242,11 @@ test("connectorContract() reports its progress", async () => {
 
 // tests/full checks that no other case fails, because that runs all cases.
 describe("connectorContract() detects:", () => {
-  for (const { title, breaking, caught, capabilities } of brokenPlugins) {
+  for (const { title, breaking, caught, capabilities, sourceQuery } of brokenPlugins) {
     test(title, async () => {
-      expect(await failuresOf(memoryPlugin(breaking, capabilities), config, caught)).toEqual([...caught]);
+      expect(await failuresOf(memoryPlugin(breaking, capabilities, sourceQuery), config, caught)).toEqual([
+        ...caught,
+      ]);
     });
   }
 

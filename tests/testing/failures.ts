@@ -15,6 +15,7 @@ export const memoryConfig: ContractConfig = {
   },
   parameterQuery: PARAMETER_QUERY,
   arrayQuery: ARRAY_QUERY,
+  sourceQuery: { table: "people", fields: { from: 700 } },
   write: [
     { table: "people", rows: [{ id: 5000, name: "New", seen_at: "2026-03-01T00:00:00Z" }] },
     {

@@ -3,9 +3,21 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { createAgnes } from "agnes";
 import { runCases } from "agnes/testing";
 
-import { assertGuideConnector, loadGuideCode, suiteBlocks, suiteCases } from "./guide.ts";
+import keboola from "../../plugins/keboola/plugin.ts";
+import { fakeKeboola } from "../fakes/keboola/mod.ts";
+import { optionsOf } from "../plugins-keboola/support.ts";
+
+import {
+  assertGuideConnector,
+  guideBlocks,
+  loadGuideCode,
+  runExample,
+  suiteBlocks,
+  suiteCases,
+} from "./guide.ts";
 
 // Opens many databases, which is slow on a busy machine.
 setDefaultTimeout(60_000);
@@ -34,6 +46,40 @@ describe("docs/guide", () => {
       expect(results.filter((result) => !result.ok)).toEqual([]);
     });
   }
+
+  test("the examples of keboola.md write rows and descriptions", async () => {
+    const project = fakeKeboola({ jobPolls: 0 });
+    const { storage } = project;
+    storage.createTable("in.c-main.predictions", {
+      columns: ["id", "score"],
+      rows: [{ id: "1", score: "0.5" }],
+    });
+    storage.createTable("out.c-main.scores", { columns: ["id", "score"], primaryKey: ["id"], rows: [] });
+    storage.createTable("in.c-crm.orders", { columns: ["id", "amount"], rows: [] });
+    const open = () =>
+      createAgnes({
+        workspace: folder,
+        plugins: [keboola],
+        config: {
+          version: 1,
+          sources: { kbc: { plugin: "keboola", options: { ...optionsOf(project), write: true } } },
+        },
+        host: { fetch: project.fetch, env: { KEBOOLA_STORAGE_TOKEN: project.token } },
+      });
+    {
+      await using agnes = await open();
+      const registry = await agnes.tables();
+      for (const sourceTable of ["in.c-main.predictions", "out.c-main.scores", "in.c-crm.orders"])
+        await registry.register({ source: "kbc", sourceTable });
+      expect((await agnes.sync()).status).toBe("complete");
+    }
+    const [push, metadata] = await guideBlocks("keboola");
+    expect(await runExample(folder, push!, open)).toEqual(["1 rows written to out.c-main.scores"]);
+    expect(await runExample(folder, metadata!, open)).toEqual(["amount description written"]);
+    await using agnes = await open();
+    await agnes.sync();
+    expect(await agnes.rows("SELECT id, score FROM scores")).toEqual([{ id: "1", score: "0.5" }]);
+  });
 
   test("the case of its exception exists", async () => {
     const [, exceptions] = await suiteBlocks("write-a-connector");

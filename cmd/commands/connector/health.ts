@@ -27,9 +27,11 @@ export default command({
         ["source", "state", "message"],
         sources.map(({ source, ok, message }) => [source, ok ? "ok" : "failed", message]),
       );
-      // The table truncates long messages, which end with the remedy.
+      // The table truncates long messages, which end with the remedy or a warning.
       for (const { source, ok, message } of sources) {
-        if (!ok && !printed.includes(message)) cli.warn(`${source}: ${message}`);
+        if (printed.includes(message)) continue;
+        if (ok) await cli.print(`${source}: ${message}\n`);
+        else cli.warn(`${source}: ${message}`);
       }
     }
     return sources.every(({ ok }) => ok) ? 0 : 1;

@@ -1,10 +1,9 @@
-import { toJsonSchema } from "@valibot/to-json-schema";
-
-import type { AnyPlugin, OptionsSchema, SecretKind, SecretSpec } from "../../../lib/kit/mod.ts";
+import type { AnyPlugin, SecretKind, SecretSpec } from "../../../lib/kit/mod.ts";
 import type { Cli } from "../../cli/cli.ts";
 import { command } from "../../cli/command.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
 import { optionRows } from "../../connectors/option-rows.ts";
+import { writtenForm } from "../../connectors/written-form.ts";
 import { printRows } from "../../terminal/print-rows.ts";
 
 export default command({
@@ -44,14 +43,6 @@ export default command({
     await printPlugin(cli, plugin, { options, ...(sourceQuery && { sourceQuery }) });
   },
 });
-
-/** The JSON Schema of the written values, where fields with a default are optional. */
-function writtenForm(schema: OptionsSchema): object {
-  return toJsonSchema(schema as Parameters<typeof toJsonSchema>[0], {
-    errorMode: "ignore",
-    typeMode: "input",
-  });
-}
 
 async function printPlugin(
   cli: Cli,

@@ -1,10 +1,9 @@
 import { AgnesError, counted, messageOf, redact, redactValue } from "../../../lib/base/mod.ts";
-import type { Agnes } from "../../../lib/agnes.ts";
-import type { AnyPlugin, TableInfo } from "../../../lib/kit/mod.ts";
-import { registeredTable } from "../../../lib/sources/mod.ts";
+import type { AnyPlugin } from "../../../lib/kit/mod.ts";
 import { connectorContract, runCases, type CaseResult, type ContractCase } from "../../../lib/testing/mod.ts";
 import type { SourceConfig } from "../../../lib/workspace/mod.ts";
 import { openCaseStatus } from "../../connectors/case-status.ts";
+import { registeredQueries, registeredTables } from "../../connectors/registered-tables.ts";
 import type { Cli } from "../../cli/cli.ts";
 import { command } from "../../cli/command.ts";
 import { durationText } from "../../terminal/figures.ts";
@@ -59,7 +58,10 @@ export default command({
     const status = openCaseStatus(cli);
     const named = args.table?.split(",").map((name) => name.trim());
     const isBlind = plugin.capabilities.includes("read") && !plugin.capabilities.includes("discover");
-    const tables = isBlind ? await registeredTables(agnes, source && args.name, named) : named;
+    const needsRecords = source !== undefined && (isBlind || plugin.sourceQuery !== undefined);
+    const records = needsRecords ? await (await agnes.tables()).list({ source: args.name }) : [];
+    const tables = isBlind ? registeredTables(records, plugin, named) : named;
+    const sourceQuery = registeredQueries(cli, records, plugin, tables);
     const all = connectorContract(plugin, {
       directory,
       secrets,
@@ -69,6 +71,7 @@ export default command({
       onProgress: (progress) => status.update(progress),
       ...(source && { options: source.options }),
       ...(tables && { tables }),
+      sourceQuery,
     });
     const values = Object.values(secrets);
     const results = await runCases(chosenCases(cli, all, args.case), {
@@ -99,26 +102,6 @@ export default command({
     return failed === 0 ? 0 : 1;
   },
 });
-
-/**
- * The registered tables of a source whose plugin cannot list them, or the tables of `--table`.
- * @param source undefined if a plugin is tested without a source
- */
-async function registeredTables(
-  agnes: Agnes,
-  source: string | undefined,
-  named: readonly string[] | undefined,
-): Promise<readonly (string | TableInfo)[]> {
-  const all = source === undefined ? [] : await (await agnes.tables()).list({ source });
-  const records = all.filter((record) => record.sourceQuery === null);
-  if (named === undefined) return records.map(registeredTable);
-  return named.map((name) => {
-    const found = records.find((record) =>
-      [record.name, record.id, record.viewName, record.sourceTable].includes(name),
-    );
-    return found === undefined ? name : registeredTable(found);
-  });
-}
 
 /** The cases whose name contains a text. */
 function chosenCases(

@@ -96,8 +96,11 @@ async function printPlans(cli: Cli, plans: readonly RegistrationPlan[], dryRun: 
   ]);
   if (rows.length > 0) await printRows(cli, ["state", "source", "table", "id", "view", "note"], rows);
   const fresh = count(plans, "new");
+  const changed = plans
+    .flatMap(({ candidates }) => candidates)
+    .filter((one) => one.kind === "existing" && one.sourceMetadata !== undefined).length;
   cli.info(
-    `${dryRun ? "would register" : "registered"} ${fresh}; ${count(plans, "existing")} unchanged, ${count(plans, "drifted")} drifted, ${count(plans, "invalid")} not valid, ${count(plans, "unreadable")} unreadable`,
+    `${dryRun ? "would register" : "registered"} ${fresh}; ${changed === 0 ? "" : `${changed} changed in the source, `}${count(plans, "existing") - changed} unchanged, ${count(plans, "drifted")} drifted, ${count(plans, "invalid")} not valid, ${count(plans, "unreadable")} unreadable`,
   );
   if (fresh > 0 && !dryRun) cli.info("Next: agnes sync");
 }

@@ -25,7 +25,8 @@ export default command({
       type: "positional",
       required: false,
       valueHint: "TABLE",
-      description: "Name of the table in its source; optional with a query",
+      description:
+        "Name of the table in its source, of which a JSON query selects rows. Omit it for an SQL query, and set --name",
     },
     ...fieldFlags(fields),
     ...registryChangeFlags,

@@ -95,7 +95,7 @@ export const duckdbErrors = {
     message: (d) =>
       `${formatValue(d.file, 400)}, ${d.line === null ? "" : `line ${d.line}, `}column ${d.column}: ${formatValue(d.value, 200)} is not ${d.type}`,
     hint: (d) =>
-      `Correct the file, set another type for the column under \`types\`${orQuarantine("the table quarantine rows", d.tableCommand)}.`,
+      `Correct the file${d.tableCommand?.hasTypes === true ? ", set another type for the column under `types`" : " or the type of the column in its source"}${orQuarantine("the table quarantine rows", d.tableCommand)}.`,
   }),
   file_reading_outdated: errorSpec<{ file: string; reason: string }>({
     isDataError: true,

@@ -4,6 +4,8 @@ export interface TableCommand {
   readonly update: string;
   /** Whether rejecting rows would help: the table neither quarantines rows nor sets their values to null. */
   readonly canQuarantine: boolean;
+  /** Whether its source has an option `types`, for the types of columns. */
+  readonly hasTypes: boolean;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { someNames } from "../some-names.ts";
 import { errorSpec, formatValue } from "./spec.ts";
 
 /** One change since the version that a stale writer expected. */
@@ -78,18 +79,32 @@ export const tablesErrors = {
     id: string;
     field?: string;
     reason: string;
-    /** An example with all fields. */
-    form: string;
+    /** An example with all fields. Missing if the form of the query is correct. */
+    form?: string;
     nearest?: string;
+    /** The columns of the table, if the query names another one. */
+    columns?: readonly string[];
+    /** Whether the table is registered, so that a sync reports its name. */
+    isRegistered?: boolean;
   }>({
     status: 400,
     exit: 2,
     message: (d) =>
-      `${formatValue(d.id)}: ${d.field === undefined ? "source_query" : `${d.field} of source_query`} ${d.reason}; write it as JSON with any of these fields: ${d.form}`,
+      `${d.isRegistered === true ? "" : `${formatValue(d.id)}: `}${d.field === undefined ? "source_query" : `${d.field} of source_query`} ${d.reason}${
+        d.form === undefined ? "" : `; write it as JSON with any of these fields: ${d.form}`
+      }`,
     hint: (d) =>
-      d.nearest === undefined
-        ? "Correct the option `--source-query`."
-        : `Did you mean ${formatValue(d.nearest)}?`,
+      [
+        ...(d.nearest === undefined ? [] : [`Did you mean ${formatValue(d.nearest)}?`]),
+        ...(d.nearest === undefined && d.columns !== undefined
+          ? [`The columns are ${someNames(d.columns)}.`]
+          : []),
+        ...(d.isRegistered === true
+          ? [`Correct the query with \`agnes table update ${d.id} --source-query QUERY\`.`]
+          : d.nearest === undefined
+            ? ["Correct the option `--source-query`."]
+            : []),
+      ].join(" "),
   }),
   schedule_invalid: errorSpec<{ text: string; reason: string }>({
     status: 400,

@@ -96,7 +96,8 @@ function plainText({ type }: TextType, text: string, numbers: NumberSeparators):
   return NUMBER_TYPE.test(type) ? plainNumber(text, numbers) : text;
 }
 
-const isConfiguredZoned = ({ type, isConfigured = false }: TextType): boolean =>
+/** Whether the texts of a column may have a space before their offset. */
+export const isConfiguredZoned = ({ type, isConfigured = false }: TextType): boolean =>
   isConfigured && type === "TIMESTAMP WITH TIME ZONE";
 
 /** A configured timestamp may have a space before its offset, which DuckDB takes for the name of a time zone. */
@@ -108,9 +109,13 @@ function zonedText(column: TextType, text: string): string {
 /** Converts a configured timestamp; ` Z` at its end, as Snowflake writes it, without the time zones of ICU. */
 function castZoned(text: string): string {
   const type = "TIMESTAMP WITH TIME ZONE";
-  const local = `TRY_CAST(left(${text}, strlen(${text}) - 2) AS TIMESTAMP)`;
   const castable = zonedText({ type, isConfigured: true }, text);
-  return `CASE WHEN ${isSpacedZulu(text)} THEN make_timestamptz(epoch_us(${local})) ELSE TRY_CAST(${castable} AS ${type}) END`;
+  return `CASE WHEN ${isSpacedZulu(text)} THEN ${castSpacedZulu("TRY_CAST", text)} ELSE TRY_CAST(${castable} AS ${type}) END`;
+}
+
+/** Converts a timestamp that ends with ` Z`. */
+export function castSpacedZulu(cast: "CAST" | "TRY_CAST", text: string): string {
+  return `make_timestamptz(epoch_us(${cast}(left(${text}, strlen(${text}) - 2) AS TIMESTAMP)))`;
 }
 
 /** Whether a text may be a timestamp that ends with ` Z`. It begins with a digit, so it is not `infinity`. */

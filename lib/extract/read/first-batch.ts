@@ -14,6 +14,7 @@ import {
 } from "../../kit/mod.ts";
 import { checkPlan, type TablePlan } from "../job/plan.ts";
 import type { TableJob } from "../job/job.ts";
+import { checkConditions } from "../schema/check-conditions.ts";
 import { partsDirectory } from "../format/paths.ts";
 import { inferColumns, inspectChunk } from "../../sources/mod.ts";
 import type { BatchReader, Yielded } from "./batch-reader.ts";
@@ -59,6 +60,7 @@ export async function describeByRead(job: TableJob, reader: BatchReader): Promis
   reader.putBack(taken);
   const plan = { ...job.plan, info: { ...job.plan.info, schema } };
   checkPlan({ ...plan, columnsFrom: "discover" });
+  await checkConditions(job.run.database, plan);
   return plan;
 }
 

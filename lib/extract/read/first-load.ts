@@ -41,8 +41,13 @@ function isMergedByKey({ cursor, primaryKey, strategy }: TableJob["plan"]): bool
 }
 
 function obstacle(job: TableJob): string | undefined {
-  const { cursor, historyDays, primaryKey } = job.plan;
-  if (cursor === undefined) return "it has no cursor column that its strategy uses";
+  const { cursor, historyDays, info, primaryKey, strategy } = job.plan;
+  if (cursor === undefined) {
+    if (strategy === "full_refresh") return "it has no cursor column that its strategy uses";
+    return info.changesFrom === undefined
+      ? "it has no cursor column, and its source does not read it by the time of changes"
+      : "it has neither a cursor column nor a primary key";
+  }
   const { isTime, nullable } = cursorOf(job);
   if (!isTime) return "its cursor column is not known to be a date or timestamp";
   // Rows with a null cursor are in no window, and they cannot be merged without a key.

@@ -5,6 +5,7 @@ import { readDirectory } from "../format/paths.ts";
 import type { ReadDecision } from "./decide.ts";
 import { namedColumns, publishedColumns, requestedColumns, runsQuery, type TablePlan } from "../job/plan.ts";
 import type { TableJob } from "../job/job.ts";
+import { checkConditions } from "../schema/check-conditions.ts";
 import { invalidAsNull } from "../schema/invalid-as-null.ts";
 import { BatchReader } from "./batch-reader.ts";
 import { describeByRead } from "./first-batch.ts";
@@ -34,6 +35,8 @@ export async function openRead(
   onReject: ((reject: RowReject) => void) | null,
   directory: string = readDirectory(job.run.directory, job.plan.name),
 ): Promise<OpenRead> {
+  const isDescribed = runsQuery(job.plan) || job.plan.columnsFrom !== "read";
+  if (isDescribed) await checkConditions(job.run.database, job.plan);
   const range = await rangeOf(job, decision);
   const { signal, progress } = job;
   const { source, idleTimeoutMs } = job.run;
@@ -47,7 +50,6 @@ export async function openRead(
   const onRows = (rows: number) => progress.read(rows, 0);
   reader = new BatchReader(started.batches, { source: source.name, table, signal, idleTimeoutMs, onRows });
   try {
-    const isDescribed = runsQuery(started.plan) || started.plan.columnsFrom !== "read";
     const plan = isDescribed ? started.plan : await describeByRead({ ...job, plan: started.plan }, reader);
     reader.expect({
       table: { id: plan.id, name: plan.name, schema: plan.info.schema },

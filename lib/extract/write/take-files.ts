@@ -1,3 +1,6 @@
+import { join, sep } from "node:path";
+
+import { readDirectory } from "../format/paths.ts";
 import type { BatchReader, Piece } from "../read/batch-reader.ts";
 import type { TableJob } from "../job/job.ts";
 
@@ -81,11 +84,16 @@ export async function smallBytes(job: TableJob, piece: FilePiece): Promise<numbe
   return sizeBytes !== null && sizeBytes <= SMALL_FILE_BYTES ? sizeBytes : null;
 }
 
-/** The size of a slice; null for other files. */
+/**
+ * The size of a slice; null for other files. Connectors may remove other files than those in the folder of the read as
+ * soon as they yield the next one.
+ */
 async function sliceBytes(job: TableJob, piece: FilePiece): Promise<number | null> {
-  const { format, origin, constants } = piece.chunk;
+  const { format, origin, constants, data } = piece.chunk;
   if ((format !== "csv" && format !== "parquet") || origin !== undefined || constants !== undefined)
     return null;
+  const directory = readDirectory(job.run.directory, job.plan.name);
+  if (typeof data !== "string" || !data.startsWith(join(directory, sep))) return null;
   return bytesOnDisk(job, piece);
 }
 

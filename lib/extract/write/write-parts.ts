@@ -17,7 +17,8 @@ import type { WriteTarget } from "./write-target.ts";
 import { startCopy, type RunningCopy } from "./write-stream.ts";
 
 /**
- * Number of parts of Arrow rows to write at once, so that the next part takes rows while the previous one is closed.
+ * Number of parts of Arrow rows, or of slices, to write at once, so that the next part takes rows or decompresses its
+ * slices while the previous one is closed.
  */
 const COPIES_MAX = 2;
 
@@ -28,23 +29,29 @@ export async function writeParts(
   target: WriteTarget,
 ): Promise<WrittenParts> {
   if (target.limit !== null) return writeLimitedParts(job, reader, target, target.limit);
-  const parts: Promise<StagedPart>[] = [];
+  const parts: Promise<StagedPart | readonly StagedPart[]>[] = [];
   const running: RunningCopy[] = [];
+  const copying: Promise<unknown>[] = [];
   let sizeBytes = 0;
   // Only files of their own have row numbers for the quarantine.
   let mayJoinSlices = target.quarantine === null;
+  const onSeparate = () => (mayJoinSlices = false);
+  const onPart = (part: StagedPart) => {
+    reader.countFileRows(part.rowsRead ?? part.rows);
+    sizeBytes += part.sizeBytes;
+    job.progress.read(reader.rows, sizeBytes);
+  };
   try {
     for (let piece = await reader.peek(); piece !== null; piece = await reader.peek()) {
       if (piece.kind === "file") {
         const taken = await takeFiles(job, reader, { mayJoinSlices });
-        const { failure } = taken;
-        for await (const part of writeFiles(job, taken, target, () => (mayJoinSlices = false))) {
-          reader.countFileRows(part.rowsRead ?? part.rows);
-          sizeBytes += part.sizeBytes;
-          parts.push(Promise.resolve(part));
-          job.progress.read(reader.rows, sizeBytes);
-        }
-        if (failure !== null) throw failure.error;
+        const written = writeAll(job, writeFiles(job, taken, target, onSeparate), onPart);
+        parts.push(written);
+        copying.push(written);
+        const isAlone = taken.kind !== "slices" || taken.failure !== null;
+        if (isAlone) await Promise.all(copying.splice(0));
+        else if (copying.length >= COPIES_MAX) await copying.shift();
+        if (taken.failure !== null) throw taken.failure.error;
         continue;
       }
       if (piece.kind === "deletions") {
@@ -60,11 +67,37 @@ export async function writeParts(
       // If a part failed, the rest of the source is not read.
       await Promise.race([copy.written, Promise.resolve()]);
     }
-    return { parts: await Promise.all(parts), rowsRead: reader.rows };
+    return { parts: (await Promise.all(parts)).flat(), rowsRead: reader.rows };
   } catch (error) {
-    await discard(job.run, parts);
+    for (const written of await Promise.allSettled(parts))
+      if (written.status === "fulfilled") await discard(job.run, [written.value].flat());
     throw error;
   }
+}
+
+/** Collects parts as they are written; if one fails, the others are removed. */
+function writeAll(
+  job: TableJob,
+  written: AsyncIterable<StagedPart>,
+  onPart: (part: StagedPart) => void,
+): Promise<readonly StagedPart[]> {
+  const collect = async () => {
+    const parts: StagedPart[] = [];
+    try {
+      for await (const part of written) {
+        parts.push(part);
+        onPart(part);
+      }
+      return parts;
+    } catch (error) {
+      await discard(job.run, parts);
+      throw error;
+    }
+  };
+  const parts = collect();
+  // It is awaited later.
+  parts.catch(() => {});
+  return parts;
 }
 
 /**

@@ -6,8 +6,10 @@ import * as v from "valibot";
 import { publishFile, type Host } from "../../base/mod.ts";
 import type { Downloaded, Validator } from "./resume.ts";
 
-/** The size of the memory buffer before it is written and synced. */
+/** The size of the memory buffer before it is written. */
 const BLOCK_BYTES = 4 * 1024 * 1024;
+/** The written bytes before they are synced; syncing each block takes four times as long. */
+const SYNCED_BYTES = 16 * 1024 * 1024;
 
 const NOTE = v.strictObject({
   version: v.literal(1),
@@ -37,7 +39,10 @@ export class SpoolFile implements Downloaded {
   readonly path: string;
   readonly #host: Pick<Host, "files" | "random">;
   readonly #notePath: string;
+  /** Describes the durable bytes. */
   #note: Note = NOTHING;
+  /** The bytes in the file, durable or not. */
+  #written = { sizeBytes: 0, firstBytes: "" };
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
 
@@ -63,12 +68,14 @@ export class SpoolFile implements Downloaded {
     if (note === null || !accepts(note.validator)) return file;
     const found = await host.files.stat(file.path);
     const isThere = found !== null && found.sizeBytes >= note.writtenBytes;
-    if (isThere && (!note.isComplete || found.sizeBytes === note.writtenBytes)) file.#note = note;
+    if (!isThere || (note.isComplete && found.sizeBytes !== note.writtenBytes)) return file;
+    file.#note = note;
+    file.#written = { sizeBytes: note.writtenBytes, firstBytes: note.firstBytes };
     return file;
   }
 
   get sizeBytes(): number {
-    return this.#note.writtenBytes + this.#waitingBytes;
+    return this.#written.sizeBytes + this.#waitingBytes;
   }
 
   get isComplete(): boolean {
@@ -85,7 +92,7 @@ export class SpoolFile implements Downloaded {
 
   /** The first four bytes. */
   get firstBytes(): Buffer {
-    return Buffer.from(this.#note.firstBytes, "hex");
+    return Buffer.from(this.#written.firstBytes, "hex");
   }
 
   /** Discards all bytes, also on disk, so that a later read does not resume wrong content. */
@@ -98,6 +105,7 @@ export class SpoolFile implements Downloaded {
   restart(of: { readonly totalBytes: number | null; readonly validator: Validator | null }): void {
     this.#waiting = [];
     this.#waitingBytes = 0;
+    this.#written = { sizeBytes: 0, firstBytes: "" };
     this.#note = { ...NOTHING, totalBytes: of.totalBytes, validator: of.validator };
   }
 
@@ -105,33 +113,49 @@ export class SpoolFile implements Downloaded {
   async add(bytes: Uint8Array): Promise<void> {
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.byteLength;
-    if (this.#waitingBytes >= BLOCK_BYTES) await this.flush();
+    if (this.#waitingBytes < BLOCK_BYTES) return;
+    await this.#write();
+    if (this.#written.sizeBytes - this.#note.writtenBytes >= SYNCED_BYTES) await this.#sync(false);
   }
 
-  /** Makes the bytes written so far durable. */
+  /** Makes the bytes received so far durable. */
   async flush(): Promise<void> {
-    if (this.#waitingBytes > 0) await this.#write(false);
+    if (this.sizeBytes === this.#note.writtenBytes) return;
+    await this.#write();
+    await this.#sync(false);
   }
 
   /** Makes the bytes durable and marks the file as complete. */
   async complete(): Promise<void> {
-    await this.#write(true);
+    await this.#write();
+    await this.#sync(true);
   }
 
-  async #write(isComplete: boolean): Promise<void> {
-    const { files } = this.#host;
+  async #write(): Promise<void> {
     const bytes = Buffer.concat(this.#waiting, this.#waitingBytes);
-    const { writtenBytes } = this.#note;
-    await files.append(this.path, bytes, { at: writtenBytes });
-    const firstBytes =
-      writtenBytes < 4
-        ? this.#note.firstBytes + bytes.subarray(0, 4 - writtenBytes).toString("hex")
-        : this.#note.firstBytes;
-    const note = { ...this.#note, writtenBytes: writtenBytes + bytes.length, firstBytes, isComplete };
-    await publishFile(this.#host, this.#notePath, JSON.stringify(note));
-    this.#note = note;
+    const { sizeBytes, firstBytes } = this.#written;
+    try {
+      await this.#host.files.append(this.path, bytes, { at: sizeBytes, sync: false });
+    } catch (error) {
+      // The next read resumes the earlier blocks.
+      if (sizeBytes > this.#note.writtenBytes) await this.#sync(false).catch(() => {});
+      throw error;
+    }
+    this.#written = {
+      sizeBytes: sizeBytes + bytes.length,
+      firstBytes: sizeBytes < 4 ? firstBytes + bytes.subarray(0, 4 - sizeBytes).toString("hex") : firstBytes,
+    };
     this.#waiting = [];
     this.#waitingBytes = 0;
+  }
+
+  async #sync(isComplete: boolean): Promise<void> {
+    const { files } = this.#host;
+    await files.sync(this.path);
+    const { sizeBytes, firstBytes } = this.#written;
+    const note = { ...this.#note, writtenBytes: sizeBytes, firstBytes, isComplete };
+    await publishFile(this.#host, this.#notePath, JSON.stringify(note));
+    this.#note = note;
   }
 }
 

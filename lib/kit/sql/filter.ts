@@ -1,4 +1,4 @@
-import type { Filter } from "../batch.ts";
+import type { Filter, FilterValue } from "../batch.ts";
 import { quoteIdentifier, quoteLiteral, type SqlDialect } from "./dialect.ts";
 
 /**
@@ -58,8 +58,19 @@ export function toSelectSql(
   return `SELECT ${columns.map(quoted).join(", ")} FROM ${path.map(quoted).join(".")}${where}${rows}`;
 }
 
-function conditionOf({ operator, values }: Filter, name: string, dialect: SqlDialect): string {
-  const list = values.map((value) => quoteLiteral(value, dialect));
+/** Engines convert a text to the type of the column in different ways, or not at all. */
+function literalOf(value: FilterValue, isDecimal: boolean, dialect: SqlDialect): string {
+  if (!isDecimal || typeof value !== "string" || !/^-?\d+(?:\.\d+)?$/.test(value))
+    return quoteLiteral(value, dialect);
+  return dialect === "bigquery" ? `BIGNUMERIC '${value}'` : value;
+}
+
+function conditionOf(
+  { operator, values, isDecimal = false }: Filter,
+  name: string,
+  dialect: SqlDialect,
+): string {
+  const list = values.map((value) => literalOf(value, isDecimal, dialect));
   switch (operator) {
     case "is_null":
       return `${name} IS NULL`;

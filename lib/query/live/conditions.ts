@@ -1,15 +1,17 @@
 import { quoteLiteral, type Connection } from "../../duckdb/mod.ts";
 import type { Filter, FilterValue } from "../../kit/mod.ts";
-import { columnNamesOf, isNode, textOf, type Node } from "./tree.ts";
+import { castDecimal, constantDecimal, decimalTypeOf, fitDecimal, formatDecimalType } from "./decimals.ts";
+import { columnNamesOf, isNode, textOf, wholeNumberOf, type Node } from "./tree.ts";
 
 /** Classes of column types that all connectors can compare with constants. */
-export type ValueClass = "whole" | "text" | "bool" | "date" | "timestamp";
+export type ValueClass = "whole" | "decimal" | "text" | "bool" | "date" | "timestamp";
 
 const WHOLE = /^U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?$/;
 
 /** Returns the class of a DuckDB type; null for types whose comparison differs between engines. */
 export function classOf(type: string): ValueClass | null {
   if (WHOLE.test(type)) return "whole";
+  if (decimalTypeOf(type) !== null) return "decimal";
   const others: Readonly<Record<string, ValueClass>> = {
     VARCHAR: "text",
     BOOLEAN: "bool",
@@ -69,7 +71,12 @@ export async function filtersOf(
     // `x IN (1, NULL)` is true for 1 only. `x NOT IN (1, NULL)` and `x = NULL` are true for no row; DuckDB handles these.
     const known = values.filter((value) => value !== null);
     if (known.length === 0) return [];
-    filters.push({ column, operator, values: known });
+    filters.push({
+      column,
+      operator,
+      values: known,
+      ...(classOf(type) === "decimal" && { isDecimal: true }),
+    });
   }
   return filters;
 }
@@ -119,7 +126,11 @@ async function valuesOf(
     const constant = constantOf(node);
     if (constant === null) return null;
     if (constant.value === null) values.push(null);
-    else if (constant.is === target && target !== "date" && target !== "timestamp")
+    else if (target === "decimal") {
+      const text = await decimalOf(connection, constant, type);
+      if (text === null) return null;
+      values.push(text);
+    } else if (constant.is === target && target !== "date" && target !== "timestamp")
       values.push(constant.value);
     else if ((target === "date" || target === "timestamp") && isMoment(constant.is, target)) {
       const text = await castText(connection, String(constant.value), type);
@@ -128,6 +139,17 @@ async function valuesOf(
     } else return null;
   }
   return values;
+}
+
+/** Returns a number as a decimal of the column's type; null for other constants, which DuckDB compares in another type. */
+async function decimalOf(connection: Connection, constant: Constant, type: string): Promise<string | null> {
+  const text = String(constant.value);
+  const fits = (number: string) => fitDecimal(number, constant.scale ?? 0, decimalTypeOf(type)!);
+  if (constant.castTo !== undefined) {
+    const cast = await castDecimal(connection, text, constant.castTo);
+    return cast === null ? null : fits(cast);
+  }
+  return constant.is === "decimal" || constant.is === "whole" ? fits(text) : null;
 }
 
 /** Whether a constant can be converted. A date compared with a timestamp becomes a timestamp, so a timestamp is not a date. */
@@ -145,6 +167,10 @@ async function castText(connection: Connection, text: string, type: string): Pro
 interface Constant {
   readonly is: ValueClass | null;
   readonly value: FilterValue | null;
+  /** The number of digits after the point in the type of a decimal. */
+  readonly scale?: number;
+  /** The decimal type that the value is cast to. */
+  readonly castTo?: string;
 }
 
 const CASTS: Readonly<Record<string, ValueClass>> = { DATE: "date", TIMESTAMP: "timestamp", BOOLEAN: "bool" };
@@ -154,6 +180,11 @@ function constantOf(node: unknown): Constant | null {
   if (node["class"] === "CONSTANT") {
     const { type, is_null, value } = node["value"] as { type: Node; is_null: boolean; value?: unknown };
     if (is_null) return { is: null, value: null };
+    if (textOf(type["id"]) === "DECIMAL") {
+      const { scale, text } = constantDecimal(type, value);
+      // A null value would stand for NULL.
+      return text === null ? null : { is: "decimal", value: text, scale };
+    }
     const is = classOf(textOf(type["id"]));
     if (is === "whole") return wholeOf(value);
     return (is === "text" && typeof value === "string") || (is === "bool" && typeof value === "boolean")
@@ -163,6 +194,8 @@ function constantOf(node: unknown): Constant | null {
   if (node["class"] !== "CAST" || node["try_cast"] === true) return null;
   const inner = constantOf(node["child"]);
   const type = node["cast_type"] as Node;
+  const decimal = formatDecimalType(type);
+  if (decimal !== null) return castConstant(inner, decimal);
   const to = type["type_info"] === null ? CASTS[textOf(type["id"])] : undefined;
   if (inner?.is !== "text" || to === undefined) return null;
   if (to !== "bool") return { is: to, value: inner.value };
@@ -170,8 +203,15 @@ function constantOf(node: unknown): Constant | null {
   return { is: to, value: inner.value === "t" };
 }
 
-/** Converts an integer constant. Integers beyond 2^53 are marked strings, see `parseTree`. */
+/** Only numbers and texts: a cast of another constant is rare. */
+function castConstant(inner: Constant | null, castTo: string): Constant | null {
+  if (inner === null || inner.value === null || inner.castTo !== undefined) return null;
+  if (inner.is !== "text" && inner.is !== "whole" && inner.is !== "decimal") return null;
+  return { is: "decimal", value: inner.value, scale: decimalTypeOf(castTo)!.scale, castTo };
+}
+
+/** Converts an integer constant. */
 function wholeOf(value: unknown): Constant | null {
-  if (typeof value !== "string" && typeof value !== "number") return null;
-  return { is: "whole", value: BigInt(typeof value === "string" ? value.replace(/^.*:/s, "") : value) };
+  const number = wholeNumberOf(value);
+  return number === null ? null : { is: "whole", value: number };
 }

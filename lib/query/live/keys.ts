@@ -1,5 +1,6 @@
 import { quoteIdentifier, type Connection } from "../../duckdb/mod.ts";
 import { filterToSql, type Filter, type FilterValue } from "../../kit/mod.ts";
+import { shortDecimal } from "./decimals.ts";
 import { classOf, filtersOf, VALUES_MAX, type ColumnFinder } from "./conditions.ts";
 import { originIn, originOf, originOfUsing, type Origin, type Tracing } from "./trace.ts";
 import {
@@ -64,9 +65,13 @@ export function keySourcesOf(reference: Reference, tracing: Tracing): readonly K
     }
   }
   sources.push(...usingSources(reference, tracing));
-  return sources.filter(
-    ({ column, key }) => classOf(column.type) !== null && classOf(column.type) === classOf(key.type),
-  );
+  return sources.filter(({ column, key }) => areComparable(column.type, key.type));
+}
+
+/** Decimals of another type may not fit the column. */
+function areComparable(type: string, keyType: string): boolean {
+  const kind = classOf(type);
+  return kind !== null && kind === classOf(keyType) && (kind !== "decimal" || type === keyType);
 }
 
 function sourceOf(column: TypedColumn, { key, reference }: Origin): KeySource {
@@ -188,15 +193,15 @@ export async function keysOf(
     { signal },
   );
   if (rows.length > VALUES_MAX) return null;
-  const values = rows.map(({ value }) => value);
-  return {
-    column: column.name,
-    operator: "eq",
-    values: classOf(key.type) === "whole" ? values.map(wholeOf) : values,
-  };
+  const kind = classOf(key.type);
+  const values = rows.map(({ value }) => {
+    if (kind === "whole") return wholeOf(value);
+    return kind === "decimal" ? shortDecimal(String(value)) : value;
+  });
+  return { column: column.name, operator: "eq", values, ...(kind === "decimal" && { isDecimal: true }) };
 }
 
-/** In filters, dates and timestamps are strings and integers are exact. */
+/** In filters, dates, timestamps and decimals are strings and integers are exact. */
 function valueSql(name: string, type: string): string {
   return classOf(type) === "bool" ? name : `CAST(${name} AS VARCHAR)`;
 }

@@ -100,3 +100,9 @@ export function textOf(value: unknown): string {
 export function fold(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
+
+/** Returns an integer of DuckDB's tree; null for another value. Integers beyond 2^53 are marked strings, see `parseTree`. */
+export function wholeNumberOf(value: unknown): bigint | null {
+  if (typeof value === "string") return BigInt(value.replace(/^.*:/s, ""));
+  return typeof value === "number" ? BigInt(value) : null;
+}

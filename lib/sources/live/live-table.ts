@@ -22,7 +22,11 @@ export interface LiveRequest {
   readonly limit?: number;
 }
 
-/** Finds the live table of a source; null if its connector can neither read nor query. */
+/**
+ * Finds the live table of a source; null if its connector can neither read nor query.
+ *
+ * @throws `table_vanished` if the source lists its tables and does not list this one
+ */
 export type LiveResolver = (table: {
   readonly source: string;
   readonly name: string;

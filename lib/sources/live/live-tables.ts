@@ -64,6 +64,7 @@ export function openLiveTables(services: SourceServices, tables: () => Promise<T
       const record = await (await tables()).get(`${source}.${name}`);
       if (record === null || !Object.hasOwn(services.workspace.config.sources, source)) return null;
       if (!canReadLive(services.plugins.get(services.workspace.config.sources[source]!.plugin))) return null;
+      const isListOld = opened.has(source);
       const { handle, discovered } = await open(source);
       const info =
         discovered === null
@@ -72,12 +73,16 @@ export function openLiveTables(services: SourceServices, tables: () => Promise<T
                 throw redactThrown(error, handle.secrets);
               },
             )
-          : sourceTableOf(record, discovered);
-      if (info?.problem !== undefined) throw info.problem;
+          : (sourceTableOf(record, discovered) ??
+            (isListOld
+              ? sourceTableOf(record, await discoverTables(handle, { signal: closed.signal }))
+              : undefined));
+      if (info === undefined) throw vanishedTable(record);
+      if (info.problem !== undefined) throw info.problem;
       // If rows describe the table, only the registered columns are known, so unknown keys are not reported.
       const isNarrowed = discovered === null && record.columns !== null;
       const own = isNarrowed ? { ...services, log: silentLog } : services;
-      const live = info === undefined ? null : liveTableOf(own, handle, info, record);
+      const live = liveTableOf(own, handle, info, record);
       return live && { ...live, open: (...request) => redactErrors(() => live.open(...request), handle) };
     },
     async [Symbol.asyncDispose]() {
@@ -90,6 +95,10 @@ export function openLiveTables(services: SourceServices, tables: () => Promise<T
       );
     },
   };
+}
+
+function vanishedTable({ id, source, sourceTable, name }: TableRecord): AgnesError {
+  return new AgnesError("table_vanished", { id, source, table: sourceTable ?? name, isRemote: true });
 }
 
 /** Returns whether the connectors of a plugin return rows without an attached database. */

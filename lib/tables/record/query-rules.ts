@@ -27,14 +27,14 @@ export function checkedQuery(table: Queried, id: string, form: SourceQueryForm):
     );
   }
   if (table.sourceQuery === null) return { fields: {} };
+  const query = parseSourceQuery(table.sourceQuery, id, form);
   if (table.sourceTable === null) {
     refuse(
       ["source_table", "source_query"],
       "the query selects rows of a table, and source_table does not name one",
-      "Set source_table.",
+      "Set source_table, the argument TABLE of `agnes table register SOURCE TABLE`.",
     );
   }
-  const query = parseSourceQuery(table.sourceQuery, id, form);
   if (query.columns !== undefined && table.columns !== null) {
     refuse(["columns", "source_query"], "both select columns", "Remove one of the two lists of columns.");
   }

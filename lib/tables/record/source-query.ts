@@ -25,6 +25,8 @@ export interface SourceQueryForm {
   readonly schema: SourceQuerySchema;
   /** The reference date for placeholders. */
   readonly now: Date;
+  /** Whether the query is that of a registered table, for errors. Default: `false`. */
+  readonly isRegistered?: boolean;
 }
 
 const COMMON = {
@@ -49,7 +51,9 @@ type Problem = Pick<AgnesError<"source_query_invalid">["details"], "field" | "re
  */
 export function parseSourceQuery(text: string, id: string, form: SourceQueryForm): SourceQuery {
   const refuse = (problem: Problem): never => {
-    throw new AgnesError("source_query_invalid", { id, ...problem, form: formOf(form.schema) });
+    const { isRegistered = false } = form;
+    const details = { id, ...problem, form: formOf(form.schema), ...(isRegistered && { isRegistered }) };
+    throw new AgnesError("source_query_invalid", details);
   };
   const value = parsedJson(text, form.plugin);
   if ("reason" in value) return refuse(value);
@@ -76,14 +80,13 @@ export function parseSourceQuery(text: string, id: string, form: SourceQueryForm
 }
 
 /**
- * Checks that a table has the columns that its query names.
+ * Checks that a registered table has the columns that its query names.
  * @throws `source_query_invalid`
  */
 export function checkQueriedColumns(
   { columns = [], filter = [] }: SourceQuery,
   id: string,
   known: readonly string[],
-  { schema }: Pick<SourceQueryForm, "schema">,
 ): void {
   const named = [
     ...columns.map((name, at) => [`columns[${at}]`, name] as const),
@@ -95,7 +98,7 @@ export function checkQueriedColumns(
   const near = nearest(name, known);
   const reason = `is ${formatValue(name, 60)}, which is not a column of the table`;
   const problem = { field, reason, ...(near === undefined ? {} : { nearest: near }) };
-  throw new AgnesError("source_query_invalid", { id, ...problem, form: formOf(schema) });
+  throw new AgnesError("source_query_invalid", { id, ...problem, columns: known, isRegistered: true });
 }
 
 /** The form of the queries, with an example of each field. */

@@ -1,5 +1,5 @@
 import type { Host } from "../../base/mod.ts";
-import type { ColumnToDescribe, PushRequest, Row, TableInfo, WriteMode } from "../../kit/mod.ts";
+import type { ColumnToDescribe, JsonValue, PushRequest, Row, TableInfo, WriteMode } from "../../kit/mod.ts";
 import type { ContractException } from "../case.ts";
 import type { FakeServer } from "../fakes/fake-server.ts";
 
@@ -45,6 +45,8 @@ export interface ContractConfig {
    * `SELECT unnest($keys) AS value`. Default: arrays are not tested.
    */
   readonly arrayQuery?: string;
+  /** JSON queries of tables, for a plugin that declares `sourceQuery`. Default: only its limits are tested. */
+  readonly sourceQuery?: SourceQuerySample | readonly SourceQuerySample[];
   /** An authentic pushed request and requests that must be rejected, for `stream`. */
   readonly push?: { readonly genuine: PushRequest; readonly forged?: readonly PushRequest[] };
   /**
@@ -61,6 +63,13 @@ export interface ContractConfig {
   readonly writeMetadata?: { readonly table: string; readonly columns: readonly ColumnToDescribe[] };
   /** Cases that are known to fail. A case that passes or does not exist is an error. */
   readonly exceptions?: readonly ContractException[];
+}
+
+/** A JSON query of one of the tables that the suite reads. */
+export interface SourceQuerySample {
+  readonly table: string;
+  /** The fields that `Plugin.sourceQuery` declares. Its rows must not change during the suite. */
+  readonly fields: Readonly<Record<string, JsonValue>>;
 }
 
 /** Rows that a connector can write to one of its tables. They stay there. */

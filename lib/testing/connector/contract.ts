@@ -14,6 +14,7 @@ import { queryCases } from "./query-cases.ts";
 import { readCases } from "./read-cases.ts";
 import { openSession, type CaseContext } from "./session.ts";
 import { sourceCases } from "./source-cases.ts";
+import { sourceQueryCases } from "./source-query-cases.ts";
 import { CaseWatch } from "./watch.ts";
 import { writeMetadataCases } from "./write-metadata-cases.ts";
 import { writeCases } from "./write-cases.ts";
@@ -22,6 +23,7 @@ const ALL: readonly SourceCase[] = [
   ...sourceCases,
   ...metadataCases,
   ...readCases,
+  ...sourceQueryCases,
   ...queryCases,
   ...parameterCases,
   ...pushCases,
@@ -58,7 +60,7 @@ export function connectorContract(plugin: AnyPlugin, config: ContractConfig = {}
     (one) =>
       one.needs.every((capability) => declared.has(capability)) &&
       (one.needsTables !== true || hasTables) &&
-      (one.when?.(config) ?? true),
+      (one.when?.(config, plugin) ?? true),
   );
   // Tables that turned out to be too large, so that no other case reads them.
   const large = new Set<string>();

@@ -23,8 +23,8 @@ export interface ChosenFilter {
 }
 
 /**
- * Returns filters on the first comparable columns, each with an existing value. Every operator is tested, but not on
- * every column, because each filter costs a read.
+ * Returns filters on the first comparable columns and the first decimal one, each with an existing value. Every operator
+ * is tested, but not on every column, because each filter costs a read.
  */
 export async function chooseFilters(
   bench: Workbench,
@@ -32,9 +32,12 @@ export async function chooseFilters(
   all: string,
 ): Promise<readonly ChosenFilter[]> {
   const columns: { readonly isOrdered: boolean; by(operator: Filter["operator"]): ChosenFilter }[] = [];
-  for (const column of namesOf(info)
-    .filter((name) => isComparable(info, name))
-    .slice(0, 4)) {
+  const names = namesOf(info);
+  const decimal = names.find((name) => isDecimal(info, name));
+  for (const column of [
+    ...names.filter((name) => isComparable(info, name)).slice(0, 4),
+    ...(decimal === undefined ? [] : [decimal]),
+  ]) {
     const middle = await middleOf(bench, all, column);
     if (middle === null) continue;
     const value = valueOf(info, column, middle);
@@ -44,7 +47,11 @@ export async function chooseFilters(
       by: (operator) => {
         const isOfNull = operator === "is_null" || operator === "is_not_null";
         return {
-          filter: [{ column, operator, values: isOfNull ? [] : [value] }],
+          filter: [
+            isOfNull
+              ? { column, operator, values: [] }
+              : { column, operator, values: [value], ...(column === decimal && { isDecimal: true }) },
+          ],
           sql: `${name} ${SIGNS[operator]}${isOfNull ? "" : ` ${literal}`}`,
         };
       },
@@ -80,6 +87,10 @@ function isComparable(info: TableInfo, column: string): boolean {
     DataType.isDate(type) ||
     (DataType.isTimestamp(type) && !type.timezone)
   );
+}
+
+function isDecimal(info: TableInfo, column: string): boolean {
+  return arrow.DataType.isDecimal(fieldOf(info, column).type);
 }
 
 function valueOf(info: TableInfo, column: string, text: string): FilterValue {

@@ -1,6 +1,6 @@
 import { errors } from "../errors.ts";
 import { dateOf } from "../dates.ts";
-import type { StorageFile } from "../schemas.ts";
+import type { StorageFile } from "../api/schemas.ts";
 import type { CloudFiles } from "./cloud-files.ts";
 
 /** Blobs in Azure: `azure://account.blob.core.windows.net/container/blob`, with a shared access signature. */

@@ -1,7 +1,7 @@
 import { Secret } from "agnes/kit";
 
 import { errors } from "../errors.ts";
-import type { StorageFile } from "../schemas.ts";
+import type { StorageFile } from "../api/schemas.ts";
 import type { CloudFiles } from "./cloud-files.ts";
 
 /** Files in Google Cloud Storage: `gs://bucket/object`, with a bearer token. */

@@ -1,5 +1,5 @@
 import { errors } from "../errors.ts";
-import type { StorageFile } from "../schemas.ts";
+import type { StorageFile } from "../api/schemas.ts";
 import { azureFiles } from "./azure.ts";
 import type { CloudFiles } from "./cloud-files.ts";
 import { gcsFiles } from "./gcs.ts";

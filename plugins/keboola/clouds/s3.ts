@@ -2,7 +2,7 @@ import { AwsClient } from "aws4fetch";
 
 import { dateOf } from "../dates.ts";
 import { errors } from "../errors.ts";
-import type { StorageFile } from "../schemas.ts";
+import type { StorageFile } from "../api/schemas.ts";
 import type { CloudFiles } from "./cloud-files.ts";
 
 const REGION_DEFAULT = "us-east-1";

@@ -1,6 +1,6 @@
 import { Secret } from "agnes/kit";
 
-import type { PreparedFile } from "../schemas.ts";
+import type { PreparedFile } from "../api/schemas.ts";
 import { connectionOf } from "./azure.ts";
 import type { CloudAddress } from "./cloud-files.ts";
 import { s3Signer } from "./s3.ts";

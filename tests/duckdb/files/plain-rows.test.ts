@@ -319,3 +319,47 @@ test("plainRows() leaves columns in other forms to SQL", async () => {
   expect(plain!.types).toEqual(["BIGINT", "VARCHAR", "DATE", "VARCHAR"]);
   expect(await plain!.holds(undefined)).toBe(true);
 });
+
+test("plainRows() reads configured timestamps that end with a space and Z without comparing them", async () => {
+  await using directory = await temporaryDirectory();
+  await using database = await openDatabase({ settings: { preserve_insertion_order: "true" } });
+  await using connection = await database.connect();
+  const path = join(directory.path, "t.csv");
+  const times = [
+    "2024-02-29 23:59:59.999999 Z",
+    "0001-01-01 00:00:00 Z",
+    "9999-12-31T23:59:59.1 Z",
+    "",
+    "1969-12-31 23:59:59.000 Z",
+  ];
+  const content = times.map((time, at) => `${at},${time}\n`).join("");
+  await writeFile(path, `id,at\n${content}`);
+  const types = { at: "TIMESTAMP WITH TIME ZONE" };
+  const { reading } = await inspectFiles(connection, [{ path }], { format: "csv", types });
+  const columns = reading!.columns.map((column, at) => ({ column, text: textColumn(at) }));
+  const head = await readCsvHead({ files: nodeFiles(), path }, reading!.csv!);
+  const plain = await plainRows(head, reading!.csv!, columns);
+  expect(plain!.types).toEqual(["BIGINT", "VARCHAR"]);
+  expect(await plain!.holds(undefined)).toBe(true);
+  const readable = await openCsv(head, reading!.csv!);
+  const names = columns.map(({ column }) => column.name);
+  const parts = { head, names, columns, dialect: reading!.csv!, readable, options: { connection } };
+  await using byType = new PlainCsvFile(parts, plain!);
+  await using byText = await openCsvFile(
+    { kind: "file", format: "csv", data: path, reading: reading! },
+    { connection },
+  );
+  const rowsOf = (select: string) => connection.rows(`SELECT id, epoch_us("at") AS us FROM (${select})`);
+  expect(byType.select).not.toContain("WHERE");
+  expect(await rowsOf(byType.select)).toEqual(await rowsOf(byText.select));
+
+  for (const time of [
+    "2024-02-30 00:00:00 Z",
+    "0000-01-01 00:00:00 Z",
+    "2024-01-01 24:00:00 Z",
+    "infinity Z",
+  ]) {
+    await writeFile(path, `id,at\n${content}9,${time}\n`);
+    expect([time, await plain!.holds(undefined)]).toEqual([time, false]);
+  }
+});

@@ -100,10 +100,18 @@ function compare<T extends string | number>(
     if (operator === "eq") return known.includes(own);
     if (operator === "ne") return known.length === wanted.length && !known.includes(own);
     if (first === undefined) return false;
-    if (operator === "gt") return own > first;
-    if (operator === "ge") return own >= first;
-    return operator === "lt" ? own < first : own <= first;
+    const order = orderOf(own, first);
+    if (operator === "gt") return order > 0;
+    if (operator === "ge") return order >= 0;
+    return operator === "lt" ? order < 0 : order <= 0;
   };
+}
+
+/** The backends compare text by code points, as the bytes of UTF-8 are; JavaScript compares units of UTF-16. */
+function orderOf(own: string | number, other: string | number): number {
+  if (typeof own === "string" && typeof other === "string")
+    return Buffer.compare(Buffer.from(own), Buffer.from(other));
+  return own === other ? 0 : own > other ? 1 : -1;
 }
 
 /** As `try_to_double`: a text that is no number is null. */

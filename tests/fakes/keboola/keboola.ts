@@ -73,7 +73,12 @@ export function fakeKeboola(script: KeboolaScript = {}): FakeKeboola {
     const number = tokens.length;
     const token = number === 0 ? KEBOOLA_TOKEN : `8625-${373_115 + number}-5ecretTokenNumber${number}`;
     const defaults = { description: "devel@keboola.com", expires: null, isDisabled: false };
-    const permissions = { bucketPermissions: null, canReadAllFileUploads: options.bucketPermissions == null };
+    const isForAll = options.bucketPermissions == null;
+    const permissions = {
+      bucketPermissions: null,
+      canManageBuckets: isForAll,
+      canReadAllFileUploads: isForAll,
+    };
     tokens.push({ ...defaults, ...permissions, ...options, id: String(373_115 + number), token });
     return token;
   };

@@ -47,7 +47,7 @@ export function listBuckets(call: ApiCall): Response {
   const { token, storage, url } = call;
   const includes = includesOf(url, "");
   const buckets = [...storage.buckets.values()].filter(
-    ({ id }) => token.bucketPermissions === null || id in token.bucketPermissions,
+    ({ id }) => token.canManageBuckets || token.bucketPermissions === null || id in token.bucketPermissions,
   );
   return Response.json(
     buckets.map((bucket) => ({
@@ -66,7 +66,7 @@ export function bucketDetail(call: ApiCall): Response {
 
 export function listTables(call: ApiCall): Response {
   // A token for some buckets may list them one by one only.
-  if (call.token.bucketPermissions !== null) throw denied();
+  if (!call.token.canManageBuckets) throw denied();
   const includes = includesOf(call.url, "metadata");
   const tables = [...call.storage.tables.values()];
   return Response.json(tables.map((table) => listTable(table, includes, describing(call))));

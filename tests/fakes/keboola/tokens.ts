@@ -12,6 +12,8 @@ export interface KeboolaToken {
   readonly isDisabled: boolean;
   /** Permissions by bucket; null: all buckets, `manage`. */
   readonly bucketPermissions: Readonly<Record<string, "read" | "write" | "manage">> | null;
+  /** Full access to all buckets, whatever `bucketPermissions` are. Default: only if these are null. */
+  readonly canManageBuckets: boolean;
   readonly canReadAllFileUploads: boolean;
 }
 
@@ -41,7 +43,7 @@ export function checkBucket(
   bucketId: string,
   need: "read" | "write" | "manage" = "read",
 ): void {
-  if (token.bucketPermissions === null) return;
+  if (token.canManageBuckets || token.bucketPermissions === null) return;
   const has = token.bucketPermissions[bucketId];
   const order = ["read", "write", "manage"];
   if (has === undefined || order.indexOf(has) < order.indexOf(need)) throw denied();
@@ -59,7 +61,7 @@ export function describeToken(token: KeboolaToken, facts: OwnerFacts): Readonly<
     description: token.description,
     uri: `${base}/tokens/${token.id}`,
     isMasterToken: !isScoped,
-    canManageBuckets: !isScoped,
+    canManageBuckets: token.canManageBuckets,
     canManageTokens: !isScoped,
     canReadAllFileUploads: token.canReadAllFileUploads,
     canPurgeTrash: !isScoped,

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { float64, table, utf8, type ReadOptions, type Row } from "agnes/kit";
+import { decimal, float64, table, utf8, type Filter, type ReadOptions, type Row } from "agnes/kit";
+
+import * as v from "valibot";
 
 import type { Broken } from "./broken.ts";
 import { batches, isWanted, PEOPLE, type Breaking } from "./memory.ts";
@@ -15,10 +17,18 @@ const KEYS = "read() yields each primary key once";
 const AGAIN = "read() yields the same rows again, also in concurrent reads";
 const COLUMNS = "read() with columns yields the same rows";
 const FILTER = "read() with a filter yields all rows that match it";
+const LIMIT = "read() with a filter and a limit yields as many rows that match it";
+const QUERY = "read() with a JSON query yields the same rows again, also with a filter";
 const WRITE = "write() accepts rows and read() returns them";
 const WRITE_METADATA = "writeMetadata() writes what discover() then returns, and nothing in a dry run";
 const FAILED_WRITE = "write() writes nothing if its rows fail";
 const ABORTED_WRITE = "write() writes nothing when it is aborted, and stops within a second";
+
+/** A plugin with JSON queries. */
+const byQuery = {
+  capabilities: ["discover", "read"],
+  sourceQuery: v.strictObject({ from: v.optional(v.number()) }),
+} as const;
 
 /** A read of `people` that yields the rows returned by `choose`. */
 export function reading(choose: (rows: readonly Row[], options: ReadOptions) => readonly Row[]): Breaking {
@@ -43,6 +53,24 @@ function byState(choose: (rows: readonly Row[], options: ReadOptions) => readonl
       if (!/^people$/i.test(name)) throw new Error(`there is no table ${name}`);
       yield* batches(choose(selected(rows, options), options), options, info);
       return { state: 1 };
+    },
+  });
+}
+
+/** A table with decimals, of which a read yields the rows that meet its conditions on them. */
+function priced(meets: (row: Row, filter: Filter) => boolean): Breaking {
+  const info = table("people", { price: decimal(10, 2) });
+  const rows = ["9.50", "10.00", "5.25", "100.00", "20.00"].map((price) => ({ price }));
+  return () => ({
+    discover: async () => [info],
+    async *read({ name }, options) {
+      if (name !== info.name) throw new Error(`there is no table ${name}`);
+      const { filter = [] } = options;
+      yield* batches(
+        rows.filter((row) => filter.every((one) => meets(row, one))),
+        options,
+        info,
+      );
     },
   });
 }
@@ -171,6 +199,35 @@ export const brokenReads: readonly Broken[] = [
       return rows.filter((row) => isWanted(row, { ...(cursor && { cursor }), filter: strict }));
     }),
     caught: [FILTER],
+  },
+  {
+    title: "a filter that compares decimals as text",
+    breaking: priced(({ price }, { operator, values }) => {
+      const text = price as string;
+      return operator !== "lt" || values.every((value) => text < String(value));
+    }),
+    caught: [FILTER],
+    capabilities: ["discover", "read"],
+  },
+  {
+    title: "a limit that counts rows before the filter",
+    breaking: (good, { rows }) => ({
+      read: (info, options) =>
+        info.name === PEOPLE.name && options.limit !== undefined
+          ? batches(selected(rows.slice(0, options.limit), options), options)
+          : good.read(info, options),
+    }),
+    caught: [LIMIT],
+    ...byQuery,
+  },
+  {
+    title: "a JSON query that is ignored with a filter",
+    breaking: (good) => ({
+      read: (info, { sourceQuery, ...options }) =>
+        good.read(info, { ...options, ...(sourceQuery && options.filter === undefined && { sourceQuery }) }),
+    }),
+    caught: [QUERY],
+    ...byQuery,
   },
   {
     title: "concurrent reads that share state",

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { isQueryArray, type Capability, type TableInfo } from "agnes/kit";
+import { isQueryArray, type AnyPlugin, type Capability, type TableInfo } from "agnes/kit";
 
 import { brokenMetadata } from "./broken-metadata.ts";
 import { brokenReads, reading, selected } from "./broken-reads.ts";
@@ -13,6 +13,8 @@ export interface Broken {
   readonly caught: readonly string[];
   /** The declared capabilities. Default: all; fewer are faster. */
   readonly capabilities?: readonly Capability[];
+  /** The schema of its JSON queries. Default: none. */
+  readonly sourceQuery?: AnyPlugin["sourceQuery"];
 }
 
 const EXTRACT = "an extract publishes every row of every table";

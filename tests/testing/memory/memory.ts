@@ -51,12 +51,15 @@ export const ARRAY_QUERY = "SELECT unnest($keys) AS value";
  * A correct plugin over rows in memory; `breaking` replaces methods to violate the contract.
  *
  * @param declared the declared capabilities; default: all
+ * @param sourceQuery the schema of its JSON queries, of which the good connector knows `from`; default: none
  */
 export function memoryPlugin(
   breaking: Breaking = () => ({}),
   declared: readonly Capability[] = capabilities,
+  sourceQuery?: AnyPlugin["sourceQuery"],
 ): AnyPlugin {
   return {
+    ...(sourceQuery && { sourceQuery }),
     name: "memory",
     version: "1.0.0",
     description: "Rows in memory",
@@ -93,8 +96,9 @@ function goodConnector({ secrets }: Context, rows: Row[]): MemoryConnector {
     discover: async () => [withDescriptions(described)],
     async *read({ name }, options) {
       if (name !== PEOPLE.name) throw new Error(`there is no table ${name}`);
+      const { from = 0 } = (options.sourceQuery ?? {}) as { readonly from?: number };
       yield* batches(
-        rows.filter((row) => isWanted(row, options)),
+        rows.filter((row) => isWanted(row, options) && Number(row["id"]) >= from),
         options,
       );
       if (options.cursor !== undefined) yield { kind: "deletions", keys: [{ id: 1_000_000 }] };

@@ -21,8 +21,12 @@ const LEAP_YEAR = "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][
 const DAY_OF_YEAR =
   "(?:(?:0[13-9]|1[0-2])-(?:0[1-9]|[12][0-9]|30)|(?:0[13578]|1[02])-31|02-(?:0[1-9]|1[0-9]|2[0-8]))";
 const DATE = `(?:${YEAR}-${DAY_OF_YEAR}|${LEAP_YEAR}-02-29)`;
-const CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.][0-9]{1,6})?)?";
+const MINUTES = "(?:[01][0-9]|2[0-3]):[0-5][0-9]";
+const SECONDS = ":[0-5][0-9](?:[.][0-9]{1,6})?";
+const CLOCK = `${MINUTES}(?:${SECONDS})?`;
 const TIMESTAMP = `${DATE}[ T]${CLOCK}`;
+/** The regular expression of a timestamp in UTC as Snowflake writes it, which `castSpacedZulu` converts without loss. */
+export const SPACED_ZULU = `${DATE}[ T]${MINUTES}${SECONDS} Z`;
 
 /**
  * The regular expression of texts that DuckDB converts to a type without loss; `null` for types without one. It may miss

@@ -8,7 +8,7 @@ import { readCsvHead, type CsvHead } from "./head.ts";
 import { keepingLoneEscapes } from "./lone-escapes.ts";
 import { knownNames } from "./names.ts";
 import { textColumns } from "./open-csv-file.ts";
-import { plainRows, readByType } from "./plain-rows.ts";
+import { plainRows } from "./plain-rows.ts";
 import { csvRelation, textTypes } from "./relation.ts";
 import { refuseReopenedQuotes } from "./reopened-quotes.ts";
 
@@ -79,7 +79,7 @@ async function openPlainFiles(
   const types = plain?.types ?? textTypes(names.length);
   const relation = csvRelation(inputs, { ...dialect, maxLineBytes }, types);
   const present = columns.map(({ column: { name, type } }) => ({ name, type }));
-  const select = checkedSelect(relation, readByType(columns, types), dialect);
+  const select = checkedSelect(relation, plain?.columns ?? columns, dialect);
   if (plain === null) {
     for (const head of heads) await refuseReopenedQuotes(head, dialect, signal);
     return { present, select };

@@ -1,7 +1,7 @@
 import type { Connection } from "../../connection.ts";
 import { checkedSelect } from "../checked-values.ts";
 import type { OpenFile } from "../opened-file.ts";
-import { readByType, type PlainRows } from "./plain-rows.ts";
+import type { PlainRows } from "./plain-rows.ts";
 import { csvRelation } from "./relation.ts";
 import { refuseReopenedQuotes } from "./reopened-quotes.ts";
 import { TextCsvFile, type CsvFileParts } from "./text-csv-file.ts";
@@ -19,12 +19,11 @@ export class PlainCsvFile implements OpenFile {
   readonly isEmpty = false;
 
   constructor(parts: CsvFileParts, plain: PlainRows) {
-    const { columns, dialect, readable } = parts;
+    const { dialect, readable } = parts;
     this.#plain = plain;
     this.#texts = new TextCsvFile(parts);
     this.#parts = parts;
-    const read = readByType(columns, plain.types);
-    this.#select = checkedSelect(csvRelation([readable], dialect, plain.types), read, dialect);
+    this.#select = checkedSelect(csvRelation([readable], dialect, plain.types), plain.columns, dialect);
   }
 
   get present(): OpenFile["present"] {

@@ -6,6 +6,7 @@ import {
   literalForm,
   loadForms,
   plainForm,
+  SPACED_ZULU,
   takesFile,
   type FileAutomaton,
   type Form,
@@ -14,20 +15,16 @@ import type { TextColumn } from "../checked-values.ts";
 import type { HostFile } from "../open-bytes.ts";
 import type { CsvHead } from "./head.ts";
 import { textColumn } from "./relation.ts";
+import { castSpacedZulu, isConfiguredZoned } from "../text-types.ts";
 
 /** How to read a CSV file with plain rows: DuckDB can convert some columns without loss. */
 export interface PlainRows {
   /** The types for DuckDB's CSV reader; `VARCHAR` for columns that SQL converts. */
   readonly types: readonly string[];
+  /** The columns, over a relation with these types. */
+  readonly columns: readonly TextColumn[];
   /** Whether all rows of a file are plain, by default of the file of the head; check before using any row. */
   holds(signal: AbortSignal | undefined, file?: HostFile): Promise<boolean>;
-}
-
-/** Returns the columns as SQL reads them if DuckDB's CSV reader has converted those that are not `VARCHAR`. */
-export function readByType(columns: readonly TextColumn[], types: readonly string[]): readonly TextColumn[] {
-  return columns.map((column, at) =>
-    (types[at] ?? "VARCHAR") === "VARCHAR" ? column : { ...column, text: textColumn(at), isValue: true },
-  );
 }
 
 /** Each state takes some kilobytes. */
@@ -39,8 +36,8 @@ const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
 /**
- * Finds the columns that DuckDB can read by type: those whose texts in the first rows are in a form that an automaton
- * recognizes. Comparing each value with its text costs as much as reading it; the automaton costs a tenth.
+ * Finds the columns that DuckDB can read without a comparison: those whose texts in the first rows are in a form that an
+ * automaton recognizes. Comparing each value with its text costs as much as reading it; the automaton costs a tenth.
  *
  * @returns `null` if no column qualifies
  */
@@ -51,19 +48,23 @@ export async function plainRows(
 ): Promise<PlainRows | null> {
   const syntax = syntaxOf(head, dialect);
   if (syntax === null) return null;
-  const forms = await formsOf(dialect, columns);
+  const ways = await waysOf(dialect, columns);
   for (let odd = 0; odd < ODD_COLUMNS_MAX; odd++) {
-    if (forms.every((form) => form === null)) return null;
+    const chosen = ways.map(([way = null]) => way);
+    if (chosen.every((way) => way === null)) return null;
+    const forms = chosen.map((way) => way?.form ?? null);
     const rows = rowsAutomaton(syntax, dialect.header, forms);
     if (rows === null) return null;
     const refused = await firstRefusal(head.file, rows);
     if (refused === null) {
-      const types = columns.map(({ column: { type } }, at) => (forms[at] === null ? "VARCHAR" : type));
-      return { types, holds: (signal, file = head.file) => takesFile(file, rows, { signal }) };
+      return {
+        types: chosen.map((way) => way?.type ?? "VARCHAR"),
+        columns: columns.map((column, at) => chosen[at]?.read ?? column),
+        holds: (signal, file = head.file) => takesFile(file, rows, { signal }),
+      };
     }
     const column = rows.columnOf(refused);
-    if (column === null || forms[column] === null) return null;
-    forms[column] = null;
+    if (column === null || ways[column]!.shift() === undefined) return null;
   }
   return null;
 }
@@ -81,19 +82,35 @@ interface FieldForm {
   readonly quoted: Form;
 }
 
-/** The plain texts of each column; `null` for a column with any text. */
-async function formsOf(
+/** A way to read a column whose texts have a form: by this type, and then with this SQL. */
+interface PlainColumn {
+  readonly form: FieldForm;
+  readonly type: string;
+  readonly read: TextColumn;
+}
+
+/** The ways to read each column, the best one first; none for a column with any text. */
+async function waysOf(
   { decimalSeparator, thousandsSeparator, nullValues, quotedNulls }: CsvDialect,
   columns: readonly TextColumn[],
-): Promise<(FieldForm | null)[]> {
+): Promise<PlainColumn[][]> {
   const formOf = await loadForms();
   const isPlain = decimalSeparator === "." && thousandsSeparator === "";
   const nulls = nullValues.map(literalForm);
-  return columns.map(({ column: { type, format } }) => {
-    const form = format === undefined && isPlain ? plainForm(type) : null;
-    if (form === null) return null;
+  const fieldForm = (form: string): FieldForm => {
     const bare = formOf([form, ...nulls].join("|"));
     return { bare, quoted: quotedNulls === false ? formOf(form) : bare };
+  };
+  return columns.map((text, at) => {
+    const { column } = text;
+    const { type, format } = column;
+    const form = format === undefined && isPlain ? plainForm(type) : null;
+    if (form === null) return [];
+    const value = { ...text, isValue: true };
+    const ways = [{ form: fieldForm(form), type, read: { ...value, text: textColumn(at) } }];
+    if (!isConfiguredZoned(column)) return ways;
+    const spaced = { ...value, text: castSpacedZulu("CAST", textColumn(at)) };
+    return [...ways, { form: fieldForm(SPACED_ZULU), type: "VARCHAR", read: spaced }];
   });
 }
 
