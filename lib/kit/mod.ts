@@ -6,4 +6,5 @@ export type { QueryLimits } from "./connector.ts";
 export { entityTypes } from "./metadata.ts";
 export { secretKinds } from "./plugin.ts";
 export { createHttp } from "./http/mod.ts";
+export { parseInstant } from "./rows/mod.ts";
 export type { RowReject } from "./rows/mod.ts";

@@ -44,7 +44,6 @@ export type {
   PushEvent,
   PushRequest,
   QueryEstimate,
-  QueryParameter,
   SelectRequest,
   SourceResult,
   SourceQueryLimits,
@@ -54,6 +53,8 @@ export type {
   WriteOptions,
   WriteTargetOptions,
 } from "./connector.ts";
+export { isQueryArray } from "./query-parameter.ts";
+export type { QueryArray, QueryParameter } from "./query-parameter.ts";
 export {
   arrowColumn,
   binary,

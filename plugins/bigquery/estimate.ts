@@ -1,4 +1,5 @@
 import { errors } from "./errors.ts";
+import type { TablePath } from "./names.ts";
 import type { Field, Job } from "./schemas.ts";
 
 /** What a dry run reports of a query. */
@@ -11,12 +12,18 @@ export interface DryRun {
   readonly location: string | undefined;
   /** The tables that the query reads, those of views included: `project.dataset.table`. */
   readonly tables: readonly string[];
-  readonly datasets: readonly { readonly project: string; readonly dataset: string }[];
+  /** Whether `tables` is known to have all tables that the query reads. */
+  readonly hasAllTables: boolean;
+  /** The same tables. */
+  readonly references: readonly TablePath[];
   readonly fields: readonly Field[];
 }
 
 /** The accuracies whose figure is not exceeded. */
 const UPPER = new Set(["PRECISE", "UPPER_BOUND"]);
+
+/** A list of this length may be incomplete. */
+const TABLES_MAX = 50;
 
 /** Returns what the job of a dry run reports. */
 export function dryRunOf({ jobReference, statistics }: Job): DryRun {
@@ -34,7 +41,12 @@ export function dryRunOf({ jobReference, statistics }: Job): DryRun {
     unknown,
     location: jobReference.location,
     tables: referenced.map(({ projectId, datasetId, tableId }) => `${projectId}.${datasetId}.${tableId}`),
-    datasets: referenced.map(({ projectId, datasetId }) => ({ project: projectId, dataset: datasetId })),
+    hasAllTables: referenced.length < TABLES_MAX && (query?.referencedRoutines ?? []).length === 0,
+    references: referenced.map(({ projectId, datasetId, tableId }) => ({
+      project: projectId,
+      dataset: datasetId,
+      table: tableId,
+    })),
     fields: query?.schema?.fields ?? [],
   };
 }

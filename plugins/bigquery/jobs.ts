@@ -93,8 +93,8 @@ export class Jobs {
     return resultOf(this.#api, { path, job: job.id, location: job.location, what, signal, timeoutMs });
   }
 
-  async #locationOf({ location, datasets }: DryRun, signal: AbortSignal): Promise<string | undefined> {
-    const [first] = datasets;
+  async #locationOf({ location, references }: DryRun, signal: AbortSignal): Promise<string | undefined> {
+    const [first] = references;
     if (location !== undefined || first === undefined) return location;
     return this.#datasets.location(first, signal);
   }

@@ -1,7 +1,15 @@
-import type { QueryEstimate, SelectRequest, SourceQueryOptions, SourceResult, TableInfo } from "agnes/kit";
+import {
+  AgnesError,
+  type QueryEstimate,
+  type SelectRequest,
+  type SourceQueryOptions,
+  type SourceResult,
+  type TableInfo,
+} from "agnes/kit";
 
 import { errors } from "./errors.ts";
-import { tablePathOf } from "./names.ts";
+import { checkBytes, type DryRun } from "./estimate.ts";
+import { tableNameOf, tablePathOf } from "./names.ts";
 import { namedParameters } from "./parameters.ts";
 import { selectOf } from "./select.ts";
 import type { Source } from "./source.ts";
@@ -35,15 +43,41 @@ export async function estimateQuery(
   sql: string,
   { parameters = {}, signal }: Omit<SourceQueryOptions, "limits">,
 ): Promise<QueryEstimate> {
-  const { location } = settings;
-  const { scannedBytes } = await jobs.dryRun({
+  const { location, maxBytesPerQuery, project } = settings;
+  const dryRun = await jobs.dryRun({
     sql,
     parameters: namedParameters(parameters),
     location,
     what: WHAT,
     signal,
   });
-  return scannedBytes === undefined ? {} : { scannedBytes };
+  const { scannedBytes, statementType, fields } = dryRun;
+  const problem = bytesProblem(dryRun, maxBytesPerQuery);
+  return {
+    ...(scannedBytes === undefined ? {} : { scannedBytes }),
+    ...(statementType === undefined ? {} : { statementType }),
+    ...(fields.length === 0 ? {} : { schema: schemaOf(fields, WHAT) }),
+    ...(dryRun.hasAllTables && namesItsTables(sql)
+      ? { referencedTables: dryRun.references.map((path) => tableNameOf(path, project)) }
+      : {}),
+    ...(problem === undefined ? {} : { problem }),
+  };
+}
+
+/** What BigQuery does not list with the tables of a query. A backslash may hide a name in an escape sequence. */
+const UNLISTED = /\\|external_query|information_schema/i;
+
+const namesItsTables = (sql: string): boolean => !UNLISTED.test(sql);
+
+/** Why a query would not run. */
+function bytesProblem(dryRun: DryRun, limitBytes: number): AgnesError | undefined {
+  try {
+    checkBytes(dryRun, limitBytes);
+    return undefined;
+  } catch (error) {
+    if (error instanceof AgnesError) return error;
+    throw error;
+  }
 }
 
 /** Returns the SELECT for a live table. */

@@ -117,6 +117,8 @@ const statistics = v.object({
       totalBytesBilled: v.optional(count),
       cacheHit: v.optional(v.boolean()),
       referencedTables: v.optional(v.array(tableReference), []),
+      // Only whether there are any matters: a function may read tables.
+      referencedRoutines: v.optional(v.array(v.unknown()), []),
       schema: v.optional(tableSchemaOf),
     }),
   ),

@@ -1,3 +1,5 @@
+import { arrow, type QueryArray } from "agnes/kit";
+
 import { openDatabase, type Connection } from "../../../lib/duckdb/mod.ts";
 import { columnType, resultType, toDuckDB } from "./sql.ts";
 import type { FakeCell, FakeField, FakeResult, FakeTable, QueryParameter } from "./types.ts";
@@ -27,7 +29,10 @@ export class Rows {
     const query = toDuckDB(sql, this.#project, parameters);
     const used = this.tablesIn(sql);
     const values = Object.fromEntries(
-      parameters.map(({ name, parameterValue }) => [name, parameterValue.value ?? null]),
+      parameters.map(({ name, parameterValue: { value, arrayValues } }) => [
+        name,
+        arrayValues === undefined ? (value ?? null) : textArray(arrayValues),
+      ]),
     );
     const name = `result_${crypto.randomUUID()}`;
     await connection.run(`CREATE TEMP TABLE ${quoted(name)} AS ${query}`, { parameters: values });
@@ -76,6 +81,12 @@ export class Rows {
     return { connection, close };
   }
 }
+
+/** The values of an array as text, which the SQL casts. */
+const textArray = (values: readonly { readonly value?: string }[]): QueryArray => ({
+  type: new arrow.Utf8(),
+  values: values.map(({ value = "" }) => value),
+});
 
 async function create(connection: Connection, { dataset, id, fields, rows = [] }: FakeTable): Promise<void> {
   await connection.run(`CREATE SCHEMA IF NOT EXISTS ${quoted(dataset)}`);

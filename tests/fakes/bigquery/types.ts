@@ -19,8 +19,11 @@ export type FakeCell =
 /** A named parameter of a query. */
 export interface QueryParameter {
   readonly name: string;
-  readonly parameterType: { readonly type: string };
-  readonly parameterValue: { readonly value?: string };
+  readonly parameterType: { readonly type: string; readonly arrayType?: { readonly type: string } };
+  readonly parameterValue: {
+    readonly value?: string;
+    readonly arrayValues?: readonly { readonly value?: string }[];
+  };
 }
 
 /** A table with its rows as cells; timestamps are microseconds. */
