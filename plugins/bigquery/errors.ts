@@ -117,6 +117,14 @@ export const errors = defineErrors("bigquery", {
     hint: () =>
       "Add a condition on that column to the table with the option `--where`, or remove the requirement in BigQuery.",
   }),
+  partitions_unknown: errorSpec<{ table: string; reason: string }>({
+    isDataError: true,
+    status: 502,
+    message: (d) =>
+      `the partitions of table ${formatValue(d.table)} are not known, so the changed ones cannot be read: ${d.reason}`,
+    hint: () =>
+      "Run it again, or read all rows at each sync with `agnes table update ID --strategy full_refresh`.",
+  }),
   cursor_refused: errorSpec<{ table: string; column: string; type: string }>({
     isDataError: true,
     status: 409,

@@ -26,6 +26,8 @@ export interface QueryRequest {
   /** Where its tables are. Default: as BigQuery determines it. */
   readonly location?: string | undefined;
   readonly limitBytes: number;
+  /** Whether it reads metadata, whose bytes a dry run does not estimate. Then only BigQuery stops it at the limit. Default: false. */
+  readonly isMetadata?: boolean | undefined;
   readonly timeoutMs?: number | undefined;
   /** What is queried, for errors: `table sales.orders`. */
   readonly what: string;
@@ -38,6 +40,8 @@ export interface QueryRequest {
 interface FinishedJob {
   readonly id: string;
   readonly location: string | undefined;
+  readonly startedMs: number | undefined;
+  readonly billedBytes: number | undefined;
 }
 
 type Services = Pick<ConnectContext<unknown, never>, "log" | "sleep">;
@@ -84,13 +88,14 @@ export class Jobs {
    * @throws `bigquery/estimate_unknown`, `bigquery/scan_too_large`, the errors of `dryRun` and of `failureOf`
    */
   async run(request: QueryRequest): Promise<QueryResult> {
-    const dryRun = await this.dryRun(request);
-    checkBytes(dryRun, request.limitBytes);
-    const location = request.location ?? (await this.#locationOf(dryRun, request.signal));
-    const job = await this.#finished({ ...request, location }, dryRun);
+    const dryRun = request.isMetadata === true ? null : await this.dryRun(request);
+    if (dryRun !== null) checkBytes(dryRun, request.limitBytes);
+    const location = request.location ?? (dryRun && (await this.#locationOf(dryRun, request.signal)));
+    const job = await this.#finished({ ...request, location: location ?? undefined }, dryRun?.tables ?? []);
     const { what, signal, timeoutMs = TIMEOUT_MS } = request;
     const path = `${this.#path}/queries/${job.id}`;
-    return resultOf(this.#api, { path, job: job.id, location: job.location, what, signal, timeoutMs });
+    const { id, ...figures } = job;
+    return resultOf(this.#api, { path, job: id, ...figures, what, signal, timeoutMs });
   }
 
   async #locationOf({ location, datasets }: DryRun, signal: AbortSignal): Promise<string | undefined> {
@@ -100,7 +105,7 @@ export class Jobs {
   }
 
   /** Runs a job until it succeeds. One that BigQuery could not run is repeated under a new id. */
-  async #finished(request: QueryRequest, { tables }: DryRun): Promise<FinishedJob> {
+  async #finished(request: QueryRequest, tables: readonly string[]): Promise<FinishedJob> {
     const { what, limitBytes, signal } = request;
     for (let attempt = 1; ; attempt += 1) {
       const id = `agnes_${crypto.randomUUID()}`;
@@ -110,7 +115,8 @@ export class Jobs {
       const failure = job.status.errorResult;
       if (failure === undefined) {
         this.#report(id, location, job);
-        return { id, location };
+        const { creationTime: startedMs, query } = job.statistics;
+        return { id, location, startedMs, billedBytes: query?.totalBytesBilled };
       }
       if (!isPassing(failure) || attempt === JOBS_MAX)
         throw failureOf(failure, { what, job: id, limitBytes, tables });

@@ -106,6 +106,7 @@ export type BigQueryTable = v.InferOutput<typeof tableSchema>;
 export const datasetSchema = v.object({ location: text });
 
 const statistics = v.object({
+  creationTime: v.optional(count),
   totalBytesProcessed: v.optional(count),
   totalSlotMs: v.optional(count),
   rowLevelSecurityStatistics: v.optional(v.object({ rowLevelSecurityApplied: v.optional(v.boolean()) })),

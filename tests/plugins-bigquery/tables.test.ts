@@ -197,20 +197,29 @@ describe("bigquery: read", () => {
     );
   });
 
-  test("a table that requires a condition on its partitions is rejected with the name of the column", async () => {
+  test("a table that requires a condition on its time partitions gets one that all rows match", async () => {
     const table = {
       ...ordersTable(5),
       resource: { ...ordersTable(0).resource, requirePartitionFilter: true },
     };
     await using server = fakeBigQuery({ tables: [table] });
     const { read } = await connect(server);
-    expect(await rejection(read("shop.orders"))).toMatchObject({
-      code: "bigquery/partition_filter_required",
-      details: { table: "shop.orders", column: "day" },
-    });
-    expect(server.inserted).toEqual([]);
+    expect(await read("shop.orders")).toHaveLength(5);
     const filter = [{ column: "day", operator: "ge", values: ["2026-01-03"] }] as const;
     expect(await read("shop.orders", { filter })).toHaveLength(3);
+    expect(server.inserted.at(-1)!.configuration.query.query).toEndWith("WHERE (`day` >= DATE '2026-01-03')");
+  });
+
+  test("a table that requires a condition on other partitions is rejected with the name of the column", async () => {
+    const rangePartitioning = { field: "id" };
+    const table = small("shop", "ranges", { rangePartitioning, requirePartitionFilter: true });
+    await using server = fakeBigQuery({ tables: [table] });
+    const { read } = await connect(server);
+    expect(await rejection(read("shop.ranges"))).toMatchObject({
+      code: "bigquery/partition_filter_required",
+      details: { table: "shop.ranges", column: "id" },
+    });
+    expect(server.inserted).toEqual([]);
   });
 
   test("reports progress while the job runs, so that a long one is not stalled", async () => {

@@ -104,8 +104,14 @@ async function start(
     ...(plan.bucket === undefined ? {} : { bucket: plan.bucket }),
     ...(state === undefined ? {} : { state }),
     ...(decision.kind === "delta" ? { isDelta: true } : {}),
+    ...(isByOrigin(plan) ? { byOrigin: true } : {}),
   });
   return { plan, batches };
+}
+
+/** Whether later reads of a table may keep the rows of unchanged origins, although it is not made of files. */
+function isByOrigin({ strategy, cursor, limit, columnsFrom }: TablePlan): boolean {
+  return strategy === "incremental" && cursor === undefined && limit === undefined && columnsFrom !== "read";
 }
 
 function missing({ plan, run: { source } }: TableJob, capability: string): AgnesError {

@@ -3,7 +3,7 @@ import type { FakeRequest } from "agnes/testing";
 import { failure } from "./responses.ts";
 import { statementType } from "./sql.ts";
 import type { Rows } from "./tables.ts";
-import type { FakeCell, FakeError, FakeResult, FakeScript, QueryParameter } from "./types.ts";
+import type { FakeCell, FakeError, FakeResult, FakeScript, FakeTable, QueryParameter } from "./types.ts";
 
 const MEBIBYTE = 1024 ** 2;
 
@@ -65,7 +65,8 @@ export class FakeJobs {
     if (jobReference.projectId !== params["project"]) return failure(400, "invalid", "Invalid project");
     if (useLegacySql) return failure(400, "invalidQuery", 'Encountered " "FROM" "": legacy SQL');
     const { rows, script } = this.#services;
-    const tables = rows.tablesIn(sql);
+    const listed = listedPartitions(sql, configuration.query.queryParameters ?? [], rows.tables);
+    const tables = listed === null ? rows.tablesIn(sql) : [];
     const location = this.#locationOf(sql, jobReference.location);
     if (location === null)
       return failure(
@@ -73,7 +74,7 @@ export class FakeJobs {
         "notFound",
         `Not found: Dataset was not found in location ${jobReference.location}`,
       );
-    const missing = this.#missingTable(sql);
+    const missing = listed === null ? this.#missingTable(sql) : undefined;
     if (missing !== undefined) return failure(404, "notFound", `Not found: Table ${missing}`);
     const filter = tables.find(({ resource }) => resource?.["requirePartitionFilter"] === true);
     if (filter !== undefined && !/ WHERE /.test(sql))
@@ -82,12 +83,16 @@ export class FakeJobs {
         "invalidQuery",
         `Cannot query over table '${filter.id}' without a filter over column(s) 'day' that can be used for partition elimination`,
       );
-    const { result, error } = await this.#run(sql, configuration.query.queryParameters ?? []);
+    const { result, error } =
+      listed === null
+        ? await this.#run(sql, configuration.query.queryParameters ?? [])
+        : { result: listed, error: undefined };
     if (error !== undefined) return failure(400, "invalidQuery", error);
+    const ownBytes = listed === null ? 0 : 10 * MEBIBYTE;
     const bytes = tables.reduce((sum, { resource, rows: all = [], fields }) => {
       const columns = fields.filter(({ name }) => sql.includes(`\`${name}\``) || sql.includes("*")).length;
       return sum + Number(resource?.["numBytes"] ?? all.length * columns * 8);
-    }, 0);
+    }, ownBytes);
     if (configuration.dryRun === true)
       return Response.json(this.#dryRun(request, { bytes, location, result }));
     const id = jobReference.jobId ?? `job_${this.#jobs.size}`;
@@ -102,6 +107,7 @@ export class FakeJobs {
       id,
       location,
       statistics: {
+        creationTime: String(script.nowMs ?? Date.now()),
         totalSlotMs: "12",
         query: {
           statementType: "SELECT",
@@ -246,6 +252,32 @@ export class FakeJobs {
       statistics: isRunning ? {} : job.statistics,
     };
   }
+}
+
+/** The result of a query of INFORMATION_SCHEMA.PARTITIONS, whose table is a parameter; null for another query. */
+function listedPartitions(
+  sql: string,
+  parameters: readonly QueryParameter[],
+  tables: readonly FakeTable[],
+): FakeResult | null {
+  const dataset = /`([^`]+)`\.`INFORMATION_SCHEMA`\.`PARTITIONS`/.exec(sql)?.[1];
+  if (dataset === undefined) return null;
+  const name = parameters[0]?.parameterValue.value;
+  const table = tables.find((one) => one.dataset === dataset && one.id === name);
+  return {
+    fields: [
+      { name: "partition_id", type: "STRING" },
+      { name: "total_rows", type: "INTEGER" },
+      { name: "total_logical_bytes", type: "INTEGER" },
+      { name: "last_modified_time", type: "TIMESTAMP" },
+    ],
+    rows: (table?.partitions ?? []).map(({ id, modified, rows = 1, bytes = 1000 }) => [
+      id,
+      String(rows),
+      String(bytes),
+      modified,
+    ]),
+  };
 }
 
 /** As in the schema of a result: without the digits of a column and its mode REQUIRED. */

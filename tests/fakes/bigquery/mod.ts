@@ -42,6 +42,8 @@ export interface FakeBigQuery extends FakeServer, AsyncDisposable {
  * rate limit is an `errorResult` of a job with status 200, a second job with one id is a duplicate, timestamps are
  * floating-point numbers unless requested otherwise.
  *
+ * `INFORMATION_SCHEMA.PARTITIONS` bills 10 MiB; a time of `FOR SYSTEM_TIME AS OF` has no effect.
+ *
  * It runs SELECTs in DuckDB, so only SQL that means the same there; other SQL needs a registered result.
  */
 export function fakeBigQuery(options: FakeBigQueryOptions): FakeBigQuery {

@@ -53,6 +53,7 @@ export function toDuckDB(sql: string, project: string, parameters: readonly Quer
     .replaceAll(`\`${project}\`.`, "")
     .replaceAll(/`([^`]*)`/g, '"$1"')
     .replaceAll(/\bBIGNUMERIC '([^']*)'/g, "CAST('$1' AS DECIMAL(38,9))")
+    .replaceAll(/ FOR SYSTEM_TIME AS OF @\w+/g, "")
     .replaceAll(/\bTIMESTAMP '/g, "TIMESTAMPTZ '")
     .replaceAll(/\bDATETIME '/g, "TIMESTAMP '")
     .replaceAll(/@(\w+)/g, (_, name: string) => `CAST($${name} AS ${types.get(name) ?? "VARCHAR"})`);

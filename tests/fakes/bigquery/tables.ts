@@ -8,12 +8,12 @@ const text = (value: string): string => `'${value.replaceAll("'", "''")}'`;
 /** The rows of the fake's tables, in DuckDB. */
 export class Rows {
   readonly #opened: Promise<{ readonly connection: Connection; readonly close: () => Promise<void> }>;
-  readonly #tables: readonly FakeTable[];
+  readonly tables: readonly FakeTable[];
   readonly #project: string;
 
   constructor(project: string, tables: readonly FakeTable[]) {
     this.#project = project;
-    this.#tables = tables;
+    this.tables = tables;
     this.#opened = this.#open();
   }
 
@@ -27,7 +27,9 @@ export class Rows {
     const query = toDuckDB(sql, this.#project, parameters);
     const used = this.tablesIn(sql);
     const values = Object.fromEntries(
-      parameters.map(({ name, parameterValue }) => [name, parameterValue.value ?? null]),
+      parameters
+        .filter(({ name }) => query.includes(`$${name} `))
+        .map(({ name, parameterValue }) => [name, parameterValue.value ?? null]),
     );
     const name = `result_${crypto.randomUUID()}`;
     await connection.run(`CREATE TEMP TABLE ${quoted(name)} AS ${query}`, { parameters: values });
@@ -54,7 +56,7 @@ export class Rows {
 
   /** The tables that a SELECT names. */
   tablesIn(sql: string): readonly FakeTable[] {
-    return this.#tables.filter(({ dataset, id }) => sql.includes(`\`${dataset}\`.\`${id}\``));
+    return this.tables.filter(({ dataset, id }) => sql.includes(`\`${dataset}\`.\`${id}\``));
   }
 
   #text(field: FakeField): string {
@@ -68,7 +70,7 @@ export class Rows {
     const database = await openDatabase();
     const connection = await database.connect();
     await connection.run("SET TimeZone = 'UTC'");
-    for (const table of this.#tables) await create(connection, table);
+    for (const table of this.tables) await create(connection, table);
     const close = async () => {
       await connection[Symbol.asyncDispose]();
       await database[Symbol.asyncDispose]();
@@ -77,7 +79,11 @@ export class Rows {
   }
 }
 
-async function create(connection: Connection, { dataset, id, fields, rows = [] }: FakeTable): Promise<void> {
+async function create(connection: Connection, table: FakeTable): Promise<void> {
+  const { dataset, id, partitionTimes } = table;
+  const isByLoading = partitionTimes !== undefined;
+  const fields = [...table.fields, ...(isByLoading ? [{ name: "_PARTITIONTIME", type: "TIMESTAMP" }] : [])];
+  const rows = (table.rows ?? []).map((row, at) => [...row, ...(isByLoading ? [partitionTimes[at]!] : [])]);
   await connection.run(`CREATE SCHEMA IF NOT EXISTS ${quoted(dataset)}`);
   if (fields.length === 0) return;
   const name = `${quoted(dataset)}.${quoted(id)}`;

@@ -29,8 +29,23 @@ export interface FakeTable {
   readonly id: string;
   readonly fields: readonly FakeField[];
   readonly rows?: readonly (readonly FakeCell[])[];
+  /** The partition time of each row in microseconds, for a table partitioned by the time of loading. */
+  readonly partitionTimes?: readonly string[];
+  /** The rows of INFORMATION_SCHEMA.PARTITIONS. Default: none. */
+  readonly partitions?: readonly FakePartition[];
   /** Further properties of the `Table` resource. */
   readonly resource?: Readonly<Record<string, unknown>>;
+}
+
+/** A partition in INFORMATION_SCHEMA.PARTITIONS. */
+export interface FakePartition {
+  readonly id: string;
+  /** Microseconds since 1970. */
+  readonly modified: string | null;
+  /** Default: 1. */
+  readonly rows?: number;
+  /** Default: 1000. */
+  readonly bytes?: number;
 }
 
 /** A registered result of one SQL text, for SQL that DuckDB does not run. */
@@ -69,6 +84,8 @@ export interface FakeScript {
   dryRun: Readonly<Record<string, unknown>>;
   /** Whether a row access policy hides the bytes. */
   hasRowPolicy: boolean;
+  /** The time of new jobs. Default: the current time. */
+  nowMs?: number;
   /** Locations that `datasets.list` could not reach. */
   unreachable: readonly string[];
 }
