@@ -90,6 +90,19 @@ export const errors = defineErrors("bigquery", {
     message: (d) => `the table ${formatValue(d.table)} cannot be read: ${d.reason}`,
     hint: () => "Create a view of the table without this column, and register the view.",
   }),
+  shards_differ: errorSpec<{
+    table: string;
+    column: string;
+    type: string;
+    shard: string;
+    otherType: string;
+    otherShard: string;
+  }>({
+    isDataError: true,
+    message: (d) =>
+      `the shards of ${formatValue(d.table)} cannot be read as one table: column ${formatValue(d.column)} is ${d.type} in ${d.shard} and ${d.otherType} in ${d.otherShard}`,
+    hint: () => "Create a view of the shards that casts this column, and register the view.",
+  }),
   type_unsupported: errorSpec<{ table: string; column: string; type: string }>({
     isDataError: true,
     message: (d) =>

@@ -5,6 +5,7 @@ import type { TablePath } from "./names.ts";
 import { parameterOf } from "./parameters.ts";
 import { isSelectable, type TimePartitioning } from "./partitions.ts";
 import type { BigQueryTable } from "./schemas.ts";
+import type { Slice } from "./slices.ts";
 import type { Source } from "./source.ts";
 
 /** A list of partitions bills 10 MiB. */
@@ -12,20 +13,12 @@ const LIST_BYTES_MAX = 100 * 1024 ** 2;
 const LIST_ROWS = 1000;
 const TABLE = "agnes_table";
 
-/** A partition with rows. */
-export interface Partition {
-  readonly id: string;
-  /** When it was last modified, in microseconds since 1970. Null: unknown. */
-  readonly modified: string | null;
-  readonly sizeBytes: number;
-}
-
 /** The partitions of a table at one time. */
 export interface PartitionList {
   /** A time before the list was made, as ISO 8601 text. */
   readonly at: string;
   /** Sorted by id. */
-  readonly partitions: readonly Partition[];
+  readonly partitions: readonly Slice[];
 }
 
 /**
@@ -51,7 +44,7 @@ export async function listPartitions(
   });
   const fail = (reason: string) => errors.partitions_unknown({ table: name, reason });
   if (result.startedMs === undefined) throw fail("BigQuery does not report when the list was made");
-  const partitions: Partition[] = [];
+  const partitions: Slice[] = [];
   for await (const rows of result.rows(LIST_ROWS)) {
     for (const row of rows) {
       const id = textOf(row["partition_id"]);

@@ -4,6 +4,7 @@ import { errors } from "./errors.ts";
 import { tablePathOf } from "./names.ts";
 import { namedParameters } from "./parameters.ts";
 import { selectOf } from "./select.ts";
+import { shardPrefixOf, shardRelation } from "./shards.ts";
 import type { Source } from "./source.ts";
 import { schemaOf } from "./types.ts";
 
@@ -52,5 +53,6 @@ export function selectSql({ settings }: Source, info: TableInfo, request: Select
   const name = info.remotePath?.join(".") ?? info.name;
   const path = tablePathOf(name, project);
   if (path === null) throw errors.table_missing({ table: info.name, project });
-  return selectOf(path, info.schema, { ...request, name: info.name }).sql;
+  const from = shardPrefixOf(path) === null ? {} : { from: shardRelation(path) };
+  return selectOf(path, info.schema, { ...request, ...from, name: info.name }).sql;
 }

@@ -12,8 +12,10 @@ import { errors } from "./errors.ts";
 import { tablePathOf } from "./names.ts";
 import { timePartitioningOf, wholeCondition } from "./partitions.ts";
 import { isReadByPartition, readPartitions } from "./read-partitions.ts";
+import { readShards } from "./read-shards.ts";
 import type { BigQueryTable } from "./schemas.ts";
 import { selectOf, type Select } from "./select.ts";
+import { shardPrefixOf } from "./shards.ts";
 import type { Source } from "./source.ts";
 import { schemaOf } from "./types.ts";
 
@@ -26,6 +28,7 @@ export async function* readTable(
   const { columns, filter, limit, cursor, bucket, batchRows, signal, onProgress } = options;
   const { project, maxBytesPerQuery } = source.settings;
   const path = tablePathOf(info.name, project, bucket);
+  if (path !== null && shardPrefixOf(path) !== null) return yield* readShards(source, path, info, options);
   const table = path === null ? null : await source.datasets.get(path, signal);
   if (path === null || table === null) throw errors.table_missing({ table: info.name, project });
   const schema = schemaOf(table.schema.fields, info.name);

@@ -35,6 +35,7 @@ export interface Field {
   readonly collation?: string | undefined;
   readonly timestampPrecision?: number | undefined;
   readonly rangeElementType?: { readonly type: string } | undefined;
+  readonly policyTags?: { readonly names: readonly string[] } | undefined;
 }
 
 const field: v.GenericSchema<unknown, Field> = v.object({
@@ -49,6 +50,7 @@ const field: v.GenericSchema<unknown, Field> = v.object({
   collation: text,
   timestampPrecision: v.optional(count),
   rangeElementType: v.optional(v.object({ type: v.string() })),
+  policyTags: v.optional(v.object({ names: v.optional(v.array(v.string()), []) })),
 });
 
 const tableSchemaOf = v.object({ fields: v.optional(v.array(field), []) });
@@ -86,6 +88,7 @@ export const tableSchema = v.object({
   schema: v.optional(tableSchemaOf, { fields: [] }),
   numRows: v.optional(count),
   numBytes: v.optional(count),
+  creationTime: v.optional(count),
   lastModifiedTime: v.optional(count),
   requirePartitionFilter: v.optional(v.boolean(), false),
   // Only whether there is one matters: its rows are not in `numRows`.

@@ -14,7 +14,7 @@ const SIGNS = { gt: ">", ge: ">=", lt: "<", le: "<=" } as const;
 const CURSOR = "agnes_cursor";
 /** The name of the parameter that holds the time of a snapshot. */
 const SNAPSHOT = "agnes_snapshot";
-/** The alias of the column by which rows are ordered. */
+/** The alias of the column that names the partition or shard of a row. */
 export const ORDER_ALIAS = "agnes_partition";
 
 /** A SELECT and its parameters. */
@@ -33,10 +33,12 @@ export interface SelectOptions {
   readonly cursor?: Cursor | undefined;
   /** A further condition, exact, and its column. */
   readonly condition?: { readonly sql: string; readonly column: string } | undefined;
+  /** The relation to select from. Default: the table. */
+  readonly from?: string | undefined;
   /** The time at which the table is read, as ISO 8601 text. Default: now. */
   readonly snapshot?: string | undefined;
-  /** A column to order the rows by, nulls last, which is also selected as `agnes_partition`. Default: no order. */
-  readonly order?: string | undefined;
+  /** A column to select as `agnes_partition`, and whether to order the rows by it, nulls last. Default: none. */
+  readonly slice?: { readonly column: string; readonly isOrdered: boolean } | undefined;
   /** The name of the table, for errors. */
   readonly name: string;
 }
@@ -47,7 +49,7 @@ export interface SelectOptions {
  * @throws `bigquery/cursor_refused`
  */
 export function selectOf(path: TablePath, schema: arrow.Schema, options: SelectOptions): Select {
-  const { columns, filter = [], limit, cursor, condition: further, snapshot, order, name } = options;
+  const { columns, filter = [], limit, cursor, condition: further, snapshot, slice, name } = options;
   const fieldOf = new Map(schema.fields.map((field) => [String(field.name), field]));
   const pushed = filter.flatMap((one) => {
     const field = fieldOf.get(one.column);
@@ -64,13 +66,13 @@ export function selectOf(path: TablePath, schema: arrow.Schema, options: SelectO
   // A limit counts only rows that match the whole filter.
   const isWhole = pushed.length === filter.length;
   const rows = limit === undefined || !isWhole ? "" : ` LIMIT ${limit}`;
-  const from = [path.project, path.dataset, path.table].map(quoted).join(".");
+  const from = options.from ?? qualified(path);
   const at = snapshot === undefined ? "" : ` FOR SYSTEM_TIME AS OF @${SNAPSHOT}`;
   const list = [
     ...columns.map(quoted),
-    ...(order === undefined ? [] : [`${quoted(order)} AS ${quoted(ORDER_ALIAS)}`]),
+    ...(slice === undefined ? [] : [`${quoted(slice.column)} AS ${quoted(ORDER_ALIAS)}`]),
   ];
-  const ordered = order === undefined ? "" : ` ORDER BY ${quoted(ORDER_ALIAS)} NULLS LAST`;
+  const ordered = slice?.isOrdered !== true ? "" : ` ORDER BY ${quoted(ORDER_ALIAS)} NULLS LAST`;
   return {
     sql: `SELECT ${list.join(", ")} FROM ${from}${at}${where}${ordered}${rows}`,
     parameters: [
@@ -84,6 +86,10 @@ export function selectOf(path: TablePath, schema: arrow.Schema, options: SelectO
     ]),
   };
 }
+
+/** The quoted name of a table. */
+export const qualified = ({ project, dataset, table }: TablePath): string =>
+  [project, dataset, table].map(quoted).join(".");
 
 const quoted = (name: string): string => quoteIdentifier(name, "bigquery");
 

@@ -14,6 +14,7 @@ import { Jobs } from "./jobs.ts";
 import { tableNameOf, tablePathOf, type TablePath } from "./names.ts";
 import type { BigQueryOptions, bigquerySecrets } from "./options.ts";
 import { settingsOf, type Settings } from "./settings.ts";
+import { describeShards, groupShards, shardMetadata, shardPrefixOf, type ShardGroup } from "./shards.ts";
 import { SignIn } from "./sign-in.ts";
 
 /** Tables that are described before the next page of `discover`. */
@@ -33,25 +34,42 @@ export class Source {
   }
 
   async *discover(signal: AbortSignal): AsyncGenerator<readonly TableInfo[]> {
+    const { project } = this.settings;
     for (const dataset of await this.datasets.list(signal)) {
-      for await (const paths of this.datasets.tables(dataset, signal)) {
-        for (let at = 0; at < paths.length; at += PAGE) {
-          signal.throwIfAborted();
-          const page = await Promise.all(
-            paths.slice(at, at + PAGE).map((path) => this.#describe(path, signal)),
-          );
-          yield page.filter((info) => info !== null);
-        }
+      const { tables, groups } = groupShards(await this.datasets.tables({ project, dataset }, signal));
+      for (let at = 0; at < tables.length; at += PAGE) {
+        signal.throwIfAborted();
+        const page = await Promise.all(
+          tables.slice(at, at + PAGE).map((path) => this.#describe(path, signal)),
+        );
+        yield page.filter((info) => info !== null);
+      }
+      for (const group of groups) {
+        signal.throwIfAborted();
+        const info = await this.#described(group.path, () => this.#describeGroup(group, signal));
+        if (info !== null) yield [info];
       }
     }
+  }
+
+  async #describeGroup({ path, shards }: ShardGroup, signal: AbortSignal): Promise<TableInfo | null> {
+    const found = await this.datasets.described(shards, signal);
+    return found.length === 0 ? null : describeShards(path, found, this.settings.project);
   }
 
   /** Describes a table of a list; null if it was deleted meanwhile. One that is not accessible has a problem. */
   async #describe(path: TablePath, signal: AbortSignal): Promise<TableInfo | null> {
     const { project } = this.settings;
-    try {
+    return this.#described(path, async () => {
       const found = await this.datasets.get(path, signal);
       return found === null ? null : describeTable(found, project);
+    });
+  }
+
+  async #described(path: TablePath, describe: () => Promise<TableInfo | null>): Promise<TableInfo | null> {
+    const { project } = this.settings;
+    try {
+      return await describe();
     } catch (error) {
       const isOne = error instanceof AgnesError && TABLE_PROBLEMS.has(error.code);
       if (!isOne) throw error;
@@ -63,6 +81,10 @@ export class Source {
     const found = await Promise.all(
       tables.map(async ({ name }) => {
         const path = tablePathOf(name, this.settings.project);
+        if (path !== null && shardPrefixOf(path) !== null) {
+          const shards = await this.datasets.shards(path, signal);
+          return shards.length === 0 ? null : shardMetadata(name, shards);
+        }
         const table = path === null ? null : await this.datasets.get(path, signal);
         return table === null ? null : metadataOf(table, name);
       }),
@@ -84,4 +106,10 @@ export class Source {
   }
 }
 
-const TABLE_PROBLEMS = new Set(["bigquery/access_denied", "source_answer_invalid"]);
+const TABLE_PROBLEMS = new Set([
+  "bigquery/access_denied",
+  "bigquery/shards_differ",
+  "bigquery/table_invalid",
+  "bigquery/type_unsupported",
+  "source_answer_invalid",
+]);

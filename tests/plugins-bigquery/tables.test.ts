@@ -74,6 +74,22 @@ describe("bigquery: discover", () => {
     ]);
   });
 
+  test("policy tags are noted in the description of a column", async () => {
+    const policyTags = { names: ["projects/shop-1/locations/eu/taxonomies/1/policyTags/2"] };
+    const fields = [
+      { name: "mail", type: "STRING", description: "Where to write to", policyTags },
+      { name: "phone", type: "STRING", policyTags },
+    ];
+    await using server = fakeBigQuery({ tables: [{ dataset: "shop", id: "people", fields }] });
+    const { tables, connector } = await connect(server);
+    const info = (await tables()).get("shop.people")!;
+    const note = `Policy tags: ${policyTags.names[0]}`;
+    const described = [`Where to write to\n${note}`, note];
+    expect(info.schema.fields.map(({ metadata }) => metadata.get("description"))).toEqual(described);
+    const [found] = await connector.metadata!([info], { signal });
+    expect(found!.columns!.map(({ description }) => description)).toEqual(described);
+  });
+
   test("locations that cannot be reached are an error and not missing tables", async () => {
     await using server = fakeBigQuery({
       tables: [small("shop", "a")],

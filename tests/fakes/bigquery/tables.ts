@@ -24,7 +24,7 @@ export class Rows {
   /** Runs a SELECT; the columns of its result have the types of the tables they come from. */
   async run(sql: string, parameters: readonly QueryParameter[]): Promise<FakeResult> {
     const { connection } = await this.#opened;
-    const query = toDuckDB(sql, this.#project, parameters);
+    const query = toDuckDB(this.#withoutWildcards(sql), this.#project, parameters);
     const used = this.tablesIn(sql);
     const values = Object.fromEntries(
       parameters
@@ -56,7 +56,33 @@ export class Rows {
 
   /** The tables that a SELECT names. */
   tablesIn(sql: string): readonly FakeTable[] {
-    return this.tables.filter(({ dataset, id }) => sql.includes(`\`${dataset}\`.\`${id}\``));
+    const wild = wildcardsIn(sql);
+    return this.tables.filter(({ dataset, id }) => {
+      if (sql.includes(`\`${dataset}\`.\`${id}\``)) return true;
+      const one = wild.find((found) => found.dataset === dataset && id.startsWith(found.prefix));
+      if (one === undefined) return false;
+      return !sql.includes("`_TABLE_SUFFIX` IN (") || sql.includes(`'${id.slice(one.prefix.length)}'`);
+    });
+  }
+
+  /** The SQL with a union instead of each wildcard table, with the columns of the table that was created last. */
+  #withoutWildcards(sql: string): string {
+    return wildcardsIn(sql).reduce((text, { dataset, prefix, whole }) => {
+      const found = this.tables.filter((one) => one.dataset === dataset && one.id.startsWith(prefix));
+      if (found.some(({ resource }) => resource?.["type"] === "VIEW"))
+        throw new Error("Views cannot be queried through prefix.");
+      const createdOf = ({ resource }: FakeTable) => Number(resource?.["creationTime"] ?? 0);
+      const newest = found.reduce((a, b) => (createdOf(b) >= createdOf(a) ? b : a));
+      const columns = newest.fields.map(({ name }) => `\`${name}\``).join(", ");
+      const parts = found.map(({ id }) => {
+        const suffix = `'${id.slice(prefix.length)}' AS \`_TABLE_SUFFIX\``;
+        return `SELECT *, ${suffix} FROM \`${dataset}\`.\`${id}\``;
+      });
+      return text.replace(
+        whole,
+        `(SELECT ${columns}, \`_TABLE_SUFFIX\` FROM (${parts.join(" UNION ALL BY NAME ")}))`,
+      );
+    }, sql);
   }
 
   #text(field: FakeField): string {
@@ -77,6 +103,15 @@ export class Rows {
     };
     return { connection, close };
   }
+}
+
+/** The wildcard tables that a SELECT names: a dataset and the prefix of its tables. */
+function wildcardsIn(sql: string) {
+  return [...sql.matchAll(/(?:`[^`]+`\.)?`([^`]+)`\.`([^`]+)\*`/g)].map(([whole, dataset, prefix]) => ({
+    whole,
+    dataset: dataset!,
+    prefix: prefix!,
+  }));
 }
 
 async function create(connection: Connection, table: FakeTable): Promise<void> {

@@ -8,6 +8,7 @@ export interface FakeField {
   readonly precision?: string;
   readonly scale?: string;
   readonly collation?: string;
+  readonly policyTags?: { readonly names: readonly string[] };
   readonly timestampPrecision?: string;
   readonly rangeElementType?: { readonly type: string };
 }
