@@ -51,6 +51,11 @@ export interface SourceQueryOptions {
   readonly parameters?: Readonly<Record<string, QueryParameter>>;
   /** Default: no limits. */
   readonly limits?: SourceQueryLimits;
+  /**
+   * Whether a sync publishes the whole result as a materialized table. A source may have other limits for it than for the
+   * query of a user. Default: `false`.
+   */
+  readonly isMaterialized?: boolean;
   /** Aborts when the query must stop. */
   readonly signal: AbortSignal;
 }
@@ -256,7 +261,10 @@ export interface CapabilityMethods {
     /** Runs SQL in the source's engine. */
     query(sql: string, options: SourceQueryOptions): Promise<SourceResult>;
     /** Estimates the cost of the SQL without running it. Only the contract suite and `agnes connector test` call it. */
-    estimate?(sql: string, options: Omit<SourceQueryOptions, "limits">): Promise<QueryEstimate>;
+    estimate?(
+      sql: string,
+      options: Omit<SourceQueryOptions, "limits" | "isMaterialized">,
+    ): Promise<QueryEstimate>;
     /**
      * Returns the SELECT for a live table in the SQL dialect of the source. It may return rows that do not match the
      * filter, but must return all rows that do. Default: standard SQL over `TableInfo.remotePath`, with only the

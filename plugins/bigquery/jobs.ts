@@ -2,8 +2,9 @@ import type { ConnectContext, ReadOptions } from "agnes/kit";
 import * as v from "valibot";
 
 import { Rejection, type BigQueryApi } from "./api.ts";
+import { DailyBytes } from "./daily-bytes.ts";
 import type { Datasets } from "./datasets.ts";
-import { checkBytes, checkStatement, dryRunOf, type DryRun } from "./estimate.ts";
+import { checkBytes, checkStatement, dryRunOf, priceOf, type DryRun } from "./estimate.ts";
 import { failureOf, isPassing } from "./failures.ts";
 import { jobLabels } from "./labels.ts";
 import type { NamedParameter } from "./parameters.ts";
@@ -11,6 +12,8 @@ import { resultOf, type QueryResult } from "./results.ts";
 import { jobSchema, type Job } from "./schemas.ts";
 import type { Settings } from "./settings.ts";
 
+/** What a query of metadata bills. */
+const METADATA_BYTES = 10 * 1024 ** 2;
 const JOBS_MAX = 4;
 const RETRY_PAUSE_MS = 2_000;
 const POLL_PAUSE_MS = 200;
@@ -44,7 +47,7 @@ interface FinishedJob {
   readonly billedBytes: number | undefined;
 }
 
-type Services = Pick<ConnectContext<unknown, never>, "log" | "sleep">;
+type Services = Pick<ConnectContext<unknown, never>, "log" | "sleep" | "now">;
 
 /** The query jobs of a source, in its billing project. */
 export class Jobs {
@@ -52,6 +55,7 @@ export class Jobs {
   readonly #settings: Settings;
   readonly #datasets: Datasets;
   readonly #services: Services;
+  readonly #daily: DailyBytes;
   readonly #path: string;
 
   constructor(api: BigQueryApi, settings: Settings, datasets: Datasets, services: Services) {
@@ -59,6 +63,7 @@ export class Jobs {
     this.#settings = settings;
     this.#datasets = datasets;
     this.#services = services;
+    this.#daily = new DailyBytes(api, settings, services.now);
     this.#path = `/projects/${encodeURIComponent(settings.billingProject)}`;
   }
 
@@ -88,14 +93,16 @@ export class Jobs {
    * @throws `bigquery/estimate_unknown`, `bigquery/scan_too_large`, the errors of `dryRun` and of `failureOf`
    */
   async run(request: QueryRequest): Promise<QueryResult> {
-    const dryRun = request.isMetadata === true ? null : await this.dryRun(request);
-    if (dryRun !== null) checkBytes(dryRun, request.limitBytes);
-    const location = request.location ?? (dryRun && (await this.#locationOf(dryRun, request.signal)));
-    const job = await this.#finished({ ...request, location: location ?? undefined }, dryRun?.tables ?? []);
-    const { what, signal, timeoutMs = TIMEOUT_MS } = request;
-    const path = `${this.#path}/queries/${job.id}`;
-    const { id, ...figures } = job;
-    return resultOf(this.#api, { path, job: id, ...figures, what, signal, timeoutMs });
+    const { what, signal, timeoutMs = TIMEOUT_MS, isMetadata = false } = request;
+    const dryRun = isMetadata ? null : await this.dryRun(request);
+    if (dryRun !== null) checkBytes(dryRun, request.limitBytes, this.#settings);
+    const found = request.location ?? (dryRun && (await this.#locationOf(dryRun, signal)));
+    const bytes = dryRun === null ? METADATA_BYTES : dryRun.scannedBytes;
+    using daily = await this.#daily.reserve(bytes, request.limitBytes, signal);
+    const own = { ...request, limitBytes: daily.limitBytes, location: found ?? undefined };
+    const { id, ...figures } = await this.#finished(own, dryRun?.tables ?? []);
+    const path = `${this.#path}/queries/${id}`;
+    return await resultOf(this.#api, { path, job: id, ...figures, what, signal, timeoutMs });
   }
 
   async #locationOf({ location, datasets }: DryRun, signal: AbortSignal): Promise<string | undefined> {
@@ -217,6 +224,7 @@ export class Jobs {
 
   #report(job: string, location: string | undefined, { statistics }: Job): void {
     const { query, totalSlotMs } = statistics;
+    const price = priceOf(query?.totalBytesBilled ?? 0, this.#settings);
     this.#services.log.info(`job ${job} is done`, {
       job,
       location,
@@ -224,6 +232,7 @@ export class Jobs {
       bytesBilled: query?.totalBytesBilled,
       cacheHit: query?.cacheHit,
       slotMs: totalSlotMs,
+      ...(price === undefined ? {} : { price: `${price.amount} ${price.currency}` }),
     });
   }
 }

@@ -1,5 +1,13 @@
-import type { QueryEstimate, SelectRequest, SourceQueryOptions, SourceResult, TableInfo } from "agnes/kit";
+import type {
+  QueryEstimate,
+  Row,
+  SelectRequest,
+  SourceQueryOptions,
+  SourceResult,
+  TableInfo,
+} from "agnes/kit";
 
+import { priceOf } from "./estimate.ts";
 import { errors } from "./errors.ts";
 import { tablePathOf } from "./names.ts";
 import { namedParameters } from "./parameters.ts";
@@ -15,20 +23,47 @@ const BATCH_ROWS = 8192;
 export async function runQuery(
   { jobs, settings }: Source,
   sql: string,
-  { parameters = {}, limits = {}, signal }: SourceQueryOptions,
+  { parameters = {}, limits = {}, isMaterialized = false, signal }: SourceQueryOptions,
 ): Promise<SourceResult> {
-  const { maxScannedBytes = Number.POSITIVE_INFINITY, timeoutMs } = limits;
+  const {
+    maxScannedBytes = Number.POSITIVE_INFINITY,
+    timeoutMs,
+    maxRows = Number.POSITIVE_INFINITY,
+  } = limits;
+  const { maxBytesPerQuery, maxBytesPerMaterialize } = settings;
   const result = await jobs.run({
     sql,
     parameters: namedParameters(parameters),
     location: settings.location,
-    limitBytes: Math.min(maxScannedBytes, settings.maxBytesPerQuery),
+    limitBytes: Math.min(maxScannedBytes, isMaterialized ? maxBytesPerMaterialize : maxBytesPerQuery),
     timeoutMs,
     what: WHAT,
     signal,
   });
-  return { schema: schemaOf(result.fields, WHAT), batches: result.rows(BATCH_ROWS) };
+  if (result.totalRows > maxRows) throw errors.result_too_large({ what: WHAT, unit: "rows", limit: maxRows });
+  return {
+    schema: schemaOf(result.fields, WHAT),
+    batches: limited(result.rows(BATCH_ROWS), limits.maxBytes),
+  };
 }
+
+/** Fails when rows have more bytes than the limit, each counted as a line of JSON. */
+async function* limited(
+  pages: AsyncIterable<readonly Row[]>,
+  limit: number | undefined,
+): AsyncGenerator<readonly Row[], void, void> {
+  let sizeBytes = 0;
+  for await (const rows of pages) {
+    if (limit !== undefined) {
+      for (const row of rows) sizeBytes += Buffer.byteLength(JSON.stringify(row, asText)) + 1;
+      if (sizeBytes > limit) throw errors.result_too_large({ what: WHAT, unit: "bytes", limit });
+    }
+    yield rows;
+  }
+}
+
+const asText = (_: string, value: unknown): unknown =>
+  value instanceof Uint8Array ? Buffer.from(value).toString("base64") : value;
 
 /** Estimates a query by a dry run. Bytes that are not an upper bound are unknown. */
 export async function estimateQuery(
@@ -44,7 +79,9 @@ export async function estimateQuery(
     what: WHAT,
     signal,
   });
-  return scannedBytes === undefined ? {} : { scannedBytes };
+  if (scannedBytes === undefined) return {};
+  const price = priceOf(scannedBytes, settings);
+  return { scannedBytes, ...(price === undefined ? {} : { price }) };
 }
 
 /** Returns the SELECT for a live table. */

@@ -126,6 +126,21 @@ const statistics = v.object({
   ),
 });
 
+/** A page of `jobs.list`. */
+export const jobListSchema = v.object({
+  nextPageToken: text,
+  unreachable: v.optional(v.array(v.string()), []),
+  jobs: v.optional(
+    v.array(
+      v.object({
+        configuration: v.optional(v.object({ labels: v.optional(v.record(v.string(), v.string()), {}) }), {}),
+        statistics: v.optional(statistics, {}),
+      }),
+    ),
+    [],
+  ),
+});
+
 /** A job. Only `status.errorResult` means that it failed; `errors` are also warnings. */
 export const jobSchema = v.object({
   jobReference: v.optional(v.object({ projectId: text, jobId: text, location: text }), {}),

@@ -65,7 +65,7 @@ export async function* readSlices(
   const { signal, onProgress, batchRows } = options;
   const request = { location, what: `table ${info.name}`, signal };
   const all = await jobs.dryRun({ ...selectOf(slices.map(({ id }) => id)), ...request });
-  checkBytes(all, settings.maxBytesPerQuery);
+  checkBytes(all, settings.maxBytesPerQuery, settings);
   const groups = grouped(slices);
   let leftBytes = settings.maxBytesPerQuery;
   for (const [number, group] of groups.entries()) {

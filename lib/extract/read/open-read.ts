@@ -75,7 +75,7 @@ async function start(
   const { connector } = source;
   if (runsQuery(plan)) {
     if (connector.query === undefined) throw missing(job, "query");
-    const result = await connector.query(plan.query!, { signal });
+    const result = await connector.query(plan.query!, { signal, isMaterialized: true });
     const { columns: _, filter: __, ...rest } = plan;
     return {
       plan: { ...rest, strategy: "full_refresh", info: { ...plan.info, schema: result.schema } },

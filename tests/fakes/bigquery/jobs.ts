@@ -26,6 +26,8 @@ export interface JobBody {
 interface Job {
   readonly id: string;
   readonly location: string;
+  readonly configuration: object;
+  readonly createdMs: number;
   readonly statistics: object;
   readonly result: FakeResult | null;
   readonly error: FakeError | undefined;
@@ -103,11 +105,14 @@ export class FakeJobs {
       reason: "bytesBilledLimitExceeded",
       message: `Query exceeded limit for bytes billed: ${limit}. ${billed} or higher required.`,
     };
+    const createdMs = script.nowMs ?? Date.now();
     const job: Job = {
       id,
       location,
+      configuration,
+      createdMs,
       statistics: {
-        creationTime: String(script.nowMs ?? Date.now()),
+        creationTime: String(createdMs),
         totalSlotMs: "12",
         query: {
           statementType: "SELECT",
@@ -131,6 +136,29 @@ export class FakeJobs {
     const response = this.#resource(job);
     if (job.pollsLeft > 0) job.pollsLeft -= 1;
     return Response.json(response);
+  }
+
+  /** The jobs from a time on, newest first. */
+  list({ url }: FakeRequest): Response {
+    const { nowMs, listRows, unreachable } = this.#services.script;
+    const query = url.searchParams;
+    const from = Number(query.get("minCreationTime") ?? 0);
+    const all = [...this.#jobs.values()].filter(({ createdMs }) => createdMs >= from).reverse();
+    const start = Number(query.get("pageToken") ?? 0);
+    const end = start + Math.min(listRows, Number(query.get("maxResults") ?? 50));
+    const isFull = query.get("projection") === "full";
+    const jobs = all.slice(start, end).map((job) => ({
+      ...this.#resource(job),
+      state: job.pollsLeft > 0 ? "RUNNING" : "DONE",
+      ...(isFull ? { configuration: job.configuration } : {}),
+    }));
+    return Response.json({
+      kind: "bigquery#jobList",
+      ...(jobs.length === 0 ? {} : { jobs }),
+      ...(end < all.length ? { nextPageToken: String(end) } : {}),
+      ...(unreachable.length === 0 ? {} : { unreachable }),
+      etag: String(nowMs),
+    });
   }
 
   cancel({ params, url }: FakeRequest): Response {

@@ -36,7 +36,7 @@ export interface FakeBigQuery extends FakeServer, AsyncDisposable {
  * A fake of the REST API v2 of BigQuery and of Google's token service.
  *
  * Faithful to the discovery document of the API (fields, paths, parameters and formats of values): `datasets.list`,
- * `datasets.get`, `tables.list` and `tables.get` with page tokens; `jobs.insert`, `jobs.get`, `jobs.getQueryResults` and
+ * `datasets.get`, `tables.list` and `tables.get` with page tokens; `jobs.insert`, `jobs.get`, `jobs.list`, `jobs.getQueryResults` and
  * `jobs.cancel` with `jobComplete: false`, pages that end early or are empty, dry runs and `maximumBytesBilled` of at least
  * 10 MiB for each table. Faithful to reports of users: legacy SQL is the default, a job is found only with its location, a
  * rate limit is an `errorResult` of a job with status 200, a second job with one id is a duplicate, timestamps are
@@ -151,6 +151,7 @@ export function fakeBigQuery(options: FakeBigQueryOptions): FakeBigQuery {
       });
     }),
     [`POST ${base}/jobs`]: guarded((request) => jobs.insert(request)),
+    [`GET ${base}/jobs`]: guarded((request) => jobs.list(request)),
     [`GET ${base}/jobs/:job`]: guarded((request) => jobs.get(request)),
     [`POST ${base}/jobs/:job/cancel`]: guarded((request) => jobs.cancel(request)),
     [`GET ${base}/queries/:job`]: guarded((request) => jobs.results(request)),
