@@ -1,4 +1,4 @@
-import { AgnesError, redactValue } from "../../base/mod.ts";
+import { AgnesError, raceAbort, redactValue } from "../../base/mod.ts";
 import type { Batch, Deletions, ReadResult, ReadProgress, RowReject } from "../../kit/mod.ts";
 import { resultBatches } from "../../sources/mod.ts";
 import { readDirectory } from "../format/paths.ts";
@@ -75,7 +75,9 @@ async function start(
   const { connector } = source;
   if (runsQuery(plan)) {
     if (connector.query === undefined) throw missing(job, "query");
-    const result = await connector.query(plan.query!, { signal, isMaterialized: true });
+    const running = connector.query(plan.query!, { signal, isMaterialized: true });
+    // A connector may ignore the signal.
+    const result = await raceAbort(running, signal, "the extraction");
     const { columns: _, filter: __, ...rest } = plan;
     return {
       plan: { ...rest, strategy: "full_refresh", info: { ...plan.info, schema: result.schema } },
