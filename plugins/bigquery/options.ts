@@ -30,6 +30,18 @@ export const bigqueryOptions = v.strictObject({
     }),
     "The datasets whose tables are listed",
   ),
+  tables: described(
+    v.array(
+      v.pipe(
+        v.string(),
+        v.regex(
+          /^[a-z][a-z0-9.:-]*[a-z0-9](\.[^.]+){2}$/,
+          "project.dataset.table, such as other-1.sales.orders",
+        ),
+      ),
+    ),
+    "Further tables to list, as project.dataset.table: those of other projects and of other datasets. Default: none",
+  ),
   maxBytesPerQuery: v.optional(
     v.pipe(
       v.number(),

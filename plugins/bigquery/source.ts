@@ -10,14 +10,15 @@ import {
 import { BigQueryApi } from "./api.ts";
 import { Datasets } from "./datasets.ts";
 import { describeTable, metadataOf } from "./describe.ts";
+import { errors } from "./errors.ts";
 import { Jobs } from "./jobs.ts";
-import { tableNameOf, tablePathOf, type TablePath } from "./names.ts";
+import { isSelected, tableNameOf, tablePathOf, type TablePath } from "./names.ts";
 import type { BigQueryOptions, bigquerySecrets } from "./options.ts";
 import { settingsOf, type Settings } from "./settings.ts";
 import { describeShards, groupShards, shardMetadata, shardPrefixOf, type ShardGroup } from "./shards.ts";
 import { SignIn } from "./sign-in.ts";
 
-/** Tables that are described before the next page of `discover`. */
+/** Tables that are described at once. */
 const PAGE = 100;
 
 /** One project, as far as the account can read it. */
@@ -50,6 +51,29 @@ export class Source {
         if (info !== null) yield [info];
       }
     }
+    yield* this.#furtherTables(signal);
+  }
+
+  /** The tables of the options, without those of datasets that are listed. */
+  async *#furtherTables(signal: AbortSignal): AsyncGenerator<readonly TableInfo[]> {
+    const { project, datasets, tables = [] } = this.settings;
+    const isListed = (path: TablePath) => path.project === project && isSelected(path.dataset, datasets);
+    const paths = [...new Set(tables)]
+      .map((name) => tablePathOf(name, project)!)
+      .filter((path) => !isListed(path));
+    for (const path of paths) {
+      signal.throwIfAborted();
+      const isGroup = shardPrefixOf(path) !== null;
+      const found = isGroup
+        ? await this.#described(path, async () => {
+            const shards = await this.datasets.shards(path, signal);
+            return shards.length === 0 ? null : describeShards(path, shards, project);
+          })
+        : await this.#describe(path, signal);
+      const table = tableNameOf(path, project);
+      const problem = errors.table_missing({ table, project: path.project });
+      yield [found ?? tableInfo(table, {}, { problem })];
+    }
   }
 
   async #describeGroup({ path, shards }: ShardGroup, signal: AbortSignal): Promise<TableInfo | null> {
@@ -78,18 +102,24 @@ export class Source {
   }
 
   async metadata(tables: readonly TableInfo[], signal: AbortSignal): Promise<readonly TableMetadata[]> {
-    const found = await Promise.all(
-      tables.map(async ({ name }) => {
-        const path = tablePathOf(name, this.settings.project);
-        if (path !== null && shardPrefixOf(path) !== null) {
-          const shards = await this.datasets.shards(path, signal);
-          return shards.length === 0 ? null : shardMetadata(name, shards);
-        }
-        const table = path === null ? null : await this.datasets.get(path, signal);
-        return table === null ? null : metadataOf(table, name);
-      }),
-    );
-    return found.filter((one) => one !== null);
+    const found: TableMetadata[] = [];
+    for (let at = 0; at < tables.length; at += PAGE) {
+      const page = tables.slice(at, at + PAGE).map(({ name }) => this.#metadataOf(name, signal));
+      found.push(...(await Promise.all(page)).filter((one) => one !== null));
+    }
+    return found;
+  }
+
+  /** One request for each table, which is free; INFORMATION_SCHEMA would bill 10 MiB for each dataset. */
+  async #metadataOf(name: string, signal: AbortSignal): Promise<TableMetadata | null> {
+    const path = tablePathOf(name, this.settings.project);
+    if (path === null) return null;
+    if (shardPrefixOf(path) !== null) {
+      const shards = await this.datasets.shards(path, signal);
+      return shards.length === 0 ? null : shardMetadata(name, shards);
+    }
+    const table = await this.datasets.get(path, signal);
+    return table === null ? null : metadataOf(table, name);
   }
 
   /** Checks that the account can list the project and run queries. Both are free. */
@@ -108,6 +138,7 @@ export class Source {
 
 const TABLE_PROBLEMS = new Set([
   "bigquery/access_denied",
+  "bigquery/not_found",
   "bigquery/shards_differ",
   "bigquery/table_invalid",
   "bigquery/type_unsupported",

@@ -90,6 +90,53 @@ describe("bigquery: discover", () => {
     expect(found!.columns!.map(({ description }) => description)).toEqual(described);
   });
 
+  test("tables of other projects are listed if the options name them", async () => {
+    const other = { ...small("lent", "orders", { numRows: "7" }), project: "other-1" };
+    const shard = { ...small("lent", "days_20260101"), project: "other-1" };
+    await using server = fakeBigQuery({
+      tables: [small("shop", "a"), small("hidden", "b"), other, shard],
+      script: {
+        rejections: [
+          {
+            path: "projects/gone-1",
+            error: { status: 404, reason: "notFound", message: "Not found: Project gone-1" },
+          },
+        ],
+      },
+    });
+    const tables = [
+      "other-1.lent.orders",
+      "other-1.lent.days_YYYYMMDD",
+      "other-1.lent.none",
+      "gone-1.lent.orders",
+      "shop-1.hidden.b",
+      "shop-1.shop.a",
+    ];
+    const {
+      tables: list,
+      read,
+      connector,
+    } = await connect(server, { tables, datasets: { exclude: ["hidden"] } });
+    const found = await list();
+    expect([...found].map(([name, { problem }]) => [name, problem?.code])).toEqual([
+      ["shop.a", undefined],
+      ["other-1.lent.orders", undefined],
+      ["other-1.lent.days_YYYYMMDD", undefined],
+      ["other-1.lent.none", "bigquery/table_missing"],
+      ["gone-1.lent.orders", "bigquery/not_found"],
+      ["hidden.b", undefined],
+    ]);
+    expect(server.requests.filter(({ url }) => new URL(url).pathname.endsWith("/tables/a"))).toHaveLength(1);
+    const info = found.get("other-1.lent.orders")!;
+    expect(info.remotePath).toEqual(["other-1", "lent", "orders"]);
+    expect(await connector.metadata!([info], { signal })).toMatchObject([{ name: info.name, rows: 7 }]);
+    expect(await read(info.name)).toHaveLength(2);
+    const { query } = server.inserted.at(-1)!.configuration.query;
+    expect(query).toContain("FROM `other-1`.`lent`.`orders`");
+    expect(server.inserted.at(-1)!.jobReference.projectId).toBe("shop-1");
+    await rejection(read("other-1.lent.none"));
+  });
+
   test("locations that cannot be reached are an error and not missing tables", async () => {
     await using server = fakeBigQuery({
       tables: [small("shop", "a")],
@@ -147,6 +194,30 @@ describe("bigquery: metadata", () => {
     expect(Object.keys(found!)).not.toContain("rows");
     expect(Object.keys(found!)).not.toContain("sizeBytes");
     expect(Object.keys(found!)).not.toContain("modifiedAt");
+  });
+
+  test("1,000 tables need one free request each, at most 100 at once, and no query", async () => {
+    const many = Array.from({ length: 1_000 }, (_, at) => ({ ...small("shop", `t${at}`), rows: [] }));
+    await using server = fakeBigQuery({ tables: many, script: { listRows: 1_000 } });
+    let [running, most] = [0, 0];
+    const fetch = async (url: string, init: RequestInit) => {
+      most = Math.max(most, ++running);
+      await Promise.resolve();
+      const response = await server.fetch(url, init);
+      running -= 1;
+      return response;
+    };
+    const own = Object.defineProperties(
+      {},
+      { ...Object.getOwnPropertyDescriptors(server), fetch: { value: fetch } },
+    ) as typeof server;
+    const { connector, tables } = await connect(own);
+    const infos = [...(await tables()).values()];
+    const before = server.requests.length;
+    expect(await connector.metadata!(infos, { signal })).toHaveLength(1_000);
+    expect(server.requests.length - before).toBe(1_000);
+    expect(server.inserted).toEqual([]);
+    expect(most).toBeLessThanOrEqual(100);
   });
 
   test("rows in a streaming buffer make the numbers unknown", async () => {

@@ -72,7 +72,11 @@ export function fakeBigQuery(options: FakeBigQueryOptions): FakeBigQuery {
   const results = new Map<string, FakeResult>();
   const locationOf = (dataset: string) => locations[dataset] ?? "europe-west3";
   const jobs = new FakeJobs({ project, rows, script, results, locationOf });
-  const datasets = [...new Set(tables.map(({ dataset }) => dataset))];
+  const projectOf = (table: FakeTable) => table.project ?? project;
+  const isIn = (table: FakeTable, params: Readonly<Record<string, string>>) =>
+    projectOf(table) === params["project"] && table.dataset === params["dataset"];
+  const listedTables = tables.filter((table) => projectOf(table) === project);
+  const datasets = [...new Set(listedTables.map(({ dataset }) => dataset))];
   const isSignedIn = endpoint.startsWith("https:");
   const guarded =
     (route: (request: FakeRequest) => Response | Promise<Response>): FakeRoute =>
@@ -118,7 +122,7 @@ export function fakeBigQuery(options: FakeBigQueryOptions): FakeBigQuery {
         : failure(404, "notFound", `Not found: Dataset ${project}:${params["dataset"]}`),
     ),
     [`GET ${base}/datasets/:dataset/tables`]: guarded((request) => {
-      const own = tables.filter(({ dataset }) => dataset === request.params["dataset"]);
+      const own = tables.filter((one) => isIn(one, request.params));
       const { items, ...next } = listed(request, own);
       return Response.json({
         tables: items.map((table) => ({
@@ -130,9 +134,8 @@ export function fakeBigQuery(options: FakeBigQueryOptions): FakeBigQuery {
       });
     }),
     [`GET ${base}/datasets/:dataset/tables/:table`]: guarded(({ params }) => {
-      const found = tables.find(({ dataset, id }) => dataset === params["dataset"] && id === params["table"]);
-      const isHere = params["project"] === project && found !== undefined;
-      if (!isHere)
+      const found = tables.find((one) => isIn(one, params) && one.id === params["table"]);
+      if (found === undefined)
         return failure(
           404,
           "notFound",
@@ -156,10 +159,10 @@ export function fakeBigQuery(options: FakeBigQueryOptions): FakeBigQuery {
     [`POST ${base}/jobs/:job/cancel`]: guarded((request) => jobs.cancel(request)),
     [`GET ${base}/queries/:job`]: guarded((request) => jobs.results(request)),
   });
-  const referenceOf = ({ dataset, id }: FakeTable) => ({
-    projectId: project,
-    datasetId: dataset,
-    tableId: id,
+  const referenceOf = (table: FakeTable) => ({
+    projectId: projectOf(table),
+    datasetId: table.dataset,
+    tableId: table.id,
   });
   const own = {
     project,

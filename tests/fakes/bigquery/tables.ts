@@ -24,7 +24,12 @@ export class Rows {
   /** Runs a SELECT; the columns of its result have the types of the tables they come from. */
   async run(sql: string, parameters: readonly QueryParameter[]): Promise<FakeResult> {
     const { connection } = await this.#opened;
-    const query = toDuckDB(this.#withoutWildcards(sql), this.#project, parameters);
+    const projects = this.tables.flatMap(({ project }) => project ?? []);
+    const plain = projects.reduce(
+      (text, one) => text.replaceAll(`\`${one}\`.`, ""),
+      this.#withoutWildcards(sql),
+    );
+    const query = toDuckDB(plain, this.#project, parameters);
     const used = this.tablesIn(sql);
     const values = Object.fromEntries(
       parameters

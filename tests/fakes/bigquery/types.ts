@@ -26,6 +26,8 @@ export interface QueryParameter {
 
 /** A table with its rows as cells; timestamps are microseconds. */
 export interface FakeTable {
+  /** Default: the project of the fake. Tables of another project are not listed. */
+  readonly project?: string;
   readonly dataset: string;
   readonly id: string;
   readonly fields: readonly FakeField[];
