@@ -1,7 +1,7 @@
 import type { BigQueryApi } from "./api.ts";
 import { errors } from "./errors.ts";
 import { WORKLOAD, WORKLOAD_LABEL } from "./labels.ts";
-import { jobListSchema } from "./schemas.ts";
+import { jobListSchema, type ListedJob } from "./schemas.ts";
 import type { Settings } from "./settings.ts";
 
 const PAGE_MAX = 1000;
@@ -68,13 +68,20 @@ export class DailyBytes {
       for await (const { jobs, unreachable } of pages) {
         if (unreachable.length > 0)
           throw errors.locations_unreachable({ project: billingProject, locations: unreachable });
-        for (const { configuration, statistics } of jobs)
-          if (configuration.labels[WORKLOAD_LABEL] === WORKLOAD)
-            sum += statistics.query?.totalBytesBilled ?? 0;
+        for (const job of jobs)
+          if (job.configuration.labels[WORKLOAD_LABEL] === WORKLOAD) sum += billedBy(job);
       }
     } catch (error) {
       throw this.#api.failure(error, { what: WHAT });
     }
     return sum;
   }
+}
+
+/** The bytes that a job billed. A row access policy hides them, so that its limit counts. */
+function billedBy({ state, errorResult, configuration, statistics }: ListedJob): number {
+  const billed = statistics.query?.totalBytesBilled;
+  if (billed !== undefined) return billed;
+  const isHidden = state === "DONE" && errorResult === undefined && configuration.query !== undefined;
+  return isHidden ? (configuration.query?.maximumBytesBilled ?? Number.POSITIVE_INFINITY) : 0;
 }

@@ -224,12 +224,13 @@ export class Jobs {
 
   #report(job: string, location: string | undefined, { statistics }: Job): void {
     const { query, totalSlotMs } = statistics;
-    const price = priceOf(query?.totalBytesBilled ?? 0, this.#settings);
+    const billed = query?.totalBytesBilled;
+    const price = billed === undefined ? undefined : priceOf(billed, this.#settings);
     this.#services.log.info(`job ${job} is done`, {
       job,
       location,
       bytesProcessed: query?.totalBytesProcessed,
-      bytesBilled: query?.totalBytesBilled,
+      bytesBilled: billed,
       cacheHit: query?.cacheHit,
       slotMs: totalSlotMs,
       ...(price === undefined ? {} : { price: `${price.amount} ${price.currency}` }),

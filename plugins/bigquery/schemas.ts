@@ -133,13 +133,23 @@ export const jobListSchema = v.object({
   jobs: v.optional(
     v.array(
       v.object({
-        configuration: v.optional(v.object({ labels: v.optional(v.record(v.string(), v.string()), {}) }), {}),
+        state: text,
+        errorResult: v.optional(errorProto),
+        configuration: v.optional(
+          v.object({
+            labels: v.optional(v.record(v.string(), v.string()), {}),
+            query: v.optional(v.object({ maximumBytesBilled: v.optional(count) })),
+          }),
+          {},
+        ),
         statistics: v.optional(statistics, {}),
       }),
     ),
     [],
   ),
 });
+
+export type ListedJob = v.InferOutput<typeof jobListSchema>["jobs"][number];
 
 /** A job. Only `status.errorResult` means that it failed; `errors` are also warnings. */
 export const jobSchema = v.object({

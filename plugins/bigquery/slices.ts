@@ -66,7 +66,8 @@ export async function* readSlices(
   const request = { location, what: `table ${info.name}`, signal };
   const all = await jobs.dryRun({ ...selectOf(slices.map(({ id }) => id)), ...request });
   checkBytes(all, settings.maxBytesPerQuery, settings);
-  const groups = grouped(slices);
+  // Without an estimate only one job has a known limit.
+  const groups = all.scannedBytes === undefined ? [slices] : grouped(slices);
   let leftBytes = settings.maxBytesPerQuery;
   for (const [number, group] of groups.entries()) {
     const phase = groups.length === 1 ? "querying" : `querying ${number + 1} of ${groups.length}`;
@@ -78,7 +79,7 @@ export async function* readSlices(
       limitBytes: leftBytes,
       onProgress: () => onProgress?.({ phase }),
     });
-    leftBytes -= result.billedBytes ?? 0;
+    leftBytes -= result.billedBytes ?? leftBytes;
     yield* withOrigins(result.rows(batchRows), read, ids);
   }
 }

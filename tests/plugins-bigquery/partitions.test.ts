@@ -177,6 +177,23 @@ describe("bigquery: reads by partition", () => {
     });
   });
 
+  test("partitions whose bytes are hidden are read by one job, so that its limit is that of the read", async () => {
+    const days = daily({ "2026-01-01": 1, "2026-01-02": 1 });
+    const partitions = days.partitions.map((one) => ({ ...one, bytes: 1e9 }));
+    await using server = fakeBigQuery({
+      tables: [{ ...days, partitions, rowPolicy: "\"note\" = 'v1'" }],
+      script: { nowMs: NOW_MS },
+    });
+    const { connector, tables } = await connect(server, { allowUnknownEstimates: true });
+    const info = (await tables()).get("shop.events")!;
+    const options = { byOrigin: true, batchRows: 100, signal: new AbortController().signal };
+    let rows = 0;
+    for await (const batch of connector.read!(info, options)) rows += (batch as { numRows: number }).numRows;
+    expect(rows).toBe(4);
+    // The list of partitions and the rows.
+    expect(server.inserted.filter(({ configuration }) => configuration.dryRun !== true)).toHaveLength(2);
+  });
+
   test("the partitions together must be within the limit of bytes", async () => {
     const table = daily({ "2026-01-01": 1, "2026-01-02": 1 }, { numBytes: "30000000" });
     await using server = fakeBigQuery({ tables: [table] });

@@ -1,5 +1,6 @@
 import type { FakeRequest } from "agnes/testing";
 
+import { ResultCache } from "./cache.ts";
 import { failure } from "./responses.ts";
 import { statementType } from "./sql.ts";
 import type { Rows } from "./tables.ts";
@@ -30,7 +31,7 @@ interface Job {
   readonly createdMs: number;
   readonly statistics: object;
   readonly result: FakeResult | null;
-  readonly error: FakeError | undefined;
+  error: FakeError | undefined;
   pollsLeft: number;
   incompleteLeft: number;
 }
@@ -54,6 +55,7 @@ export class FakeJobs {
   readonly cancelled: string[] = [];
   readonly #services: JobServices;
   readonly #jobs = new Map<string, Job>();
+  readonly #cache = new ResultCache();
 
   constructor(services: JobServices) {
     this.#services = services;
@@ -91,12 +93,15 @@ export class FakeJobs {
         : { result: listed, error: undefined };
     if (error !== undefined) return failure(400, "invalidQuery", error);
     const ownBytes = listed === null ? 0 : 10 * MEBIBYTE;
-    const bytes = tables.reduce((sum, { resource, rows: all = [], fields }) => {
+    const isCached = script.hasCache && this.#cache.has(request, tables);
+    const isHidden = script.hasRowPolicy || tables.some(({ rowPolicy }) => rowPolicy !== undefined);
+    const scanned = tables.reduce((sum, { resource, rows: all = [], fields }) => {
       const columns = fields.filter(({ name }) => sql.includes(`\`${name}\``) || sql.includes("*")).length;
       return sum + Number(resource?.["numBytes"] ?? all.length * columns * 8);
     }, ownBytes);
+    const bytes = isCached ? 0 : scanned;
     if (configuration.dryRun === true)
-      return Response.json(this.#dryRun(request, { bytes, location, result }));
+      return Response.json(this.#dryRun(request, { bytes, location, result, isCached, isHidden }));
     const id = jobReference.jobId ?? `job_${this.#jobs.size}`;
     if (this.#jobs.has(id)) return failure(409, "duplicate", `Already Exists: Job ${id}`);
     const billed = bytes === 0 ? 0 : Math.max(10 * MEBIBYTE * tables.length, bytes);
@@ -116,9 +121,8 @@ export class FakeJobs {
         totalSlotMs: "12",
         query: {
           statementType: "SELECT",
-          totalBytesProcessed: String(bytes),
-          totalBytesBilled: String(billed),
-          cacheHit: false,
+          ...(isHidden ? {} : { totalBytesProcessed: String(bytes), totalBytesBilled: String(billed) }),
+          cacheHit: isCached,
         },
       },
       result,
@@ -127,6 +131,7 @@ export class FakeJobs {
       incompleteLeft: script.incomplete,
     };
     this.#jobs.set(id, job);
+    if (job.error === undefined) this.#cache.add(request, tables);
     return Response.json(this.#resource(job));
   }
 
@@ -150,6 +155,7 @@ export class FakeJobs {
     const jobs = all.slice(start, end).map((job) => ({
       ...this.#resource(job),
       state: job.pollsLeft > 0 ? "RUNNING" : "DONE",
+      ...(job.error === undefined || job.pollsLeft > 0 ? {} : { errorResult: job.error }),
       ...(isFull ? { configuration: job.configuration } : {}),
     }));
     return Response.json({
@@ -165,6 +171,8 @@ export class FakeJobs {
     const job = this.#find(params["job"]!, url);
     if (job === null) return failure(404, "notFound", `Not found: Job ${params["job"]}`);
     this.cancelled.push(job.id);
+    if (job.pollsLeft > 0)
+      job.error = { reason: "stopped", message: "Job execution was cancelled: User requested cancellation" };
     job.pollsLeft = 0;
     return Response.json({ kind: "bigquery#jobCancelResponse", job: this.#resource(job) });
   }
@@ -177,6 +185,7 @@ export class FakeJobs {
       job.incompleteLeft -= 1;
       return Response.json({ ...base, jobComplete: false });
     }
+    if (job.error !== undefined) return failure(400, job.error.reason, job.error.message);
     const { fields, rows } = job.result!;
     const query = url.searchParams;
     const size = Math.min(this.#services.script.pageRows, Number(query.get("maxResults") ?? 100_000));
@@ -193,12 +202,14 @@ export class FakeJobs {
       return Response.json({ ...whole, pageToken: `again-${start}` });
     const isInteger = query.get("formatOptions.useInt64Timestamp") === "true";
     const isText = query.get("formatOptions.timestampOutputFormat") === "ISO8601_STRING";
-    const page = rows.slice(start, start + size).map((row) => ({
+    const cut = rows.slice(start, start + size).map((row) => ({
       f: row.map((cell, at) => ({
         v: fields[at]!.type === "TIMESTAMP" ? timestampOf(cell, { isInteger, isText }) : cell,
       })),
     }));
-    const next = start + size < rows.length ? { pageToken: String(start + size) } : {};
+    const page = cut.slice(0, rowsWithin(cut, this.#services.script.pageBytes));
+    const end = start + page.length;
+    const next = end < rows.length ? { pageToken: String(end) } : {};
     return Response.json({ ...whole, ...(page.length === 0 ? {} : { rows: page }), ...next });
   }
 
@@ -236,7 +247,19 @@ export class FakeJobs {
 
   #dryRun(
     { configuration, jobReference }: JobBody,
-    { bytes, location, result }: { bytes: number; location: string; result: FakeResult | null },
+    {
+      bytes,
+      location,
+      result,
+      isCached,
+      isHidden,
+    }: {
+      bytes: number;
+      location: string;
+      result: FakeResult | null;
+      isCached: boolean;
+      isHidden: boolean;
+    },
   ): object {
     const { script, project, rows } = this.#services;
     const referencedTables = rows
@@ -244,8 +267,9 @@ export class FakeJobs {
       .map(({ dataset, id }) => ({ projectId: project, datasetId: dataset, tableId: id }));
     const query = {
       statementType: statementType(configuration.query.query),
-      totalBytesProcessed: String(bytes),
+      ...(isHidden ? {} : { totalBytesProcessed: String(bytes) }),
       totalBytesProcessedAccuracy: "PRECISE",
+      cacheHit: isCached,
       referencedTables,
       schema: { fields: (result?.fields ?? []).map(toField) },
       ...script.dryRun,
@@ -254,8 +278,8 @@ export class FakeJobs {
       jobReference: { projectId: jobReference.projectId, location },
       status: { state: "DONE" },
       statistics: {
-        ...("totalBytesProcessed" in script.dryRun ? {} : { totalBytesProcessed: String(bytes) }),
-        ...(script.hasRowPolicy ? { rowLevelSecurityStatistics: { rowLevelSecurityApplied: true } } : {}),
+        ...("totalBytesProcessed" in script.dryRun || isHidden ? {} : { totalBytesProcessed: String(bytes) }),
+        ...(isHidden ? { rowLevelSecurityStatistics: { rowLevelSecurityApplied: true } } : {}),
         query,
       },
     };
@@ -280,6 +304,13 @@ export class FakeJobs {
       statistics: isRunning ? {} : job.statistics,
     };
   }
+}
+
+/** How many of the first rows a page of a size has, at least one. */
+function rowsWithin(rows: readonly object[], bytesMax: number): number {
+  let sizeBytes = 0;
+  const past = rows.findIndex((row) => (sizeBytes += JSON.stringify(row).length) > bytesMax);
+  return past < 0 ? rows.length : Math.max(1, past);
 }
 
 /** The result of a query of INFORMATION_SCHEMA.PARTITIONS, whose table is a parameter; null for another query. */

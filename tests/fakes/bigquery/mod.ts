@@ -37,7 +37,8 @@ export interface FakeBigQuery extends FakeServer, AsyncDisposable {
  *
  * Faithful to the discovery document of the API (fields, paths, parameters and formats of values): `datasets.list`,
  * `datasets.get`, `tables.list` and `tables.get` with page tokens; `jobs.insert`, `jobs.get`, `jobs.list`, `jobs.getQueryResults` and
- * `jobs.cancel` with `jobComplete: false`, pages that end early or are empty, dry runs and `maximumBytesBilled` of at least
+ * `jobs.cancel` with `jobComplete: false`, pages that end early, are empty or have at most 10 MB, dry runs, results from the
+ * cache, cancelled jobs, row access policies that hide rows and bytes, and `maximumBytesBilled` of at least
  * 10 MiB for each table. Faithful to reports of users: legacy SQL is the default, a job is found only with its location, a
  * rate limit is an `errorResult` of a job with status 200, a second job with one id is a duplicate, timestamps are
  * floating-point numbers unless requested otherwise.
@@ -57,6 +58,9 @@ export function fakeBigQuery(options: FakeBigQueryOptions): FakeBigQuery {
     polls: 1,
     incomplete: 0,
     pageRows: Infinity,
+    pageBytes: 10_000_000,
+    hasCache: false,
+    tokenUses: Infinity,
     listRows: 50,
     emptyPage: false,
     jobErrors: [],
@@ -82,7 +86,7 @@ export function fakeBigQuery(options: FakeBigQueryOptions): FakeBigQuery {
     (route: (request: FakeRequest) => Response | Promise<Response>): FakeRoute =>
     (request) => {
       const token = /^Bearer (.+)$/.exec(request.headers.get("authorization") ?? "")?.[1] ?? "";
-      if (isSignedIn && !signIn.valid.has(token))
+      if (isSignedIn && !signIn.accepts(token, script.tokenUses))
         return failure(401, "authError", "Request had invalid authentication credentials.");
       const at = script.rejections.findIndex(({ path }) => request.url.pathname.includes(path));
       if (at < 0) return route(request);

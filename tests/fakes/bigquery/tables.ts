@@ -29,7 +29,7 @@ export class Rows {
       (text, one) => text.replaceAll(`\`${one}\`.`, ""),
       this.#withoutWildcards(sql),
     );
-    const query = toDuckDB(plain, this.#project, parameters);
+    const query = withPolicies(toDuckDB(plain, this.#project, parameters), this.tables);
     const used = this.tablesIn(sql);
     const values = Object.fromEntries(
       parameters
@@ -108,6 +108,14 @@ export class Rows {
     };
     return { connection, close };
   }
+}
+
+/** The SQL in which the rows that a policy hides are left out. */
+function withPolicies(sql: string, tables: readonly FakeTable[]): string {
+  return tables.reduce((text, { dataset, id, rowPolicy }) => {
+    const name = `${quoted(dataset)}.${quoted(id)}`;
+    return rowPolicy === undefined ? text : text.replaceAll(name, `(FROM ${name} WHERE ${rowPolicy})`);
+  }, sql);
 }
 
 /** The wildcard tables that a SELECT names: a dataset and the prefix of its tables. */

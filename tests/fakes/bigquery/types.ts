@@ -32,6 +32,8 @@ export interface FakeTable {
   readonly id: string;
   readonly fields: readonly FakeField[];
   readonly rows?: readonly (readonly FakeCell[])[];
+  /** A row access policy: the condition in DuckDB's SQL that rows must match for the account to see them. */
+  readonly rowPolicy?: string;
   /** The partition time of each row in microseconds, for a table partitioned by the time of loading. */
   readonly partitionTimes?: readonly string[];
   /** The rows of INFORMATION_SCHEMA.PARTITIONS. Default: none. */
@@ -73,6 +75,12 @@ export interface FakeScript {
   incomplete: number;
   /** The maximum number of rows in a page, which stands for the limit of 10 MB. */
   pageRows: number;
+  /** The maximum size of a page in bytes. Default: 10 MB, as BigQuery has it. */
+  pageBytes: number;
+  /** Whether results are kept, so that the same query bills nothing. Default: false. */
+  hasCache: boolean;
+  /** For how many requests a token is valid. Default: no limit. */
+  tokenUses: number;
   /** The tables or datasets in a page of a list. */
   listRows: number;
   /** Whether the second page of a result is empty and has a token. */
