@@ -8,7 +8,7 @@ const DIGITS = { YEAR: 4, MONTH: 6, DAY: 8, HOUR: 10 } as const;
 const TIME_TYPES = new Set(["DATE", "DATETIME", "TIMESTAMP"]);
 const YEAR_MAX = 9999;
 /** The id of the partition of rows whose partition column is null. */
-export const NULL_PARTITION = "__NULL__";
+const NULL_PARTITION = "__NULL__";
 
 /** How a table is partitioned by time. */
 export interface TimePartitioning {
