@@ -40,7 +40,7 @@ export const bigqueryOptions = v.strictObject({
         ),
       ),
     ),
-    "Further tables to list, as project.dataset.table: those of other projects and of other datasets. Default: none",
+    "Further tables to list, as project.dataset.table: those of other projects and datasets, and single tables by date. Default: none",
   ),
   maxBytesPerQuery: v.optional(
     v.pipe(

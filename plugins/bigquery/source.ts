@@ -12,7 +12,7 @@ import { Datasets } from "./datasets.ts";
 import { describeTable, metadataOf } from "./describe.ts";
 import { errors } from "./errors.ts";
 import { Jobs } from "./jobs.ts";
-import { isSelected, tableNameOf, tablePathOf, type TablePath } from "./names.ts";
+import { tableNameOf, tablePathOf, type TablePath } from "./names.ts";
 import type { BigQueryOptions, bigquerySecrets } from "./options.ts";
 import { settingsOf, type Settings } from "./settings.ts";
 import { describeShards, groupShards, shardMetadata, shardPrefixOf, type ShardGroup } from "./shards.ts";
@@ -36,8 +36,11 @@ export class Source {
 
   async *discover(signal: AbortSignal): AsyncGenerator<readonly TableInfo[]> {
     const { project } = this.settings;
+    const listed = new Set<string>();
     for (const dataset of await this.datasets.list(signal)) {
       const { tables, groups } = groupShards(await this.datasets.tables({ project, dataset }, signal));
+      for (const path of [...tables, ...groups.map((group) => group.path)])
+        listed.add(tableNameOf(path, project));
       for (let at = 0; at < tables.length; at += PAGE) {
         signal.throwIfAborted();
         const page = await Promise.all(
@@ -51,16 +54,18 @@ export class Source {
         if (info !== null) yield [info];
       }
     }
-    yield* this.#furtherTables(signal);
+    yield* this.#furtherTables(listed, signal);
   }
 
-  /** The tables of the options, without those of datasets that are listed. */
-  async *#furtherTables(signal: AbortSignal): AsyncGenerator<readonly TableInfo[]> {
-    const { project, datasets, tables = [] } = this.settings;
-    const isListed = (path: TablePath) => path.project === project && isSelected(path.dataset, datasets);
+  /** The tables of the options that are not listed yet. */
+  async *#furtherTables(
+    listed: ReadonlySet<string>,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly TableInfo[]> {
+    const { project, tables = [] } = this.settings;
     const paths = [...new Set(tables)]
       .map((name) => tablePathOf(name, project)!)
-      .filter((path) => !isListed(path));
+      .filter((path) => !listed.has(tableNameOf(path, project)));
     for (const path of paths) {
       signal.throwIfAborted();
       const isGroup = shardPrefixOf(path) !== null;

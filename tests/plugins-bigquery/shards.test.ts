@@ -142,6 +142,13 @@ describe("bigquery: date shards", () => {
     expect(await idsOf({ cursor: { ...cursor, inclusive: false } })).toEqual([2]);
   });
 
+  test("one of them is also a table of its own if the options name it", async () => {
+    await using server = fakeBigQuery({ tables: [shard("20240101"), shard("20240102")] });
+    const { read, tables } = await connect(server, { tables: ["shop-1.shop.events_20240102"] });
+    expect([...(await tables()).keys()]).toEqual(["shop.events_YYYYMMDD", "shop.events_20240102"]);
+    expect(await read("shop.events_20240102")).toEqual([{ id: "2", note: "on 20240102" }]);
+  });
+
   test("a group that does not exist is an error", async () => {
     await using server = fakeBigQuery({ tables: [shard("20240101")] });
     const { read } = await connect(server);
