@@ -42,6 +42,11 @@ export interface SourceQueryOptions {
   readonly parameters?: Readonly<Record<string, QueryParameter>>;
   /** Default: no limits. */
   readonly limits?: SourceQueryLimits;
+  /**
+   * Whether a sync publishes the whole result as a materialized table. A source may have other limits for it than for the
+   * query of a user. Default: `false`.
+   */
+  readonly isMaterialized?: boolean;
   /** Aborts when the query must stop. */
   readonly signal: AbortSignal;
 }
@@ -261,7 +266,10 @@ export interface CapabilityMethods {
      * Estimates the cost of the SQL without running it. Called for the queries of `register` before any of them runs, by the
      * contract suite and by `agnes connector test`.
      */
-    estimate?(sql: string, options: Omit<SourceQueryOptions, "limits">): Promise<QueryEstimate>;
+    estimate?(
+      sql: string,
+      options: Omit<SourceQueryOptions, "limits" | "isMaterialized">,
+    ): Promise<QueryEstimate>;
     /**
      * Returns the SELECT for a live table in the SQL dialect of the source. It may return rows that do not match the
      * filter, but must return all rows that do. Default: standard SQL over `TableInfo.remotePath`, with only the

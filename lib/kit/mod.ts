@@ -1,5 +1,6 @@
 export * from "./public.ts";
 export { isDeletions, isFileChunk, isRows } from "./batch.ts";
+export { originOf } from "./origin.ts";
 export { capabilities } from "./capability.ts";
 export { capabilityMethods, optionalMethods } from "./connector.ts";
 export type { QueryLimits } from "./connector.ts";

@@ -91,6 +91,7 @@ export type {
 export type { AttachValue, ExtensionSpec, RemoteAttachInfo } from "./remote.ts";
 export { mergeParts } from "./merge-parts.ts";
 export type { StreamPart } from "./merge-parts.ts";
+export { withOrigin } from "./origin.ts";
 export type { ColumnMetadata, EntityType, TableMetadata } from "./metadata.ts";
 export { optionalPackage } from "./optional-package.ts";
 export { verifyHmac } from "./hmac.ts";

@@ -1,6 +1,11 @@
+import type { QueryEstimate } from "agnes/kit";
+
 import { errors } from "./errors.ts";
 import type { TablePath } from "./names.ts";
 import type { Field, Job } from "./schemas.ts";
+import type { Settings } from "./settings.ts";
+
+const TEBIBYTE = 1024 ** 4;
 
 /** What a dry run reports of a query. */
 export interface DryRun {
@@ -77,8 +82,21 @@ export function checkStatement({ statementType }: DryRun): void {
  * Checks that the bytes of a query are known and within the limit.
  * @throws `bigquery/estimate_unknown`, `bigquery/scan_too_large`
  */
-export function checkBytes({ scannedBytes, unknown, tables }: DryRun, limitBytes: number): void {
-  if (scannedBytes === undefined) throw errors.estimate_unknown({ reason: unknown ?? "unknown" });
+export function checkBytes(
+  { scannedBytes, unknown, tables }: DryRun,
+  limitBytes: number,
+  { allowUnknownEstimates }: Pick<Settings, "allowUnknownEstimates">,
+): void {
+  if (scannedBytes === undefined) {
+    if (allowUnknownEstimates) return;
+    throw errors.estimate_unknown({ reason: unknown ?? "unknown" });
+  }
   // A limit that is no number is exceeded.
   if (!(scannedBytes <= limitBytes)) throw errors.scan_too_large({ scannedBytes, limitBytes, tables });
+}
+
+/** The price of bytes; undefined if no rate is configured. */
+export function priceOf(bytes: number, { price }: Pick<Settings, "price">): QueryEstimate["price"] {
+  if (price === undefined) return undefined;
+  return { amount: (bytes / TEBIBYTE) * price.perTebibyte, currency: price.currency };
 }

@@ -11,6 +11,9 @@ const POLL_PAUSE_MS = 200;
 export interface QueryResult {
   readonly fields: readonly Field[];
   readonly totalRows: number;
+  /** When BigQuery received the job, in milliseconds since 1970. */
+  readonly startedMs: number | undefined;
+  readonly billedBytes: number | undefined;
   /** Yields all rows, or throws. */
   rows(batchRows: number): AsyncGenerator<readonly Row[], void, void>;
 }
@@ -20,6 +23,8 @@ interface ResultRequest {
   /** The path of `jobs.getQueryResults`. */
   readonly path: string;
   readonly job: string;
+  readonly startedMs: number | undefined;
+  readonly billedBytes: number | undefined;
   readonly location: string | undefined;
   readonly what: string;
   readonly timeoutMs: number;
@@ -52,6 +57,8 @@ export async function resultOf(api: BigQueryApi, request: ResultRequest): Promis
   return {
     fields,
     totalRows,
+    startedMs: request.startedMs,
+    billedBytes: request.billedBytes,
     async *rows(batchRows) {
       const decode = rowDecoder(fields, what);
       let count = 0;

@@ -12,6 +12,10 @@ const NUMERAL = /^-?\d{1,38}(?:\.\d{1,38})?$/;
 const SIGNS = { gt: ">", ge: ">=", lt: "<", le: "<=" } as const;
 /** The name of the parameter that holds the value of a cursor. */
 const CURSOR = "agnes_cursor";
+/** The name of the parameter that holds the time of a snapshot. */
+const SNAPSHOT = "agnes_snapshot";
+/** The alias of the column that names the partition or shard of a row. */
+export const ORDER_ALIAS = "agnes_partition";
 
 /** A SELECT and its parameters. */
 export interface Select {
@@ -27,6 +31,14 @@ export interface SelectOptions {
   readonly filter?: readonly Filter[] | undefined;
   readonly limit?: number | undefined;
   readonly cursor?: Cursor | undefined;
+  /** A further condition, exact, and its column. */
+  readonly condition?: { readonly sql: string; readonly column: string } | undefined;
+  /** The relation to select from. Default: the table. */
+  readonly from?: string | undefined;
+  /** The time at which the table is read, as ISO 8601 text. Default: now. */
+  readonly snapshot?: string | undefined;
+  /** A column to select as `agnes_partition`, and whether to order the rows by it, nulls last. Default: none. */
+  readonly slice?: { readonly column: string; readonly isOrdered: boolean } | undefined;
   /** The name of the table, for errors. */
   readonly name: string;
 }
@@ -37,7 +49,7 @@ export interface SelectOptions {
  * @throws `bigquery/cursor_refused`
  */
 export function selectOf(path: TablePath, schema: arrow.Schema, options: SelectOptions): Select {
-  const { columns, filter = [], limit, cursor, name } = options;
+  const { columns, filter = [], limit, cursor, condition: further, snapshot, slice, name } = options;
   const fieldOf = new Map(schema.fields.map((field) => [String(field.name), field]));
   const pushed = filter.flatMap((one) => {
     const field = fieldOf.get(one.column);
@@ -48,21 +60,36 @@ export function selectOf(path: TablePath, schema: arrow.Schema, options: SelectO
   const conditions = [
     ...pushed.map(({ condition }) => condition),
     ...(position === null ? [] : [position.sql]),
+    ...(further === undefined ? [] : [further.sql]),
   ];
   const where = conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
   // A limit counts only rows that match the whole filter.
   const isWhole = pushed.length === filter.length;
   const rows = limit === undefined || !isWhole ? "" : ` LIMIT ${limit}`;
-  const from = [path.project, path.dataset, path.table].map(quoted).join(".");
+  const from = options.from ?? qualified(path);
+  const at = snapshot === undefined ? "" : ` FOR SYSTEM_TIME AS OF @${SNAPSHOT}`;
+  const list = [
+    ...columns.map(quoted),
+    ...(slice === undefined ? [] : [`${quoted(slice.column)} AS ${quoted(ORDER_ALIAS)}`]),
+  ];
+  const ordered = slice?.isOrdered !== true ? "" : ` ORDER BY ${quoted(ORDER_ALIAS)} NULLS LAST`;
   return {
-    sql: `SELECT ${columns.map(quoted).join(", ")} FROM ${from}${where}${rows}`,
-    parameters: position === null ? [] : [position.parameter],
+    sql: `SELECT ${list.join(", ")} FROM ${from}${at}${where}${ordered}${rows}`,
+    parameters: [
+      ...(position === null ? [] : [position.parameter]),
+      ...(snapshot === undefined ? [] : [parameterOf(SNAPSHOT, "TIMESTAMP", snapshot)]),
+    ],
     conditionColumns: new Set([
       ...pushed.map(({ column }) => column),
       ...(cursor === undefined ? [] : [cursor.column]),
+      ...(further === undefined ? [] : [further.column]),
     ]),
   };
 }
+
+/** The quoted name of a table. */
+export const qualified = ({ project, dataset, table }: TablePath): string =>
+  [project, dataset, table].map(quoted).join(".");
 
 const quoted = (name: string): string => quoteIdentifier(name, "bigquery");
 

@@ -8,7 +8,10 @@ const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The settings of a source: its options, completed from the environment. */
-export interface Settings extends Omit<BigQueryOptions, "project" | "billingProject" | "apiEndpoint"> {
+export interface Settings extends Omit<
+  BigQueryOptions,
+  "project" | "project_id" | "billingProject" | "billing_project" | "apiEndpoint"
+> {
   readonly project: string;
   readonly billingProject: string;
   /** Without a trailing slash. */
@@ -22,13 +25,23 @@ export interface Settings extends Omit<BigQueryOptions, "project" | "billingProj
  * @throws `bigquery/project_missing`, `bigquery/project_conflict`, `bigquery/endpoint_invalid`
  */
 export function settingsOf(options: BigQueryOptions, environment: Environment = process.env): Settings {
-  const project = projectOf(options.project, valueOf(environment, PROJECT_VARIABLE));
+  const { project_id, billing_project, ...rest } = options;
+  const project = sameValue("project", {
+    project: options.project,
+    project_id,
+    [`the variable ${PROJECT_VARIABLE}`]: valueOf(environment, PROJECT_VARIABLE),
+  });
+  if (project === undefined) throw errors.project_missing({ variable: PROJECT_VARIABLE });
+  const billingProject = sameValue("billingProject", {
+    billingProject: options.billingProject,
+    billing_project,
+  });
   const apiEndpoint = options.apiEndpoint ?? `https://bigquery.${options.universeDomain}`;
   const { protocol } = endpointOf(apiEndpoint);
   return {
-    ...options,
+    ...rest,
     project,
-    billingProject: options.billingProject ?? project,
+    billingProject: billingProject ?? project,
     apiEndpoint: apiEndpoint.replace(/\/+$/, ""),
     isSignedIn: protocol === "https:",
   };
@@ -40,12 +53,22 @@ export function valueOf(environment: Environment, name: string): string | undefi
   return value === undefined || value === "" ? undefined : value;
 }
 
-function projectOf(option: string | undefined, variable: string | undefined): string {
-  const project = option ?? variable;
-  if (project === undefined) throw errors.project_missing({ variable: PROJECT_VARIABLE });
-  if (variable !== undefined && variable !== project)
-    throw errors.project_conflict({ variable: PROJECT_VARIABLE, value: variable, project });
-  return project;
+/**
+ * Returns the value that is set in one or several places; undefined if there is none.
+ * @throws `bigquery/project_conflict` if two of them differ
+ */
+function sameValue(option: string, places: Readonly<Record<string, string | undefined>>): string | undefined {
+  const [first, ...others] = Object.entries(places).filter(([, value]) => value !== undefined);
+  const other = others.find(([, value]) => value !== first?.[1]);
+  if (first !== undefined && other !== undefined)
+    throw errors.project_conflict({
+      option,
+      place: first[0],
+      value: first[1]!,
+      otherPlace: other[0],
+      otherValue: other[1]!,
+    });
+  return first?.[1];
 }
 
 function endpointOf(text: string): URL {
