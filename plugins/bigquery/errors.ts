@@ -23,11 +23,11 @@ export const errors = defineErrors("bigquery", {
       `the option \`project\` is ${formatValue(d.project)}, but the variable ${d.variable} is ${formatValue(d.value)}`,
     hint: (d) => `Unset ${d.variable}, or set both to the same project.`,
   }),
-  endpoint_invalid: errorSpec<{ reason: string }>({
+  endpoint_invalid: errorSpec<{ option: string; reason: string }>({
     isDataError: true,
     status: 400,
     exit: 2,
-    message: (d) => `the option \`apiEndpoint\` is not valid: ${d.reason}`,
+    message: (d) => `the option \`${d.option}\` is not valid: ${d.reason}`,
     hint: () => "Set it to an https address, or to that of an emulator on this machine.",
   }),
   credentials_missing: errorSpec<{ reason: string }>({
@@ -164,6 +164,14 @@ export const errors = defineErrors("bigquery", {
     retry: "transient",
     message: (d) => `the result of job ${d.job} is incomplete: rows returned: ${d.rows}, of ${d.totalRows}`,
     hint: () => "Run it again.",
+  }),
+  session_expired: errorSpec<{ what: string; rows: number; reason: string }>({
+    isDataError: true,
+    status: 503,
+    retry: "transient",
+    message: (d) => `the read session of ${d.what} expired after ${d.rows} rows: ${d.reason}`,
+    hint: () =>
+      "Run it again. A session lasts six hours; a table that takes longer needs a condition, with `--where`.",
   }),
   request_refused: errorSpec<{ what: string; reason: string }>({
     isDataError: true,

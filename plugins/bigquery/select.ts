@@ -37,26 +37,19 @@ export interface SelectOptions {
  * @throws `bigquery/cursor_refused`
  */
 export function selectOf(path: TablePath, schema: arrow.Schema, options: SelectOptions): Select {
-  const { columns, filter = [], limit, cursor, name } = options;
-  const fieldOf = new Map(schema.fields.map((field) => [String(field.name), field]));
-  const pushed = filter.flatMap((one) => {
-    const field = fieldOf.get(one.column);
-    const condition = field === undefined ? null : conditionOf(one, field);
-    return condition === null ? [] : [{ column: one.column, condition }];
-  });
-  const position = cursor === undefined ? null : cursorOf(cursor, fieldOf.get(cursor.column), name);
+  const { columns, limit, cursor } = options;
+  const { pushed, isWhole, position } = conditionsOf(schema, options);
   const conditions = [
     ...pushed.map(({ condition }) => condition),
-    ...(position === null ? [] : [position.sql]),
+    ...(position === null ? [] : [position.sql(`@${CURSOR}`)]),
   ];
   const where = conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
   // A limit counts only rows that match the whole filter.
-  const isWhole = pushed.length === filter.length;
   const rows = limit === undefined || !isWhole ? "" : ` LIMIT ${limit}`;
   const from = [path.project, path.dataset, path.table].map(quoted).join(".");
   return {
     sql: `SELECT ${columns.map(quoted).join(", ")} FROM ${from}${where}${rows}`,
-    parameters: position === null ? [] : [position.parameter],
+    parameters: position === null ? [] : [parameterOf(CURSOR, position.type, position.text)],
     conditionColumns: new Set([
       ...pushed.map(({ column }) => column),
       ...(cursor === undefined ? [] : [cursor.column]),
@@ -64,7 +57,48 @@ export function selectOf(path: TablePath, schema: arrow.Schema, options: SelectO
   };
 }
 
+/** The rows of a read session. */
+export interface Restriction {
+  /** The condition, without parameters; empty: all rows. */
+  readonly sql: string;
+  /** Whether it is the whole filter. */
+  readonly isWhole: boolean;
+}
+
+/**
+ * Returns the same conditions for a read session, which has no parameters; null if the value of the cursor has no literal.
+ * @throws `bigquery/cursor_refused`
+ */
+export function restrictionOf(
+  schema: arrow.Schema,
+  options: Pick<SelectOptions, "filter" | "cursor" | "name">,
+): Restriction | null {
+  const { pushed, isWhole, position } = conditionsOf(schema, options);
+  const conditions = pushed.map(({ condition }) => condition);
+  if (position !== null) {
+    const literal = literalOf(position.text, position.type);
+    if (literal === null) return null;
+    conditions.push(position.sql(literal));
+  }
+  return { sql: conditions.join(" AND "), isWhole };
+}
+
 const quoted = (name: string): string => quoteIdentifier(name, "bigquery");
+
+/** Returns the conditions that BigQuery evaluates as DuckDB does, and that of the cursor. */
+function conditionsOf(
+  schema: arrow.Schema,
+  { filter = [], cursor, name }: Pick<SelectOptions, "filter" | "cursor" | "name">,
+) {
+  const fieldOf = new Map(schema.fields.map((field) => [String(field.name), field]));
+  const pushed = filter.flatMap((one) => {
+    const field = fieldOf.get(one.column);
+    const condition = field === undefined ? null : conditionOf(one, field);
+    return condition === null ? [] : [{ column: one.column, condition }];
+  });
+  const position = cursor === undefined ? null : cursorOf(cursor, fieldOf.get(cursor.column), name);
+  return { pushed, isWhole: pushed.length === filter.length, position };
+}
 
 /** The type of a column for conditions, without parameters; undefined if it is only known as text. */
 function conditionType(field: arrow.Field): string | undefined {
@@ -137,12 +171,18 @@ function timeText(value: FilterValue, type: string): string | null {
   return `${day} ${time}${zone === "Z" ? "+00:00" : zone!.length === 3 ? `${zone}:00` : zone}`;
 }
 
-/** Returns the condition of a cursor, whose value is a parameter, so that it keeps all its digits. */
+/** The condition of a cursor. Its value is a parameter or a literal of its type, so that it keeps all its digits. */
+interface Position {
+  readonly sql: (value: string) => string;
+  readonly type: string;
+  readonly text: string;
+}
+
 function cursorOf(
   { column, value, inclusive }: Cursor,
   field: arrow.Field | undefined,
   table: string,
-): { readonly sql: string; readonly parameter: NamedParameter } {
+): Position {
   const type = field === undefined ? undefined : conditionType(field);
   const text = type === undefined || type === "BOOL" ? null : cursorText(value, type);
   if (text === null) {
@@ -150,8 +190,9 @@ function cursorOf(
     throw errors.cursor_refused({ table, column, type: stored });
   }
   const name = quoted(column);
-  const sql = inclusive ? `(${name} >= @${CURSOR} OR ${name} IS NULL)` : `${name} > @${CURSOR}`;
-  return { sql, parameter: parameterOf(CURSOR, type!, text) };
+  const sql = (operand: string) =>
+    inclusive ? `(${name} >= ${operand} OR ${name} IS NULL)` : `${name} > ${operand}`;
+  return { sql, type: type!, text };
 }
 
 function cursorText(value: string, type: string): string | null {

@@ -8,11 +8,16 @@ const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The settings of a source: its options, completed from the environment. */
-export interface Settings extends Omit<BigQueryOptions, "project" | "billingProject" | "apiEndpoint"> {
+export interface Settings extends Omit<
+  BigQueryOptions,
+  "project" | "billingProject" | "apiEndpoint" | "storageEndpoint" | "storageRead"
+> {
   readonly project: string;
   readonly billingProject: string;
   /** Without a trailing slash. */
   readonly apiEndpoint: string;
+  /** The URL of the Storage Read API. Undefined: it is not used. */
+  readonly storageEndpoint: string | undefined;
   /** Whether requests have a token. An emulator has none. */
   readonly isSignedIn: boolean;
 }
@@ -24,12 +29,13 @@ export interface Settings extends Omit<BigQueryOptions, "project" | "billingProj
 export function settingsOf(options: BigQueryOptions, environment: Environment = process.env): Settings {
   const project = projectOf(options.project, valueOf(environment, PROJECT_VARIABLE));
   const apiEndpoint = options.apiEndpoint ?? `https://bigquery.${options.universeDomain}`;
-  const { protocol } = endpointOf(apiEndpoint);
+  const { protocol } = endpointOf(apiEndpoint, "apiEndpoint");
   return {
     ...options,
     project,
     billingProject: options.billingProject ?? project,
     apiEndpoint: apiEndpoint.replace(/\/+$/, ""),
+    storageEndpoint: storageEndpointOf(options),
     isSignedIn: protocol === "https:",
   };
 }
@@ -48,8 +54,23 @@ function projectOf(option: string | undefined, variable: string | undefined): st
   return project;
 }
 
-function endpointOf(text: string): URL {
-  const refuse = (reason: string) => errors.endpoint_invalid({ reason });
+/** With another API endpoint the address of the Storage Read API is not known. */
+function storageEndpointOf({
+  storageRead,
+  storageEndpoint,
+  apiEndpoint,
+  universeDomain,
+}: BigQueryOptions): string | undefined {
+  if (!storageRead) return undefined;
+  if (storageEndpoint === undefined)
+    return apiEndpoint === undefined ? `https://bigquerystorage.${universeDomain}` : undefined;
+  const { pathname } = endpointOf(storageEndpoint, "storageEndpoint");
+  if (pathname !== "/") throw errors.endpoint_invalid({ option: "storageEndpoint", reason: "it has a path" });
+  return storageEndpoint;
+}
+
+function endpointOf(text: string, option: string): URL {
+  const refuse = (reason: string) => errors.endpoint_invalid({ option, reason });
   const url = new URL(text);
   if (url.protocol !== "https:" && url.protocol !== "http:") throw refuse(`it begins with ${url.protocol}`);
   if (url.protocol === "http:" && !LOOPBACK.test(url.hostname))

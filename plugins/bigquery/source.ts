@@ -15,6 +15,7 @@ import { tableNameOf, tablePathOf, type TablePath } from "./names.ts";
 import type { BigQueryOptions, bigquerySecrets } from "./options.ts";
 import { settingsOf, type Settings } from "./settings.ts";
 import { SignIn } from "./sign-in.ts";
+import { StorageReads } from "./storage/reads.ts";
 
 /** Tables that are described before the next page of `discover`. */
 const PAGE = 100;
@@ -24,12 +25,17 @@ export class Source {
   readonly settings: Settings;
   readonly datasets: Datasets;
   readonly jobs: Jobs;
+  readonly storage: StorageReads;
 
   constructor(context: ConnectContext<BigQueryOptions, typeof bigquerySecrets>) {
     this.settings = settingsOf(context.options);
-    const api = new BigQueryApi(context, this.settings, new SignIn(context, this.settings));
+    const signIn = new SignIn(context, this.settings);
+    const api = new BigQueryApi(context, this.settings, signIn);
     this.datasets = new Datasets(api, this.settings);
     this.jobs = new Jobs(api, this.settings, this.datasets, context);
+    const { settings } = this;
+    const bearer = settings.storageEndpoint?.startsWith("https:") === true ? signIn.bearer : undefined;
+    this.storage = new StorageReads({ services: context, settings, bearer, originOf: () => signIn.origin });
   }
 
   async *discover(signal: AbortSignal): AsyncGenerator<readonly TableInfo[]> {
