@@ -169,7 +169,7 @@ export const errors = defineErrors("bigquery", {
     isDataError: true,
     status: 503,
     retry: "transient",
-    message: (d) => `the read session of ${d.what} expired after ${d.rows} rows: ${d.reason}`,
+    message: (d) => `the read session of ${d.what} expired; rows read before: ${d.rows}: ${d.reason}`,
     hint: () =>
       "Run it again. A session lasts six hours; a table that takes longer needs a condition, with `--where`.",
   }),

@@ -6,6 +6,7 @@ import type { Datasets } from "./datasets.ts";
 import { checkBytes, checkStatement, dryRunOf, type DryRun } from "./estimate.ts";
 import { failureOf, isPassing } from "./failures.ts";
 import { jobLabels } from "./labels.ts";
+import type { TablePath } from "./names.ts";
 import type { NamedParameter } from "./parameters.ts";
 import { resultOf, type QueryResult } from "./results.ts";
 import { jobSchema, type Job } from "./schemas.ts";
@@ -38,6 +39,7 @@ export interface QueryRequest {
 interface FinishedJob {
   readonly id: string;
   readonly location: string | undefined;
+  readonly destination: TablePath | undefined;
 }
 
 type Services = Pick<ConnectContext<unknown, never>, "log" | "sleep">;
@@ -90,7 +92,16 @@ export class Jobs {
     const job = await this.#finished({ ...request, location }, dryRun);
     const { what, signal, timeoutMs = TIMEOUT_MS } = request;
     const path = `${this.#path}/queries/${job.id}`;
-    return resultOf(this.#api, { path, job: job.id, location: job.location, what, signal, timeoutMs });
+    const { id, destination } = job;
+    return resultOf(this.#api, {
+      path,
+      job: id,
+      destination,
+      location: job.location,
+      what,
+      signal,
+      timeoutMs,
+    });
   }
 
   async #locationOf({ location, datasets }: DryRun, signal: AbortSignal): Promise<string | undefined> {
@@ -110,7 +121,7 @@ export class Jobs {
       const failure = job.status.errorResult;
       if (failure === undefined) {
         this.#report(id, location, job);
-        return { id, location };
+        return { id, location, destination: destinationOf(job) };
       }
       if (!isPassing(failure) || attempt === JOBS_MAX)
         throw failureOf(failure, { what, job: id, limitBytes, tables });
@@ -220,4 +231,10 @@ export class Jobs {
       slotMs: totalSlotMs,
     });
   }
+}
+
+/** The table that has the result of a job. */
+function destinationOf({ configuration }: Job): TablePath | undefined {
+  const table = configuration?.query?.destinationTable;
+  return table && { project: table.projectId, dataset: table.datasetId, table: table.tableId };
 }

@@ -1,10 +1,21 @@
-import type { QueryEstimate, SelectRequest, SourceQueryOptions, SourceResult, TableInfo } from "agnes/kit";
+import type {
+  arrow,
+  Batch,
+  QueryEstimate,
+  SelectRequest,
+  SourceQueryOptions,
+  SourceResult,
+  TableInfo,
+} from "agnes/kit";
 
 import { errors } from "./errors.ts";
 import { tablePathOf } from "./names.ts";
 import { namedParameters } from "./parameters.ts";
+import type { QueryResult } from "./results.ts";
 import { selectOf } from "./select.ts";
 import type { Source } from "./source.ts";
+import type { StorageReads } from "./storage/reads.ts";
+import { resultRows } from "./storage/result.ts";
 import { schemaOf } from "./types.ts";
 
 const WHAT = "the query";
@@ -12,7 +23,7 @@ const BATCH_ROWS = 8192;
 
 /** Runs one SELECT, whose cost is estimated first. */
 export async function runQuery(
-  { jobs, settings }: Source,
+  { jobs, settings, storage }: Source,
   sql: string,
   { parameters = {}, limits = {}, signal }: SourceQueryOptions,
 ): Promise<SourceResult> {
@@ -26,7 +37,18 @@ export async function runQuery(
     what: WHAT,
     signal,
   });
-  return { schema: schemaOf(result.fields, WHAT), batches: result.rows(BATCH_ROWS) };
+  const schema = schemaOf(result.fields, WHAT);
+  return { schema, batches: rowsOf(storage, result, schema, signal) };
+}
+
+async function* rowsOf(
+  storage: StorageReads,
+  result: QueryResult,
+  schema: arrow.Schema,
+  signal: AbortSignal,
+): AsyncGenerator<Batch, void, void> {
+  const isRead = yield* resultRows(storage, result, schema, WHAT, signal);
+  if (!isRead) yield* result.rows(BATCH_ROWS);
 }
 
 /** Estimates a query by a dry run. Bytes that are not an upper bound are unknown. */

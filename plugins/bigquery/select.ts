@@ -19,6 +19,10 @@ export interface Select {
   readonly parameters: readonly NamedParameter[];
   /** The columns that have a condition. */
   readonly conditionColumns: ReadonlySet<string>;
+  /** The condition of the rows for a read session, which has no parameters; null: the cursor has no literal. */
+  readonly restriction: string | null;
+  /** Whether the condition contains the whole filter. */
+  readonly isWhole: boolean;
 }
 
 /** The rows and columns to select. */
@@ -37,59 +41,7 @@ export interface SelectOptions {
  * @throws `bigquery/cursor_refused`
  */
 export function selectOf(path: TablePath, schema: arrow.Schema, options: SelectOptions): Select {
-  const { columns, limit, cursor } = options;
-  const { pushed, isWhole, position } = conditionsOf(schema, options);
-  const conditions = [
-    ...pushed.map(({ condition }) => condition),
-    ...(position === null ? [] : [position.sql(`@${CURSOR}`)]),
-  ];
-  const where = conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
-  // A limit counts only rows that match the whole filter.
-  const rows = limit === undefined || !isWhole ? "" : ` LIMIT ${limit}`;
-  const from = [path.project, path.dataset, path.table].map(quoted).join(".");
-  return {
-    sql: `SELECT ${columns.map(quoted).join(", ")} FROM ${from}${where}${rows}`,
-    parameters: position === null ? [] : [parameterOf(CURSOR, position.type, position.text)],
-    conditionColumns: new Set([
-      ...pushed.map(({ column }) => column),
-      ...(cursor === undefined ? [] : [cursor.column]),
-    ]),
-  };
-}
-
-/** The rows of a read session. */
-export interface Restriction {
-  /** The condition, without parameters; empty: all rows. */
-  readonly sql: string;
-  /** Whether it is the whole filter. */
-  readonly isWhole: boolean;
-}
-
-/**
- * Returns the same conditions for a read session, which has no parameters; null if the value of the cursor has no literal.
- * @throws `bigquery/cursor_refused`
- */
-export function restrictionOf(
-  schema: arrow.Schema,
-  options: Pick<SelectOptions, "filter" | "cursor" | "name">,
-): Restriction | null {
-  const { pushed, isWhole, position } = conditionsOf(schema, options);
-  const conditions = pushed.map(({ condition }) => condition);
-  if (position !== null) {
-    const literal = literalOf(position.text, position.type);
-    if (literal === null) return null;
-    conditions.push(position.sql(literal));
-  }
-  return { sql: conditions.join(" AND "), isWhole };
-}
-
-const quoted = (name: string): string => quoteIdentifier(name, "bigquery");
-
-/** Returns the conditions that BigQuery evaluates as DuckDB does, and that of the cursor. */
-function conditionsOf(
-  schema: arrow.Schema,
-  { filter = [], cursor, name }: Pick<SelectOptions, "filter" | "cursor" | "name">,
-) {
+  const { columns, filter = [], limit, cursor, name } = options;
   const fieldOf = new Map(schema.fields.map((field) => [String(field.name), field]));
   const pushed = filter.flatMap((one) => {
     const field = fieldOf.get(one.column);
@@ -97,8 +49,29 @@ function conditionsOf(
     return condition === null ? [] : [{ column: one.column, condition }];
   });
   const position = cursor === undefined ? null : cursorOf(cursor, fieldOf.get(cursor.column), name);
-  return { pushed, isWhole: pushed.length === filter.length, position };
+  const conditions = [
+    ...pushed.map(({ condition }) => condition),
+    ...(position === null ? [] : [position.sql]),
+  ];
+  const restricted = [...pushed.map(({ condition }) => condition), ...(position?.restriction ?? [])];
+  const where = conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
+  // A limit counts only rows that match the whole filter.
+  const isWhole = pushed.length === filter.length;
+  const rows = limit === undefined || !isWhole ? "" : ` LIMIT ${limit}`;
+  const from = [path.project, path.dataset, path.table].map(quoted).join(".");
+  return {
+    sql: `SELECT ${columns.map(quoted).join(", ")} FROM ${from}${where}${rows}`,
+    parameters: position === null ? [] : [position.parameter],
+    restriction: position?.restriction === null ? null : restricted.join(" AND "),
+    isWhole,
+    conditionColumns: new Set([
+      ...pushed.map(({ column }) => column),
+      ...(cursor === undefined ? [] : [cursor.column]),
+    ]),
+  };
 }
+
+const quoted = (name: string): string => quoteIdentifier(name, "bigquery");
 
 /** The type of a column for conditions, without parameters; undefined if it is only known as text. */
 function conditionType(field: arrow.Field): string | undefined {
@@ -171,11 +144,12 @@ function timeText(value: FilterValue, type: string): string | null {
   return `${day} ${time}${zone === "Z" ? "+00:00" : zone!.length === 3 ? `${zone}:00` : zone}`;
 }
 
-/** The condition of a cursor. Its value is a parameter or a literal of its type, so that it keeps all its digits. */
+/** The condition of a cursor, whose value is a parameter, so that it keeps all its digits. */
 interface Position {
-  readonly sql: (value: string) => string;
-  readonly type: string;
-  readonly text: string;
+  readonly sql: string;
+  readonly parameter: NamedParameter;
+  /** With a literal in place of the parameter; null if the value has none. */
+  readonly restriction: readonly [string] | null;
 }
 
 function cursorOf(
@@ -190,9 +164,14 @@ function cursorOf(
     throw errors.cursor_refused({ table, column, type: stored });
   }
   const name = quoted(column);
-  const sql = (operand: string) =>
+  const sqlWith = (operand: string) =>
     inclusive ? `(${name} >= ${operand} OR ${name} IS NULL)` : `${name} > ${operand}`;
-  return { sql, type: type!, text };
+  const literal = literalOf(text, type!);
+  return {
+    sql: sqlWith(`@${CURSOR}`),
+    parameter: parameterOf(CURSOR, type!, text),
+    restriction: literal === null ? null : [sqlWith(literal)],
+  };
 }
 
 function cursorText(value: string, type: string): string | null {

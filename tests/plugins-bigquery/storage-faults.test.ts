@@ -76,7 +76,7 @@ describe("bigquery: cut streams", () => {
     });
     expect(await rejection(reads.ids())).toMatchObject({
       code: "bigquery/unavailable",
-      details: { reason: "its stream began again, after 20 rows" },
+      details: { reason: "its stream began again; rows read before: 20" },
     });
   });
 
@@ -96,7 +96,7 @@ describe("bigquery: cut streams", () => {
     await using reads = await openReads(5, { rowCountError: 1, streams: 1 });
     expect(await rejection(reads.ids())).toMatchObject({
       code: "bigquery/unavailable",
-      details: { reason: "a response has 5 rows instead of 6" },
+      details: { reason: "a response has another number of rows than it reports: 5, not 6" },
     });
   });
 });

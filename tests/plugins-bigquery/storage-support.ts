@@ -46,7 +46,7 @@ export async function connectBoth(
   options: Readonly<Record<string, unknown>> = {},
 ): Promise<Both> {
   const server = fakeBigQuery({ tables });
-  const storage = await fakeStorage({ tables, script });
+  const storage = await fakeStorage({ tables, script, resultTable: server.resultTable });
   const connected = await connect(server, { storageEndpoint: storage.url, ...options });
   return {
     server,

@@ -1,6 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 
-import { arrow } from "agnes/kit";
+import type { arrow } from "agnes/kit";
 
 import { StorageUnusable } from "../../plugins/bigquery/storage/unusable.ts";
 import { decoderOf } from "../../plugins/bigquery/storage/decode.ts";

@@ -3,7 +3,7 @@ import { status } from "@grpc/grpc-js";
 import fc from "fast-check";
 
 import { createAgnes } from "agnes";
-import type { Filter, Row } from "agnes/kit";
+import { arrow, createRowBuilder, type Filter, type Row } from "agnes/kit";
 import * as v from "valibot";
 
 import { bigqueryOptions } from "../../plugins/bigquery/options.ts";
@@ -13,7 +13,7 @@ import { fakeBigQuery, type FakeTable } from "../fakes/bigquery/mod.ts";
 import { fakeStorage } from "../fakes/bigquery/storage.ts";
 import { temporaryFolder } from "../sync/workspace.ts";
 import { ordersTable } from "./sample.ts";
-import { connectBoth, large, sorted } from "./storage-support.ts";
+import { connectBoth, large, rowsOf, sorted, type Both } from "./storage-support.ts";
 import { rejection } from "./support.ts";
 
 setDefaultTimeout(60_000);
@@ -201,6 +201,78 @@ describe("bigquery: jobs in place of sessions", () => {
     await using both = await connectBoth([table]);
     expect(await both.read("shop.t")).toEqual([{ period: "[2020-01-01, 2021-01-01)" }]);
     expect(both.server.inserted).toHaveLength(2);
+  });
+});
+
+describe("bigquery: results of jobs", () => {
+  const ROWS = 100_000;
+  const SQL = "SELECT `id`, `amount` FROM a_registered_result";
+  const fields = [
+    { name: "id", type: "INTEGER" },
+    { name: "amount", type: "NUMERIC" },
+  ];
+  const query = async ({ server, connected }: Both, count: number) => {
+    const rows = Array.from({ length: count }, (_, id) => [String(id), `${id}.5`]);
+    server.results.set(SQL, { fields, rows });
+    const { schema, batches } = await connected.connector.query!(SQL, {
+      signal: new AbortController().signal,
+    });
+    const builder = createRowBuilder({ name: "result", schema });
+    const found: arrow.RecordBatch[] = [];
+    for await (const batch of batches!)
+      found.push(...(batch instanceof arrow.RecordBatch ? [batch] : builder.append(batch as readonly Row[])));
+    return [...found, ...builder.finish()].flatMap(rowsOf);
+  };
+  const expected = (id: number) => ({ id: String(id), amount: `${id}500000000`.replace(/^0/, "") });
+
+  test("that are large are read by one stream, which keeps their order, and without a limit of bytes", async () => {
+    await using both = await connectBoth([], { batchRows: 9999, estimatedBytes: 0 }, { maxBytesPerQuery: 1 });
+    const rows = await query(both, ROWS);
+    expect(rows).toHaveLength(ROWS);
+    expect(rows.every(({ id }, at) => id === String(at))).toBe(true);
+    expect(rows.at(-1)).toEqual(expected(ROWS - 1));
+    expect(both.storage.sessions.map(({ maxStreamCount }) => maxStreamCount)).toEqual([1]);
+    expect(both.storage.sessions[0]!.readSession!.table).toContain("/datasets/_results/tables/");
+    expect(both.server.requests.filter(({ url }) => String(url).includes("pageToken"))).toEqual([]);
+  });
+
+  test("that are small, or whose session is denied, are read by pages", async () => {
+    await using both = await connectBoth([], { sessionErrors: [denied] });
+    expect((await query(both, ROWS - 1)).at(-1)).toEqual(expected(ROWS - 2));
+    expect(both.storage.sessions).toEqual([]);
+    expect((await query(both, ROWS)).at(-1)).toEqual(expected(ROWS - 1));
+    expect(both.storage.sessions).toHaveLength(1);
+  });
+
+  test("that are incomplete are an error", async () => {
+    const cut = (_read: unknown, at: number) => (at === 3 ? "end" : null);
+    await using both = await connectBoth([], { batchRows: 9999, cut });
+    expect(await rejection(query(both, ROWS))).toMatchObject({
+      code: "bigquery/result_incomplete",
+      details: { rows: 29_997, totalRows: ROWS },
+    });
+  });
+
+  test("of a view have the types that are registered", async () => {
+    const view = {
+      dataset: "shop",
+      id: "v",
+      fields: [{ name: "amount", type: "NUMERIC", precision: "12", scale: "2" }],
+      resource: { type: "VIEW" },
+    };
+    await using both = await connectBoth([view]);
+    const sql = "SELECT `amount` FROM `shop-1`.`shop`.`v`";
+    const rows = Array.from({ length: ROWS }, (_, id) => [`${id}.25`]);
+    // A result does not have the digits of a column.
+    both.server.results.set(sql, { fields: [{ name: "amount", type: "NUMERIC" }], rows });
+    const info = (await both.connected.tables()).get("shop.v")!;
+    const batches = both.connected.connector.read!(info, {
+      batchRows: 100,
+      signal: new AbortController().signal,
+    });
+    const [first] = await Array.fromAsync(batches as AsyncIterable<arrow.RecordBatch>);
+    expect(String(first!.schema.fields[0]!.type)).toBe("Decimal[12e+2]");
+    expect(rowsOf(first!)[1]).toEqual({ amount: "125" });
   });
 });
 

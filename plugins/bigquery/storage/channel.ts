@@ -23,7 +23,7 @@ export interface ReadRowsResponse {
 }
 
 /** A request for a session. */
-export interface SessionRequest {
+interface SessionRequest {
   /** `projects/…`: the project that pays. */
   readonly parent: string;
   /** `projects/…/datasets/…/tables/…`. */

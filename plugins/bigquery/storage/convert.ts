@@ -15,7 +15,7 @@ export function converterOf(from: arrow.DataType, to: arrow.DataType, path: stri
   const { DataType } = arrow;
   if (DataType.isList(from) && DataType.isList(to)) return listOf(from, to, path);
   if (DataType.isStruct(from) && DataType.isStruct(to)) return structOf(from, to, path);
-  if (String(from) === String(to) && isSameWidth(from, to)) return null;
+  if (typeText(from) === typeText(to) && isSameWidth(from, to)) return null;
   if (DataType.isDecimal(from) && DataType.isDecimal(to) && to.bitWidth === 128)
     return (data) => toDecimal128(data as DecimalData, to, path);
   if (DataType.isUtf8(to)) {
@@ -23,8 +23,11 @@ export function converterOf(from: arrow.DataType, to: arrow.DataType, path: stri
     const isInterval = DataType.isInterval(from) && from.unit === arrow.IntervalUnit.MONTH_DAY_NANO;
     if (isInterval) return textOf(intervalText);
   }
-  throw new StorageUnusable(`column ${path} is ${String(from)} in Arrow`);
+  throw new StorageUnusable(`column ${path} is ${typeText(from)} in Arrow`);
 }
+
+/** The name of a type, such as `Timestamp<MICROSECOND, UTC>`. */
+const typeText = (type: arrow.DataType): string => new arrow.Field("", type).toString().slice(2);
 
 function isSameWidth(from: arrow.DataType, to: arrow.DataType): boolean {
   const { DataType } = arrow;

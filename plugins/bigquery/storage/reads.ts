@@ -147,7 +147,7 @@ export class StorageReads {
 
   #refused(reason: string, { what }: StorageRequest): false {
     const { log } = this.#context.services;
-    log.info(`the Storage Read API does not read ${what}, so a job does: ${reason}`);
+    log.info(`the Storage Read API is not used for ${what}: ${reason}`);
     return false;
   }
 

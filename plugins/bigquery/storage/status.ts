@@ -17,11 +17,11 @@ const NAMES = [
   "UNAVAILABLE",
   "DATA_LOSS",
   "UNAUTHENTICATED",
-] as const;
+];
 
 /** The status of a failed call. */
 export interface Status {
-  readonly name: (typeof NAMES)[number];
+  readonly name: string;
   readonly reason: string;
 }
 

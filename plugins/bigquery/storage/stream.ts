@@ -63,7 +63,7 @@ function checkResumed(
   what: string,
 ): void {
   if (rows === 0 || progress === 0 || stats?.progress?.atResponseStart !== 0) return;
-  throw errors.unavailable({ what, reason: `its stream began again, after ${rows} rows` });
+  throw errors.unavailable({ what, reason: `its stream began again; rows read before: ${rows}` });
 }
 
 function batchOf(response: ReadRowsResponse, { decode, onBytes, what }: StreamRequest): arrow.RecordBatch {
@@ -73,6 +73,6 @@ function batchOf(response: ReadRowsResponse, { decode, onBytes, what }: StreamRe
   const batch = decode(message);
   if (batch.numRows === Number(rowCount)) return batch;
   // The offset of the next request is a number of rows.
-  const reason = `a response has ${batch.numRows} rows instead of ${rowCount}`;
+  const reason = `a response has another number of rows than it reports: ${batch.numRows}, not ${rowCount}`;
   throw errors.unavailable({ what, reason });
 }

@@ -1,8 +1,8 @@
-import { arrow, type Batch, type ReadOptions, type TableInfo } from "agnes/kit";
+import { arrow, type Batch, type ReadOptions } from "agnes/kit";
 
 import type { TablePath } from "../names.ts";
 import type { BigQueryTable } from "../schemas.ts";
-import { restrictionOf } from "../select.ts";
+import type { Select } from "../select.ts";
 import { STREAMS_MAX, type StorageReads } from "./reads.ts";
 
 /** A job reads a smaller table in one or two pages, sooner than the client of sessions is loaded. */
@@ -17,8 +17,10 @@ export interface TableRequest {
   /** The columns of the table now. */
   readonly schema: arrow.Schema;
   readonly columns: readonly string[];
-  readonly info: TableInfo;
-  readonly options: Pick<ReadOptions, "filter" | "cursor" | "limit" | "signal" | "onProgress">;
+  readonly select: Pick<Select, "restriction" | "isWhole">;
+  /** The name of the table, for errors. */
+  readonly name: string;
+  readonly options: Pick<ReadOptions, "limit" | "signal" | "onProgress">;
 }
 
 /** Whether a table is large enough for a session. The size of one with a streaming buffer is not known. */
@@ -35,33 +37,39 @@ export async function* tableRows(
   request: TableRequest,
   limitBytes: number,
 ): AsyncGenerator<Batch, boolean> {
-  const { path, table, columns, info, options } = request;
-  const fields = columns.map((column) => request.schema.fields.find(({ name }) => name === column));
-  if (!isLarge(table) || fields.length === 0 || fields.includes(undefined)) return false;
-  const restriction = restrictionOf(request.schema, { ...options, name: info.name });
-  if (restriction === null) return false;
+  const { path, table, columns, options } = request;
+  const { restriction, isWhole } = request.select;
+  const schema = schemaOfColumns(request.schema, columns);
+  if (!isLarge(table) || schema === null || restriction === null) return false;
   const { limit, signal, onProgress } = options;
   const rows = await storage.open(
     {
       path,
-      schema: new arrow.Schema(fields as arrow.Field[]),
-      restriction: restriction.sql,
+      schema,
+      restriction,
       limitBytes,
       streamsMax: STREAMS_MAX,
-      what: `table ${info.name}`,
+      what: `table ${request.name}`,
     },
     signal,
   );
   if (rows === null) return false;
   const { estimatedRows } = rows;
-  const isAll = restriction.sql === "" && limit === undefined;
+  const isAll = restriction === "" && limit === undefined;
   onProgress?.({
     phase: "reading",
     ...(isAll && estimatedRows !== undefined ? { totalRows: estimatedRows } : {}),
   });
   // A limit counts only rows that match the whole filter.
-  const needed = limit === undefined || !restriction.isWhole ? Number.POSITIVE_INFINITY : limit;
+  const needed = limit === undefined || !isWhole ? Number.POSITIVE_INFINITY : limit;
   return yield* upTo(rows.batches(), needed);
+}
+
+/** The schema of some columns, in their order; null if there is no column or one is missing. */
+export function schemaOfColumns(schema: arrow.Schema, columns: readonly string[]): arrow.Schema | null {
+  const fields = columns.map((column) => schema.fields.find(({ name }) => name === column));
+  const isComplete = fields.length > 0 && !fields.includes(undefined);
+  return isComplete ? new arrow.Schema(fields as arrow.Field[]) : null;
 }
 
 /** Yields batches until there are enough rows. A session has no limit, so it is stopped. */

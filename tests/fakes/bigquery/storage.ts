@@ -3,6 +3,7 @@ import * as grpc from "@grpc/grpc-js";
 
 import { arrowMessages } from "./storage-arrow.ts";
 import { Rows } from "./tables.ts";
+import type { FakeBigQuery } from "./mod.ts";
 import type { FakeResult, FakeTable } from "./types.ts";
 
 const v1 = protos.google.cloud.bigquery.storage.v1;
@@ -27,8 +28,8 @@ export interface StorageScript {
   sessionErrors: StorageError[];
   /** Rejects a condition that matches. */
   rejects: RegExp | undefined;
-  /** Returns how a read ends before the response with this number; null: it goes on. */
-  cut: (read: StorageRead, response: number) => StorageError | "silent" | null;
+  /** Returns how a read ends before the response with this number, `end` without an error; null: it goes on. */
+  cut: (read: StorageRead, response: number) => StorageError | "silent" | "end" | null;
   /** Whether reads begin at the start of a stream, whatever their offset, as those of emulators do. */
   ignoresOffset: boolean;
   /** Added to the number of rows that a response reports. */
@@ -67,6 +68,8 @@ export interface FakeStorage extends AsyncDisposable {
 export async function fakeStorage(options: {
   readonly project?: string;
   readonly tables: readonly FakeTable[];
+  /** The tables with the results of jobs. */
+  readonly resultTable?: FakeBigQuery["resultTable"];
   readonly script?: Partial<StorageScript>;
   /** Whether a token is accepted. Default: all are, and none is needed. */
   readonly accepts?: (token: string | undefined) => boolean;
@@ -96,7 +99,8 @@ export async function fakeStorage(options: {
     if (error !== undefined) throw problem(error.code, error.message);
     const { table: name = "", readOptions } = request.readSession!;
     const [, , , dataset, , id] = name!.split("/");
-    const table = tables.find((one) => one.dataset === dataset && one.id === id);
+    const result = options.resultTable?.(dataset!, id!);
+    const table = result ?? tables.find((one) => one.dataset === dataset && one.id === id);
     if (table === undefined) throw problem(grpc.status.NOT_FOUND, `Not found: Table ${name}`);
     const selected = readOptions?.selectedFields ?? [];
     const fields = table.fields.filter((field) => selected.length === 0 || selected.includes(field.name));
@@ -110,8 +114,8 @@ export async function fakeStorage(options: {
       );
     const list = fields.map((field) => `\`${field.name}\``).join(", ");
     const where = restriction === "" ? "" : ` WHERE ${restriction}`;
-    const result = await rows.run(`SELECT ${list} FROM \`${project}\`.\`${dataset}\`.\`${id}\`${where}`, []);
-    const all = result.rows;
+    const sql = `SELECT ${list} FROM \`${project}\`.\`${dataset}\`.\`${id}\`${where}`;
+    const all = result === undefined ? (await rows.run(sql, [])).rows : result.rows;
     const count = all.length === 0 ? 0 : Math.min(script.streams, request.maxStreamCount || 1, all.length);
     const session = `projects/${project}/locations/eu/sessions/s${sessions.length}`;
     let bytes = 0;
@@ -158,6 +162,7 @@ export async function fakeStorage(options: {
     for (const batch of batches) {
       const ending = script.cut(own, number);
       if (ending === "silent") return new Promise<void>((resolve) => call.once("cancelled", resolve));
+      if (ending === "end") return undefined;
       if (ending !== null) throw problem(ending.code, ending.message);
       const progress = { atResponseStart: position / total, atResponseEnd: (position + batch.rows) / total };
       position += batch.rows;
@@ -173,7 +178,7 @@ export async function fakeStorage(options: {
     }
     const ending = script.cut(own, number);
     if (ending === "silent") return new Promise<void>((resolve) => call.once("cancelled", resolve));
-    if (ending !== null) throw problem(ending.code, ending.message);
+    if (ending !== null && ending !== "end") throw problem(ending.code, ending.message);
     return undefined;
   };
 
@@ -211,7 +216,9 @@ export function serverOf(create: Create, read: Read): grpc.Server {
     responseStream,
     requestSerialize: (value: object) => Buffer.from(request.encode(value).finish()),
     requestDeserialize: (bytes: Buffer) => request.decode(bytes),
-    responseSerialize: (value: object) => Buffer.from(response.encode(value).finish()),
+    // A bench sends responses that it has encoded before.
+    responseSerialize: (value: object) =>
+      Buffer.isBuffer(value) ? value : Buffer.from(response.encode(value).finish()),
     responseDeserialize: (bytes: Buffer) => response.decode(bytes),
   });
   server.addService(
