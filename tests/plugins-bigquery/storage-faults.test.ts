@@ -24,10 +24,10 @@ describe("bigquery: cut streams", () => {
     ["ABORTED", { code: status.ABORTED, message: "aborted" }],
     ["CANCELLED", { code: status.CANCELLED, message: "cancelled by the server" }],
   ])("with %s after every response continue behind the last whole batch", async (_name, error) => {
-    await using reads = await openReads(95, { cut: (_read, response) => (response === 1 ? error : null) });
-    expect(inOrder(await reads.ids())).toEqual(upTo(95));
+    await using reads = await openReads(305, { cut: (_read, response) => (response === 1 ? error : null) });
+    expect(inOrder(await reads.ids())).toEqual(upTo(305));
     const own = reads.storage.reads.filter(({ stream }) => stream.endsWith("/0"));
-    expect(own.map(({ offset }) => offset)).toEqual([0, 10, 20, 30, 32]);
+    expect(own.map(({ offset }) => offset)).toEqual([0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 102]);
     expect(reads.storage.sessions).toHaveLength(1);
   });
 
@@ -123,10 +123,14 @@ describe("bigquery: silent streams", () => {
   test("stop when the caller does", async () => {
     await using reads = await openReads(40, { cut: (_read, response) => (response === 1 ? "silent" : null) });
     const controller = new AbortController();
-    const error = await rejection(
-      reads.ids({ signal: controller.signal, onBatch: () => controller.abort() }),
-    );
+    // By then each stream waits for its second response.
+    const onBatch = () => setTimeout(() => controller.abort(), 100);
+    const error = await rejection(reads.ids({ signal: controller.signal, onBatch }));
     expect(error).toMatchObject({ code: "aborted" });
+    // The server learns it at once, not when the stream would be cut.
+    const deadlineMs = Date.now() + 5000;
+    while (reads.storage.openReads() > 0 && Date.now() < deadlineMs) await Bun.sleep(5);
+    expect(reads.storage.openReads()).toBe(0);
   });
 });
 

@@ -13,14 +13,22 @@ import { rejection } from "./support.ts";
 setDefaultTimeout(60_000);
 
 /** The batch of a column that the plugin makes of Arrow as BigQuery sends it. */
-function decoded(field: Omit<FakeField, "name">, ...cells: FakeCell[]): arrow.RecordBatch {
-  const own = { name: "x", ...field };
+const decoded = (field: Omit<FakeField, "name">, ...cells: FakeCell[]): arrow.RecordBatch =>
+  decodedAs(field, field, ...cells);
+
+/** The batch of a column that the service sends with another type than the table has. */
+function decodedAs(
+  sent: Omit<FakeField, "name">,
+  field: Omit<FakeField, "name">,
+  ...cells: FakeCell[]
+): arrow.RecordBatch {
+  const own = { name: "x", ...sent };
   const { schema, batches } = arrowMessages(
     [own],
     cells.map((cell) => [cell]),
     1000,
   );
-  const declared = schemaOf([numbersOf(own) as never], "shop.t");
+  const declared = schemaOf([numbersOf({ name: "x", ...field }) as never], "shop.t");
   return decoderOf(schema, declared)(batches[0]!.message);
 }
 
@@ -69,17 +77,21 @@ describe("bigquery: Arrow values", () => {
     expect(valuesOf({ type: "BIGNUMERIC" }, ...cells)).toEqual(cells);
   });
 
-  test("BIGNUMERIC with few digits is a decimal", () => {
-    const batch = decoded({ type: "BIGNUMERIC", precision: "38", scale: "20" }, "-1.5", null);
+  const few = { type: "BIGNUMERIC", precision: "38", scale: "20" };
+
+  test.each([few, { type: "BIGNUMERIC" }])("BIGNUMERIC with few digits, sent as %j, is a decimal", (sent) => {
+    const batch = decodedAs(sent, few, "-1.5", null);
     expect(String(batch.schema.fields[0]!.type)).toBe("Decimal[38e+20]");
     expect(rowsOf(batch).map((row) => row["x"])).toEqual(["-150000000000000000000", null]);
   });
 
-  test("a decimal that does not fit its column is an error", async () => {
-    const made = async () => decoded({ type: "BIGNUMERIC", precision: "4", scale: "1" }, "1000.5");
-    expect(await rejection(made())).toMatchObject({ code: "bigquery/value_unreadable" });
-    const fine = async () => decoded({ type: "BIGNUMERIC", precision: "4", scale: "1" }, "1.25");
-    expect(await rejection(fine())).toMatchObject({ code: "bigquery/value_unreadable" });
+  test.each(["1000.5", "-1000", "1.25"])("%s does not fit DECIMAL(4,1)", async (value) => {
+    const field = { type: "BIGNUMERIC", precision: "4", scale: "1" };
+    const made = async () => decodedAs({ type: "BIGNUMERIC" }, field, "1.5", value);
+    expect(await rejection(made())).toMatchObject({
+      code: "bigquery/value_unreadable",
+      details: { column: "x", value },
+    });
   });
 
   test("timestamps and datetimes keep microseconds from year 1 to 9999", () => {

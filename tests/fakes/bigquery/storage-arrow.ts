@@ -68,7 +68,11 @@ function scalarOf({ type, fields = [], precision, scale }: FakeField): arrow.Dat
         128,
       );
     case "BIGNUMERIC":
-      return new arrow.Decimal(38, 76, 256);
+      return new arrow.Decimal(
+        Number(precision === undefined ? 38 : (scale ?? 0)),
+        Number(precision ?? 76),
+        256,
+      );
     case "BYTES":
       return new arrow.Binary();
     case "DATE":

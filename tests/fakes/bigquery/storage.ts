@@ -52,8 +52,8 @@ export interface FakeStorage extends AsyncDisposable {
   /** The requests of sessions. */
   readonly sessions: readonly SessionRequest[];
   readonly reads: readonly StorageRead[];
-  /** Bytes of all batches that were sent. */
-  readonly sentBytes: () => number;
+  /** How many reads have not ended. */
+  readonly openReads: () => number;
 }
 
 /**
@@ -89,7 +89,7 @@ export async function fakeStorage(options: {
   const rows = new Rows(project, tables);
   const streams = new Map<string, FakeResult>();
   const [sessions, reads]: [SessionRequest[], StorageRead[]] = [[], []];
-  let sentBytes = 0;
+  let open = 0;
 
   const create = async (request: SessionRequest, metadata: grpc.Metadata) => {
     sessions.push(request);
@@ -167,7 +167,6 @@ export async function fakeStorage(options: {
       const progress = { atResponseStart: position / total, atResponseEnd: (position + batch.rows) / total };
       position += batch.rows;
       number += 1;
-      sentBytes += batch.message.byteLength;
       const response = {
         rowCount: batch.rows + script.rowCountError,
         arrowRecordBatch: { serializedRecordBatch: batch.message },
@@ -182,7 +181,14 @@ export async function fakeStorage(options: {
     return undefined;
   };
 
-  const server = serverOf(create, read);
+  const server = serverOf(create, async (call) => {
+    open += 1;
+    try {
+      await read(call);
+    } finally {
+      open -= 1;
+    }
+  });
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) =>
       error === null ? resolve(bound) : reject(error),
@@ -193,7 +199,7 @@ export async function fakeStorage(options: {
     script,
     sessions,
     reads,
-    sentBytes: () => sentBytes,
+    openReads: () => open,
     async [Symbol.asyncDispose]() {
       server.forceShutdown();
       await rows.close();
