@@ -40,15 +40,20 @@ export async function* readTable(
   const partition = partitionColumnOf(table);
   if (requiresFilter(table) && partition !== undefined && !select.conditionColumns.has(partition))
     throw errors.partition_filter_required({ table: info.name, column: partition });
-  const request = { path, table, schema, columns: wanted, select, name: info.name, options };
+  const location = table.location ?? (await source.datasets.location(path, signal));
+  const job = { ...select, location, what: `table ${info.name}`, signal };
+  // An account may be allowed to create sessions and no jobs.
+  const jobBytes = () =>
+    source.jobs.dryRun(job).then(
+      ({ scannedBytes }) => scannedBytes,
+      () => undefined,
+    );
+  const request = { path, table, schema, columns: wanted, select, name: info.name, jobBytes, options };
   if (yield* tableRows(source.storage, request, maxBytesPerQuery)) return;
   onProgress?.({ phase: "querying" });
   const result = await source.jobs.run({
-    ...select,
-    location: table.location ?? (await source.datasets.location(path, signal)),
+    ...job,
     limitBytes: maxBytesPerQuery,
-    what: `table ${info.name}`,
-    signal,
     onProgress,
   });
   onProgress?.({ phase: "reading", totalRows: result.totalRows });

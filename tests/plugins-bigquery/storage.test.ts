@@ -119,7 +119,7 @@ describe("bigquery: rows of a session", () => {
       );
     });
     await fc.assert(property, { numRuns: 40 });
-    expect(sessions.server.inserted).toEqual([]);
+    expect(sessions.server.inserted.every(({ configuration }) => configuration.dryRun)).toBe(true);
     expect(jobs.storage.sessions).toEqual([]);
   });
 
@@ -190,9 +190,41 @@ describe("bigquery: jobs in place of sessions", () => {
       code: "bigquery/scan_too_large",
       details: { scannedBytes: 20_000_000 },
     });
-    expect(both.server.inserted.map(({ configuration }) => configuration.dryRun)).toEqual([true]);
+    expect(both.server.inserted.map(({ configuration }) => configuration.dryRun)).toEqual([true, true]);
     await using roomy = await connectBoth([orders(6)], { rejects: /id/ });
     expect(await roomy.read("shop.orders", { filter })).toHaveLength(2);
+  });
+
+  const MIB = 1024 ** 2;
+  test.each([
+    ["reads a fifth or less", 100 * MIB, 20 * MIB - 1, 5 * 1024 * MIB, "job"],
+    ["reads more than a fifth", 100 * MIB, 20 * MIB, 5 * 1024 * MIB, "session"],
+    ["bills the least bytes", 50 * MIB, 0, 5 * 1024 * MIB, "session"],
+    ["is the only one within the limit", 100 * MIB, 50 * MIB, 60 * MIB, "job"],
+    ["is above the limit too", 100 * MIB, 70 * MIB, 60 * MIB, "bigquery/scan_too_large"],
+  ])("read a table with a condition if a job %s", async (_name, session, job, limit, way) => {
+    const script = { estimatedBytes: session };
+    await using both = await connectBoth([orders(6)], script, { maxBytesPerQuery: limit });
+    both.server.script.dryRun = { totalBytesProcessed: String(job) };
+    const filter = [{ column: "id", operator: "ge", values: [4] }] as const;
+    const found = both.read("shop.orders", { filter });
+    if (way.startsWith("bigquery/")) {
+      expect(await rejection(found)).toMatchObject({ code: way, details: { scannedBytes: session } });
+      return;
+    }
+    expect(await found).toHaveLength(2);
+    expect(both.storage.reads.length > 0 ? "session" : "job").toBe(way);
+  });
+
+  test("are not estimated for a whole table, and need no permission for it", async () => {
+    await using both = await connectBoth([orders(6)]);
+    await both.read("shop.orders");
+    expect(both.server.inserted).toEqual([]);
+    const error = { reason: "accessDenied", message: "no bigquery.jobs.create", status: 403 };
+    both.server.script.rejections.push({ path: "/jobs", error });
+    const filter = [{ column: "id", operator: "ge", values: [4] }] as const;
+    expect(await both.read("shop.orders", { filter })).toHaveLength(2);
+    expect(both.server.inserted).toEqual([]);
   });
 
   test("read a table with a column that has no exact form in Arrow", async () => {

@@ -18,6 +18,8 @@ export interface StorageRequest {
   readonly restriction: string;
   /** The bytes that the read may bill. Undefined: it is free. */
   readonly limitBytes: number | undefined;
+  /** The bytes that a job would bill for the same rows. Undefined: they are the same, or unknown. */
+  readonly jobBytes?: Promise<number | undefined>;
   readonly streamsMax: number;
   /** What is read, for errors: `table sales.orders`. */
   readonly what: string;
@@ -41,6 +43,10 @@ export interface SessionServices {
   readonly log: ConnectContext<unknown, never>["log"];
 }
 
+/** The least bytes that a job bills for a table. */
+const JOB_BYTES_MIN = 10 * 1024 ** 2;
+/** How much more a byte of a job costs than one of a session, by Google's list prices: 6.25 and 1.10 USD for a TiB. */
+const JOB_PRICE = 5;
 /** The maximum length of a condition, in bytes. */
 const RESTRICTION_BYTES_MAX = 1_048_576;
 /** Statuses of a table or condition that the service does not read, and of an account that may not use it. */
@@ -86,7 +92,10 @@ export async function openSession(
   });
   const streams = created.streams.map(({ name }) => name);
   const estimatedBytes = positive(created.estimatedTotalBytesScanned);
-  if (limitBytes !== undefined && streams.length > 0) checkEstimate(estimatedBytes, limitBytes, path);
+  if (limitBytes !== undefined && streams.length > 0) {
+    checkCheaper(estimatedBytes, await request.jobBytes, limitBytes);
+    checkEstimate(estimatedBytes, limitBytes, path);
+  }
   log.info(`read session ${created.name} is open`, { streams: streams.length, estimatedBytes });
   return {
     name: created.name,
@@ -96,6 +105,21 @@ export async function openSession(
     // A session without streams has no rows, and may have no schema.
     decode: streams.length === 0 ? noBatch : decoderOf(schemaOf(created), schema),
   };
+}
+
+/**
+ * Checks that a job is not cheaper, which reads only the partitions and blocks that a condition needs.
+ * @throws StorageUnusable
+ */
+function checkCheaper(
+  sessionBytes: number | undefined,
+  jobBytes: number | undefined,
+  limitBytes: number,
+): void {
+  if (sessionBytes === undefined || jobBytes === undefined) return;
+  const isOnlyJobAllowed = sessionBytes > limitBytes && jobBytes <= limitBytes;
+  if (!isOnlyJobAllowed && sessionBytes <= Math.max(jobBytes, JOB_BYTES_MIN) * JOB_PRICE) return;
+  throw new StorageUnusable(`a job is cheaper: it reads ${jobBytes} B, and the session ${sessionBytes} B`);
 }
 
 /** A session that reports no bytes is as unknown as a dry run that reports none. */

@@ -20,6 +20,8 @@ export interface TableRequest {
   readonly select: Pick<Select, "restriction" | "isWhole">;
   /** The name of the table, for errors. */
   readonly name: string;
+  /** Estimates the bytes that a job would bill. */
+  readonly jobBytes: () => Promise<number | undefined>;
   readonly options: Pick<ReadOptions, "limit" | "signal" | "onProgress">;
 }
 
@@ -48,6 +50,8 @@ export async function* tableRows(
       schema,
       restriction,
       limitBytes,
+      // Without a condition both read the same columns.
+      ...(restriction === "" ? {} : { jobBytes: request.jobBytes() }),
       streamsMax: STREAMS_MAX,
       what: `table ${request.name}`,
     },
