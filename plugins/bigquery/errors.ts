@@ -29,11 +29,11 @@ export const errors = defineErrors("bigquery", {
       `there are two values of \`${d.option}\`: ${d.place} is ${formatValue(d.value)}, and ${d.otherPlace} is ${formatValue(d.otherValue)}`,
     hint: (d) => `Set \`${d.option}\` only, or the same value in both places.`,
   }),
-  endpoint_invalid: errorSpec<{ reason: string }>({
+  endpoint_invalid: errorSpec<{ option: string; reason: string }>({
     isDataError: true,
     status: 400,
     exit: 2,
-    message: (d) => `the option \`apiEndpoint\` is not valid: ${d.reason}`,
+    message: (d) => `the option \`${d.option}\` is not valid: ${d.reason}`,
     hint: () => "Set it to an https address, or to that of an emulator on this machine.",
   }),
   credentials_missing: errorSpec<{ reason: string }>({
@@ -204,6 +204,14 @@ export const errors = defineErrors("bigquery", {
     retry: "transient",
     message: (d) => `the result of job ${d.job} is incomplete: rows returned: ${d.rows}, of ${d.totalRows}`,
     hint: () => "Run it again.",
+  }),
+  session_expired: errorSpec<{ what: string; rows: number; reason: string }>({
+    isDataError: true,
+    status: 503,
+    retry: "transient",
+    message: (d) => `the read session of ${d.what} expired; rows read before: ${d.rows}: ${d.reason}`,
+    hint: () =>
+      "Run it again. A session lasts six hours; a table that takes longer needs a condition, with `--where`.",
   }),
   request_refused: errorSpec<{ what: string; reason: string }>({
     isDataError: true,

@@ -83,7 +83,7 @@ export function checkStatement({ statementType }: DryRun): void {
  * @throws `bigquery/estimate_unknown`, `bigquery/scan_too_large`
  */
 export function checkBytes(
-  { scannedBytes, unknown, tables }: DryRun,
+  { scannedBytes, unknown, tables }: Pick<DryRun, "scannedBytes" | "unknown" | "tables">,
   limitBytes: number,
   { allowUnknownEstimates }: Pick<Settings, "allowUnknownEstimates">,
 ): void {

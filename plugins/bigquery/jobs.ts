@@ -7,6 +7,7 @@ import type { Datasets } from "./datasets.ts";
 import { checkBytes, checkStatement, dryRunOf, priceOf, type DryRun } from "./estimate.ts";
 import { failureOf, isPassing } from "./failures.ts";
 import { jobLabels } from "./labels.ts";
+import type { TablePath } from "./names.ts";
 import type { NamedParameter } from "./parameters.ts";
 import { resultOf, type QueryResult } from "./results.ts";
 import { jobSchema, type Job } from "./schemas.ts";
@@ -45,6 +46,7 @@ interface FinishedJob {
   readonly location: string | undefined;
   readonly startedMs: number | undefined;
   readonly billedBytes: number | undefined;
+  readonly destination: TablePath | undefined;
 }
 
 type Services = Pick<ConnectContext<unknown, never>, "log" | "sleep" | "now">;
@@ -123,7 +125,8 @@ export class Jobs {
       if (failure === undefined) {
         this.#report(id, location, job);
         const { creationTime: startedMs, query } = job.statistics;
-        return { id, location, startedMs, billedBytes: query?.totalBytesBilled };
+        const billedBytes = query?.totalBytesBilled;
+        return { id, location, startedMs, billedBytes, destination: destinationOf(job) };
       }
       if (!isPassing(failure) || attempt === JOBS_MAX)
         throw failureOf(failure, { what, job: id, limitBytes, tables });
@@ -236,4 +239,10 @@ export class Jobs {
       ...(price === undefined ? {} : { price: `${price.amount} ${price.currency}` }),
     });
   }
+}
+
+/** The table that has the result of a job. */
+function destinationOf({ configuration }: Job): TablePath | undefined {
+  const table = configuration?.query?.destinationTable;
+  return table && { project: table.projectId, dataset: table.datasetId, table: table.tableId };
 }

@@ -107,6 +107,19 @@ export const bigqueryOptions = v.strictObject({
     ),
     "googleapis.com",
   ),
+  storageRead: v.optional(
+    v.pipe(
+      v.boolean(),
+      v.description(
+        "Read large tables by the Storage Read API, which is faster than a query job and billed at another price. Default: true",
+      ),
+    ),
+    true,
+  ),
+  storageEndpoint: described(
+    v.pipe(v.string(), v.url()),
+    "URL of the Storage Read API, such as a private endpoint or an emulator. Default: https://bigquerystorage.googleapis.com; with `apiEndpoint` none, so that query jobs read all tables",
+  ),
   apiEndpoint: described(
     v.pipe(v.string(), v.url()),
     "URL of the service, such as a private endpoint or an emulator. With http, which only a loopback address may have, requests are sent without a token. Default: https://bigquery.googleapis.com",

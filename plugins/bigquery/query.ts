@@ -1,5 +1,7 @@
 import {
   AgnesError,
+  type arrow,
+  type Batch,
   type QueryEstimate,
   type Row,
   type SelectRequest,
@@ -12,10 +14,13 @@ import { errors } from "./errors.ts";
 import { checkBytes, priceOf, type DryRun } from "./estimate.ts";
 import { tableNameOf, tablePathOf } from "./names.ts";
 import { namedParameters } from "./parameters.ts";
+import type { QueryResult } from "./results.ts";
 import { selectOf } from "./select.ts";
 import { shardPrefixOf, shardRelation } from "./shards.ts";
 import type { Settings } from "./settings.ts";
 import type { Source } from "./source.ts";
+import type { StorageReads } from "./storage/reads.ts";
+import { resultRows } from "./storage/result.ts";
 import { schemaOf } from "./types.ts";
 
 const WHAT = "the query";
@@ -23,7 +28,7 @@ const BATCH_ROWS = 8192;
 
 /** Runs one SELECT, whose cost is estimated first. */
 export async function runQuery(
-  { jobs, settings }: Source,
+  { jobs, settings, storage }: Source,
   sql: string,
   { parameters = {}, limits = {}, isMaterialized = false, signal }: SourceQueryOptions,
 ): Promise<SourceResult> {
@@ -43,23 +48,31 @@ export async function runQuery(
     signal,
   });
   if (result.totalRows > maxRows) throw errors.result_too_large({ what: WHAT, unit: "rows", limit: maxRows });
-  return {
-    schema: schemaOf(result.fields, WHAT),
-    batches: limited(result.rows(BATCH_ROWS), limits.maxBytes),
-  };
+  const schema = schemaOf(result.fields, WHAT);
+  const { maxBytes } = limits;
+  if (maxBytes !== undefined) return { schema, batches: limited(result.rows(BATCH_ROWS), maxBytes) };
+  return { schema, batches: rowsOf(storage, result, schema, signal) };
+}
+
+async function* rowsOf(
+  storage: StorageReads,
+  result: QueryResult,
+  schema: arrow.Schema,
+  signal: AbortSignal,
+): AsyncGenerator<Batch, void, void> {
+  const isRead = yield* resultRows(storage, result, schema, WHAT, signal);
+  if (!isRead) yield* result.rows(BATCH_ROWS);
 }
 
 /** Fails when rows have more bytes than the limit, each counted as a line of JSON. */
 async function* limited(
   pages: AsyncIterable<readonly Row[]>,
-  limit: number | undefined,
+  limit: number,
 ): AsyncGenerator<readonly Row[], void, void> {
   let sizeBytes = 0;
   for await (const rows of pages) {
-    if (limit !== undefined) {
-      for (const row of rows) sizeBytes += Buffer.byteLength(JSON.stringify(row, asText)) + 1;
-      if (sizeBytes > limit) throw errors.result_too_large({ what: WHAT, unit: "bytes", limit });
-    }
+    for (const row of rows) sizeBytes += Buffer.byteLength(JSON.stringify(row, asText)) + 1;
+    if (sizeBytes > limit) throw errors.result_too_large({ what: WHAT, unit: "bytes", limit });
     yield rows;
   }
 }

@@ -17,9 +17,11 @@ import type { BigQueryTable } from "./schemas.ts";
 import { selectOf, type Select } from "./select.ts";
 import { shardPrefixOf } from "./shards.ts";
 import type { Source } from "./source.ts";
+import { resultRows } from "./storage/result.ts";
+import { schemaOfColumns, tableRows } from "./storage/table.ts";
 import { schemaOf } from "./types.ts";
 
-/** Reads a table by one query job in the location of the table. */
+/** Reads a table by a read session if it is large, otherwise by one query job in the location of the table. */
 export async function* readTable(
   source: Source,
   info: TableInfo,
@@ -63,22 +65,42 @@ export async function* readTable(
   const select = withPartitionCondition(table, selectOf(path, schema, wanted), (condition) =>
     selectOf(path, schema, { ...wanted, condition }),
   );
+  const job = { ...select, location, what: `table ${info.name}`, signal };
+  // An account may be allowed to create sessions and no jobs.
+  const jobBytes = () =>
+    source.jobs.dryRun(job).then(
+      ({ scannedBytes }) => scannedBytes,
+      () => undefined,
+    );
+  const request = {
+    path,
+    table,
+    schema,
+    columns: wanted.columns,
+    select,
+    name: info.name,
+    jobBytes,
+    options,
+  };
+  if (yield* tableRows(source.storage, request, maxBytesPerQuery)) return endOf(options);
   onProgress?.({ phase: "querying" });
   const result = await source.jobs.run({
-    ...select,
-    location,
+    ...job,
     limitBytes: maxBytesPerQuery,
-    what: `table ${info.name}`,
-    signal,
     onProgress,
   });
   onProgress?.({ phase: "reading", totalRows: result.totalRows });
+  const types = schemaOfColumns(declared, wanted.columns);
+  if (types !== null && (yield* resultRows(source.storage, result, types, info.name, signal)))
+    return endOf(options);
   const rows = result.rows(batchRows);
   yield* columns === undefined ? rows : built(rows, { name: info.name, schema: declared }, columns);
-  // Without a state the next read has no base to compare with, so it has all rows again.
-  return options.byOrigin === true && options.isDelta === true && cursor === undefined
-    ? { isWhole: true }
-    : {};
+  return endOf(options);
+}
+
+/** The result of a read of all rows. Without a state the next read has no base to compare with, so it has all rows again. */
+function endOf({ byOrigin, isDelta, cursor }: ReadOptions): ReadResult {
+  return byOrigin === true && isDelta === true && cursor === undefined ? { isWhole: true } : {};
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Row } from "agnes/kit";
 
 import type { BigQueryApi } from "./api.ts";
 import { errors } from "./errors.ts";
+import type { TablePath } from "./names.ts";
 import { resultPageSchema, type Field } from "./schemas.ts";
 import { needsTextTimestamps, rowDecoder } from "./values.ts";
 
@@ -14,6 +15,9 @@ export interface QueryResult {
   /** When BigQuery received the job, in milliseconds since 1970. */
   readonly startedMs: number | undefined;
   readonly billedBytes: number | undefined;
+  readonly job: string;
+  /** The table that has the rows; undefined if it is not known. */
+  readonly destination: TablePath | undefined;
   /** Yields all rows, or throws. */
   rows(batchRows: number): AsyncGenerator<readonly Row[], void, void>;
 }
@@ -25,6 +29,7 @@ interface ResultRequest {
   readonly job: string;
   readonly startedMs: number | undefined;
   readonly billedBytes: number | undefined;
+  readonly destination: TablePath | undefined;
   readonly location: string | undefined;
   readonly what: string;
   readonly timeoutMs: number;
@@ -59,6 +64,8 @@ export async function resultOf(api: BigQueryApi, request: ResultRequest): Promis
     totalRows,
     startedMs: request.startedMs,
     billedBytes: request.billedBytes,
+    job,
+    destination: request.destination,
     async *rows(batchRows) {
       const decode = rowDecoder(fields, what);
       let count = 0;

@@ -155,6 +155,10 @@ export type ListedJob = v.InferOutput<typeof jobListSchema>["jobs"][number];
 
 /** A job. Only `status.errorResult` means that it failed; `errors` are also warnings. */
 export const jobSchema = v.object({
+  // A table that BigQuery deletes after a day, if the query names none.
+  configuration: v.optional(
+    v.object({ query: v.optional(v.object({ destinationTable: v.optional(tableReference) })) }),
+  ),
   jobReference: v.optional(v.object({ projectId: text, jobId: text, location: text }), {}),
   status: v.optional(v.object({ state: text, errorResult: v.optional(errorProto) }), {}),
   statistics: v.optional(statistics, {}),

@@ -23,6 +23,10 @@ export interface Select {
   readonly parameters: readonly NamedParameter[];
   /** The columns that have a condition. */
   readonly conditionColumns: ReadonlySet<string>;
+  /** The condition of the rows for a read session, which has no parameters; null: the cursor has no literal. */
+  readonly restriction: string | null;
+  /** Whether the condition contains the whole filter. */
+  readonly isWhole: boolean;
 }
 
 /** The rows and columns to select. */
@@ -62,6 +66,11 @@ export function selectOf(path: TablePath, schema: arrow.Schema, options: SelectO
     ...(position === null ? [] : [position.sql]),
     ...(further === undefined ? [] : [further.sql]),
   ];
+  const restricted = [
+    ...pushed.map(({ condition }) => condition),
+    ...(position?.restriction ?? []),
+    ...(further === undefined ? [] : [further.sql]),
+  ];
   const where = conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
   // A limit counts only rows that match the whole filter.
   const isWhole = pushed.length === filter.length;
@@ -79,6 +88,8 @@ export function selectOf(path: TablePath, schema: arrow.Schema, options: SelectO
       ...(position === null ? [] : [position.parameter]),
       ...(snapshot === undefined ? [] : [parameterOf(SNAPSHOT, "TIMESTAMP", snapshot)]),
     ],
+    restriction: position?.restriction === null ? null : restricted.join(" AND "),
+    isWhole,
     conditionColumns: new Set([
       ...pushed.map(({ column }) => column),
       ...(cursor === undefined ? [] : [cursor.column]),
@@ -164,12 +175,19 @@ function timeText(value: FilterValue, type: string): string | null {
   return `${day} ${time}${zone === "Z" ? "+00:00" : zone!.length === 3 ? `${zone}:00` : zone}`;
 }
 
-/** Returns the condition of a cursor, whose value is a parameter, so that it keeps all its digits. */
+/** The condition of a cursor, whose value is a parameter, so that it keeps all its digits. */
+interface Position {
+  readonly sql: string;
+  readonly parameter: NamedParameter;
+  /** With a literal in place of the parameter; null if the value has none. */
+  readonly restriction: readonly [string] | null;
+}
+
 function cursorOf(
   { column, value, inclusive }: Cursor,
   field: arrow.Field | undefined,
   table: string,
-): { readonly sql: string; readonly parameter: NamedParameter } {
+): Position {
   const type = field === undefined ? undefined : conditionType(field);
   const text = type === undefined || type === "BOOL" ? null : cursorText(value, type);
   if (text === null) {
@@ -177,8 +195,14 @@ function cursorOf(
     throw errors.cursor_refused({ table, column, type: stored });
   }
   const name = quoted(column);
-  const sql = inclusive ? `(${name} >= @${CURSOR} OR ${name} IS NULL)` : `${name} > @${CURSOR}`;
-  return { sql, parameter: parameterOf(CURSOR, type!, text) };
+  const sqlWith = (operand: string) =>
+    inclusive ? `(${name} >= ${operand} OR ${name} IS NULL)` : `${name} > ${operand}`;
+  const literal = literalOf(text, type!);
+  return {
+    sql: sqlWith(`@${CURSOR}`),
+    parameter: parameterOf(CURSOR, type!, text),
+    restriction: literal === null ? null : [sqlWith(literal)],
+  };
 }
 
 function cursorText(value: string, type: string): string | null {

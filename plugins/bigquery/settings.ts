@@ -10,12 +10,20 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** The settings of a source: its options, completed from the environment. */
 export interface Settings extends Omit<
   BigQueryOptions,
-  "project" | "project_id" | "billingProject" | "billing_project" | "apiEndpoint"
+  | "project"
+  | "project_id"
+  | "billingProject"
+  | "billing_project"
+  | "apiEndpoint"
+  | "storageEndpoint"
+  | "storageRead"
 > {
   readonly project: string;
   readonly billingProject: string;
   /** Without a trailing slash. */
   readonly apiEndpoint: string;
+  /** The URL of the Storage Read API. Undefined: it is not used. */
+  readonly storageEndpoint: string | undefined;
   /** Whether requests have a token. An emulator has none. */
   readonly isSignedIn: boolean;
 }
@@ -37,12 +45,13 @@ export function settingsOf(options: BigQueryOptions, environment: Environment = 
     billing_project,
   });
   const apiEndpoint = options.apiEndpoint ?? `https://bigquery.${options.universeDomain}`;
-  const { protocol } = endpointOf(apiEndpoint);
+  const { protocol } = endpointOf(apiEndpoint, "apiEndpoint");
   return {
     ...rest,
     project,
     billingProject: billingProject ?? project,
     apiEndpoint: apiEndpoint.replace(/\/+$/, ""),
+    storageEndpoint: storageEndpointOf(options),
     isSignedIn: protocol === "https:",
   };
 }
@@ -71,8 +80,27 @@ function sameValue(option: string, places: Readonly<Record<string, string | unde
   return first?.[1];
 }
 
-function endpointOf(text: string): URL {
-  const refuse = (reason: string) => errors.endpoint_invalid({ reason });
+/**
+ * The address of the Storage Read API; undefined if jobs read everything. The bytes of sessions are not in the list of jobs that
+ * `dailyBytes` counts. With another API endpoint the address is not known.
+ */
+function storageEndpointOf({
+  storageRead,
+  dailyBytes,
+  storageEndpoint,
+  apiEndpoint,
+  universeDomain,
+}: BigQueryOptions): string | undefined {
+  if (!storageRead || dailyBytes !== undefined) return undefined;
+  if (storageEndpoint === undefined)
+    return apiEndpoint === undefined ? `https://bigquerystorage.${universeDomain}` : undefined;
+  const { pathname } = endpointOf(storageEndpoint, "storageEndpoint");
+  if (pathname !== "/") throw errors.endpoint_invalid({ option: "storageEndpoint", reason: "it has a path" });
+  return storageEndpoint;
+}
+
+function endpointOf(text: string, option: string): URL {
+  const refuse = (reason: string) => errors.endpoint_invalid({ option, reason });
   const url = new URL(text);
   if (url.protocol !== "https:" && url.protocol !== "http:") throw refuse(`it begins with ${url.protocol}`);
   if (url.protocol === "http:" && !LOOPBACK.test(url.hostname))

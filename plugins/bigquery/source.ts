@@ -17,6 +17,7 @@ import type { BigQueryOptions, bigquerySecrets } from "./options.ts";
 import { settingsOf, type Settings } from "./settings.ts";
 import { describeShards, groupShards, shardMetadata, shardPrefixOf, type ShardGroup } from "./shards.ts";
 import { SignIn } from "./sign-in.ts";
+import { StorageReads } from "./storage/reads.ts";
 
 /** Tables that are described at once. */
 const PAGE = 100;
@@ -26,12 +27,17 @@ export class Source {
   readonly settings: Settings;
   readonly datasets: Datasets;
   readonly jobs: Jobs;
+  readonly storage: StorageReads;
 
   constructor(context: ConnectContext<BigQueryOptions, typeof bigquerySecrets>) {
     this.settings = settingsOf(context.options);
-    const api = new BigQueryApi(context, this.settings, new SignIn(context, this.settings));
+    const signIn = new SignIn(context, this.settings);
+    const api = new BigQueryApi(context, this.settings, signIn);
     this.datasets = new Datasets(api, this.settings);
     this.jobs = new Jobs(api, this.settings, this.datasets, context);
+    const { settings } = this;
+    const bearer = settings.storageEndpoint?.startsWith("https:") === true ? signIn.bearer : undefined;
+    this.storage = new StorageReads({ services: context, settings, bearer, originOf: () => signIn.origin });
   }
 
   async *discover(signal: AbortSignal): AsyncGenerator<readonly TableInfo[]> {

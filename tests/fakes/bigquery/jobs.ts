@@ -7,6 +7,8 @@ import type { Rows } from "./tables.ts";
 import type { FakeCell, FakeError, FakeResult, FakeScript, FakeTable, QueryParameter } from "./types.ts";
 
 const MEBIBYTE = 1024 ** 2;
+/** The dataset of the tables that have the results of jobs. */
+const RESULTS_DATASET = "_results";
 
 /** The body of `jobs.insert`. */
 export interface JobBody {
@@ -213,6 +215,12 @@ export class FakeJobs {
     return Response.json({ ...whole, ...(page.length === 0 ? {} : { rows: page }), ...next });
   }
 
+  /** The rows of the table with a result; undefined for another table. */
+  resultTable(dataset: string, table: string): FakeResult | undefined {
+    if (dataset !== RESULTS_DATASET) return undefined;
+    return this.#jobs.get(table.replace(/^anon_/, ""))?.result ?? undefined;
+  }
+
   #find(id: string, url: URL): Job | null {
     const job = this.#jobs.get(id);
     // Outside the US and the EU a job is found only with its location.
@@ -296,6 +304,15 @@ export class FakeJobs {
     return {
       kind: "bigquery#job",
       jobReference: this.#reference(job),
+      configuration: {
+        query: {
+          destinationTable: {
+            projectId: this.#services.project,
+            datasetId: RESULTS_DATASET,
+            tableId: `anon_${job.id}`,
+          },
+        },
+      },
       status: {
         state: isRunning ? "RUNNING" : "DONE",
         ...(isRunning || job.error === undefined ? {} : { errorResult: job.error }),

@@ -30,6 +30,8 @@ export interface FakeBigQuery extends FakeServer, AsyncDisposable {
   readonly cancelled: readonly string[];
   /** Results of SQL that DuckDB does not run. */
   readonly results: Map<string, FakeResult>;
+  /** The rows of the table with the result of a job, for `fakeStorage`. */
+  readonly resultTable: (dataset: string, table: string) => FakeResult | undefined;
 }
 
 /**
@@ -175,6 +177,7 @@ export function fakeBigQuery(options: FakeBigQueryOptions): FakeBigQuery {
     inserted: jobs.inserted,
     cancelled: jobs.cancelled,
     results,
+    resultTable: (dataset: string, table: string) => jobs.resultTable(dataset, table),
     [Symbol.asyncDispose]: () => rows.close(),
   };
   return Object.defineProperties(own, Object.getOwnPropertyDescriptors(server)) as unknown as FakeBigQuery;
