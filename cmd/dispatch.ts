@@ -1,5 +1,6 @@
 import type { AnyCommand } from "./cli/command.ts";
-import { beforeDashes, findDestination, type Destination } from "./cli/destination.ts";
+import { findDestination, type Destination } from "./cli/destination.ts";
+import { beforeDashes } from "./cli/option-values.ts";
 import { isOutputClosed, writeOut } from "./terminal/stdout.ts";
 import { renderUsage } from "./cli/usage.ts";
 

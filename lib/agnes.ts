@@ -128,7 +128,11 @@ export interface Agnes extends AsyncDisposable {
    * threads but one, other queries fail with `duckdb_stuck`. Processes that run the SQL of others should be started with
    * more threads, for example with `UV_THREADPOOL_SIZE=16`. The default is 4 in Node and the number of cores in Bun.
    *
-   * @throws `sql_malformed`, `sql_not_allowed`, `sql_failed`, `table_unknown`, `timed_out`, `aborted`, `duckdb_stuck`
+   * `register` adds queries that run in sources, and whose rows the SQL joins; see `RegisteredQuery`.
+   *
+   * @throws `sql_malformed`, `sql_not_allowed`, `sql_failed`, `table_unknown`, `timed_out`, `aborted`, `duckdb_stuck`, and
+   * with `register` also `alias_refused`, `alias_limit_exceeded`, `alias_access_denied`, `invalid_identifier`,
+   * `source_unknown`, `capability_missing` and the errors of the plugin, each with the alias in `details`
    */
   query(sql: string, options?: QueryOptions): Promise<QueryResult>;
   /**

@@ -25,6 +25,7 @@ import {
   openQuerySession,
   type AccessOptions,
   type CatalogEntry,
+  type HybridSources,
   type QueryRequest,
   type QueryResult,
   type QuerySession,
@@ -138,6 +139,7 @@ class WorkspaceAgnes implements Agnes {
       {
         dataDirectory: services.workspace.dataDirectory,
         live: this.#live.resolve,
+        sources: hybridSources(services, () => this.tables()),
       },
     );
   }
@@ -319,6 +321,19 @@ function withoutOtherTables(table: DocumentedTable, accessible: readonly Catalog
       ...documentation,
       ...(pairsWellWith && { pairsWellWith: pairsWellWith.filter(canAccess) }),
     },
+  };
+}
+
+/** The sources of the workspace, for hybrid queries. */
+function hybridSources(services: SourceServices, tables: () => Promise<TableRegistry>): HybridSources {
+  const { sources } = services.workspace.config;
+  return {
+    pluginOf(source) {
+      if (!Object.hasOwn(sources, source)) throw unknownSource(source, Object.keys(sources));
+      return services.plugins.get(sources[source]!.plugin);
+    },
+    open: (source, signal) => openSource(services, source, signal),
+    tables: async () => (await tables()).list(),
   };
 }
 

@@ -21,6 +21,9 @@ export type {
   PushedDown,
   QueryResult,
   Receipt,
+  RegisteredQuery,
+  RegisteredReceipt,
+  RegisterLimits,
   RemoteReceipt,
   TableDescription,
 } from "./query/mod.ts";

@@ -4,6 +4,7 @@ import type { ArgsDef, CommandDef, ParsedArgs, SubCommandsDef } from "citty";
 import type { Cli } from "./cli.ts";
 import type { ExitStatus } from "./exit-status.ts";
 import { globalArgs, type GlobalArgs } from "./global-args.ts";
+import { optionValues } from "./option-values.ts";
 
 /** A command of any arguments. */
 export type AnyCommand = Resolved<SubCommandsDef[string]> & {
@@ -17,8 +18,15 @@ type Resolved<T> = T extends ((...args: never) => unknown) | Promise<unknown> ? 
 interface CommandSpec<A extends ArgsDef> {
   readonly args: A;
   readonly examples?: readonly string[];
-  /** @returns the exit status; default: 0 */
-  run(cli: Cli, args: ParsedArgs<A & GlobalArgs>): Promise<ExitStatus | undefined | void>;
+  /**
+   * @param valuesOf returns all values of an option that may be repeated
+   * @returns the exit status; default: 0
+   */
+  run(
+    cli: Cli,
+    args: ParsedArgs<A & GlobalArgs>,
+    valuesOf: (option: keyof A & string) => readonly string[],
+  ): Promise<ExitStatus | undefined | void>;
 }
 
 /** Declares a command: its own arguments in addition to the global ones, and its action. */
@@ -26,7 +34,8 @@ export function command<const A extends ArgsDef>(spec: CommandSpec<A>): AnyComma
   const definition: CommandDef<A & GlobalArgs> = {
     ...spec,
     args: { ...spec.args, ...globalArgs },
-    run: ({ data, args }) => spec.run(data as Cli, args),
+    run: ({ data, args, rawArgs }) =>
+      spec.run(data as Cli, args, (option) => optionValues(rawArgs, `--${option}`)),
   };
   return definition as AnyCommand;
 }

@@ -9,12 +9,6 @@ export interface Destination {
   readonly rawArgs: readonly string[];
 }
 
-/** The arguments before `--`. */
-export function beforeDashes(rawArgs: readonly string[]): readonly string[] {
-  const dashes = rawArgs.indexOf("--");
-  return dashes === -1 ? rawArgs : rawArgs.slice(0, dashes);
-}
-
 /** Whether an argument is an option. A single dash is not, nor is text that begins with an SQL comment. */
 export function isFlag(arg: string): boolean {
   return arg.startsWith("-") && arg !== "-" && !isDashedText(arg);

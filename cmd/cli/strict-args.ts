@@ -2,7 +2,8 @@
 import { parseArgs, type ArgsDef, type ParsedArgs } from "citty";
 
 import { AgnesError, nearest, formatValue } from "../../lib/base/mod.ts";
-import { beforeDashes, isDashedText, isFlag } from "./destination.ts";
+import { isDashedText, isFlag } from "./destination.ts";
+import { beforeDashes } from "./option-values.ts";
 
 /**
  * Parses a command line and rejects unknown arguments.

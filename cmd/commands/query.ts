@@ -1,7 +1,9 @@
 import { AgnesError, formatValue, withTimeout } from "../../lib/base/mod.ts";
 import type { Cli } from "../cli/cli.ts";
 import { command } from "../cli/command.ts";
+import type { RegisterLimits } from "../../lib/query/mod.ts";
 import { openAgnes } from "../workspace/open-agnes.ts";
+import { registeredQueries } from "../workspace/registered-queries.ts";
 import { splitCompression } from "../results/output-file.ts";
 import { printFormats, printResult, type PrintFormat } from "../results/print-result.ts";
 import { readSql } from "../cli/read-sql.ts";
@@ -37,6 +39,32 @@ export default command({
       valueHint: "ROWS",
       description: `Maximum number of rows; default: ${TABLE_ROWS} for a table, all for other formats`,
     },
+    register: {
+      type: "string",
+      valueHint: "ALIAS=SOURCE:SQL",
+      description: "Run a SELECT in the engine of a source, and read its rows as the table ALIAS; repeatable",
+    },
+    "register-bq": {
+      type: "string",
+      valueHint: "ALIAS=SQL",
+      description: "Like --register, in the only source with the plugin bigquery; repeatable",
+    },
+    keys: {
+      type: "string",
+      valueHint: "ALIAS=SQL",
+      description:
+        "A SELECT over the catalog whose values, at most 10,000, are the array parameter `keys` of a registered query; repeatable",
+    },
+    "register-max-rows": {
+      type: "string",
+      valueHint: "ROWS",
+      description: "Maximum number of rows of each registered query; more are an error; default: 500000",
+    },
+    "register-max-bytes": {
+      type: "string",
+      valueHint: "BYTES",
+      description: "Maximum size of these rows in memory; more is an error; default: 1 GiB",
+    },
     timeout: {
       type: "string",
       default: "300",
@@ -49,21 +77,30 @@ export default command({
     'agnes query "SELECT * FROM orders" --output orders.parquet',
     'agnes query "SELECT * FROM orders" --output orders.csv.gz',
     "agnes query - --format csv < report.sql",
+    'agnes query "SELECT * FROM orders JOIN traffic USING (day)" --register "traffic=bq:SELECT day, views FROM web.traffic"',
   ],
-  async run(cli, args) {
+  async run(cli, args, valuesOf) {
     const { output } = args;
     const format = formatOf(cli, args.format, output);
     const maxRows =
       wholeNumber(cli.name, "--limit", args.limit) ?? (format === "table" ? TABLE_ROWS : undefined);
     const timeoutMs = wholeNumber(cli.name, "--timeout", args.timeout)! * 1000;
+    const registering = {
+      register: valuesOf("register"),
+      registerBq: valuesOf("register-bq"),
+      keys: valuesOf("keys"),
+      limits: limitsOf(cli, args["register-max-rows"], args["register-max-bytes"]),
+    };
     const sql = await readSql(cli, args.sql);
     cli.endBy(timeoutMs, new AgnesError("timed_out", { what: "the query", timeoutMs }));
     // The timeout includes loading the plugins.
     using limit = withTimeout("the query", timeoutMs, cli.signal);
     try {
       await using agnes = await openAgnes(cli, { signal: limit.signal });
+      const register = registeredQueries(cli.name, registering, agnes.workspace.config.sources);
       const result = await agnes.query(sql, {
         signal: limit.signal,
+        ...(register === undefined ? {} : { register }),
         limits: { timeoutMs, ...(maxRows === undefined ? {} : { maxRows }) },
       });
       await printResult(cli, result, { format, ...(output === undefined ? {} : { output }) });
@@ -73,6 +110,13 @@ export default command({
     }
   },
 });
+
+/** The limits of registered queries. */
+function limitsOf(cli: Cli, rows: string | undefined, bytes: string | undefined): RegisterLimits {
+  const maxRows = wholeNumber(cli.name, "--register-max-rows", rows);
+  const maxBytes = wholeNumber(cli.name, "--register-max-bytes", bytes);
+  return { ...(maxRows === undefined ? {} : { maxRows }), ...(maxBytes === undefined ? {} : { maxBytes }) };
+}
 
 function formatOf(cli: Cli, asked: PrintFormat | undefined, output: string | undefined): PrintFormat {
   const { name: plainName, compression } = splitCompression(output ?? "");

@@ -16,6 +16,7 @@ import {
   relationOf,
   type RegisteredSource,
 } from "./stream/table-function.ts";
+import { keepWholeTexts } from "./whole-texts.ts";
 
 /** Resource limits of a database. */
 export interface DuckDBLimits {
@@ -57,6 +58,7 @@ export interface OpenOptions {
  * ```
  */
 export async function openDatabase(options: OpenOptions = {}): Promise<Database> {
+  keepWholeTexts();
   const path = options.path ?? ":memory:";
   const { files = nodeFiles(), limits = {} } = options;
   const { temporaryDirectory: parent } = limits;

@@ -2,11 +2,17 @@ import { Buffer } from "node:buffer";
 
 import * as duckdb from "@duckdb/node-api";
 import native from "@duckdb/node-bindings";
+import { DataType } from "apache-arrow";
 
 import { AgnesError, counted, formatValue } from "../base/mod.ts";
+import { isQueryArray, type QueryArray } from "../kit/mod.ts";
+import { listValue } from "./list-value.ts";
 
-/** A value for a parameter. Safe integers bind as `BIGINT`, other numbers as `DOUBLE`, dates as `TIMESTAMP`. */
-type SqlValue = string | number | bigint | boolean | null | Date | Uint8Array;
+/**
+ * A value for a parameter. Safe integers bind as `BIGINT`, other numbers as `DOUBLE`, dates as `TIMESTAMP`, arrays as lists
+ * of their type.
+ */
+type SqlValue = string | number | bigint | boolean | null | Date | Uint8Array | QueryArray;
 
 /** The parameters of a statement: a list for `$1`, `$2` …, or an object for `$name` …. */
 export type SqlParameters = readonly SqlValue[] | Readonly<Record<string, SqlValue>>;
@@ -98,6 +104,7 @@ function bindParameter(
   value: SqlValue,
   name: string,
 ): void {
+  if (isArrayValue(value)) return native.bind_value(prepared, index, listValue(value, name));
   const problem = valueProblem(value);
   if (problem !== undefined)
     throw new AgnesError("invalid_input", { what: `the parameter ${name}`, reason: problem });
@@ -116,6 +123,11 @@ function bindParameter(
   } else native.bind_blob(prepared, index, value);
 }
 
+function isArrayValue(value: SqlValue): value is QueryArray {
+  if (value instanceof Uint8Array || Array.isArray(value) || !isQueryArray(value)) return false;
+  return Array.isArray((value as Partial<QueryArray>).values) && value.type instanceof DataType;
+}
+
 /** Returns why a value cannot be bound; `undefined` if it can. */
 function valueProblem(value: unknown): string | undefined {
   if (typeof value === "boolean" || typeof value === "number" || value === null) return undefined;
@@ -129,7 +141,7 @@ function valueProblem(value: unknown): string | undefined {
   if (value instanceof Uint8Array) return undefined;
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "it is an invalid Date" : undefined;
   const kind = Array.isArray(value) ? "a list" : `of the type ${typeof value}`;
-  return `it is ${kind}, but should be text, a number, a bigint, a boolean, null, a Date or a Uint8Array`;
+  return `it is ${kind}, but should be text, a number, a bigint, a boolean, null, a Date, a Uint8Array or a typed array`;
 }
 
 /**

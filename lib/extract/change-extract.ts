@@ -82,6 +82,7 @@ export async function changeExtract<T>(
         source,
         generation: (numberOf(previous) ?? 0) + 1,
         idleTimeoutMs: Number.MAX_SAFE_INTEGER,
+        materializeTimeoutMs: Number.MAX_SAFE_INTEGER,
         partRows,
       };
       const generation = new NextGeneration(run, previous, signal);

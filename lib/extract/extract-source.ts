@@ -19,6 +19,7 @@ import { extractTable, type TableOutcome } from "./extract-table.ts";
 import { PART_ROWS, type ExtractRun } from "./job/job.ts";
 import { checkPlan, duplicateNames, type TablePlan } from "./job/plan.ts";
 import { createProgress, type TableProgress } from "./progress.ts";
+import { MATERIALIZE_TIMEOUT_MS } from "./query-attempts.ts";
 import { lockPath } from "./format/paths.ts";
 import { publish } from "./publish/publish.ts";
 import { sweepPublished, sweepReads, sweepTemporary } from "./publish/sweep.ts";
@@ -46,6 +47,8 @@ export interface ExtractRequest {
   readonly timeoutMs?: number;
   /** Maximum time without data from the source. Default: 5 minutes. */
   readonly idleTimeoutMs?: number;
+  /** Timeout of the query of a materialized table, with its rows. Default: one hour. */
+  readonly materializeTimeoutMs?: number;
   /** Target number of rows in a part. Default: 250,000. */
   readonly partRows?: number;
   readonly signal?: AbortSignal;
@@ -173,8 +176,10 @@ class Extraction {
     { id, database, progress }: Shared,
   ) {
     const { directory, source, idleTimeoutMs = IDLE_TIMEOUT_MS, partRows = PART_ROWS } = request;
+    const { materializeTimeoutMs = MATERIALIZE_TIMEOUT_MS } = request;
     const generation = (previous?.generation.number ?? 0) + 1;
-    this.run = { id, services, database, directory, source, generation, idleTimeoutMs, partRows };
+    const timeouts = { idleTimeoutMs, materializeTimeoutMs };
+    this.run = { id, services, database, directory, source, generation, partRows, ...timeouts };
     this.#request = request;
     this.#previous = previous;
     this.#progress = progress;

@@ -14,6 +14,7 @@ import { nulledOf } from "./job/nulled-values.ts";
 import { mergeCounted } from "./merge-counted.ts";
 import { finishParts } from "./write/finish-parts.ts";
 import { upgradeParts } from "./publish/upgrade-parts.ts";
+import { extractInAttempts } from "./query-attempts.ts";
 import type { ReadRange } from "./read/lookback.ts";
 import { censusTime, takeCensus, withCensus, type KeyCensus } from "./key-census.ts";
 import { loadOf, watchWindows, type WindowWatch } from "./read/first-load.ts";
@@ -55,7 +56,11 @@ export async function extractTable(requested: TableJob): Promise<TableOutcome> {
   try {
     job = await withKindsKept(job);
     try {
-      return await extractOnce(job, quarantine);
+      const resetRejects = () => {
+        job.nulled?.reset();
+        return quarantine?.reset();
+      };
+      return await extractInAttempts(job, (own) => extractOnce(own, quarantine), resetRejects);
     } catch (error) {
       const again = await redescribed(job, error);
       if (again === null) throw error;

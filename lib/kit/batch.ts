@@ -181,7 +181,7 @@ export interface ReadResult {
    */
   readonly state?: JsonValue;
   /**
-   * Origins that did not change and were not yielded: their published parts stay. If `kept` is returned, rows of origins
+   * Origins of files or rows that did not change and were not yielded: their published parts stay. If `kept` is returned, rows of origins
    * that were neither yielded nor kept are removed, also in a read with a cursor.
    */
   readonly kept?: readonly string[];
@@ -343,6 +343,12 @@ export interface ReadOptions {
    * published ones, so yield all rows. Not set outside a sync.
    */
   readonly isDelta?: boolean;
+  /**
+   * Whether the read may yield its rows by origin (`withOrigin`), so that later reads yield only the origins that changed:
+   * set for an `incremental` table without a cursor column. File chunks may have an origin in any read. Default: `false`:
+   * the origins of rows have no use.
+   */
+  readonly byOrigin?: boolean;
   /** The number of rows a batch should have. Default: 8192. */
   readonly batchRows: number;
   /** Aborts when the read must stop. */

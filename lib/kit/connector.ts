@@ -1,18 +1,11 @@
 import type { RecordBatch, Schema } from "apache-arrow";
 
-import type {
-  Batch,
-  Deletions,
-  Filter,
-  FilterValue,
-  JsonValue,
-  ReadResult,
-  ReadOptions,
-  Row,
-} from "./batch.ts";
+import type { AgnesError } from "../base/mod.ts";
+import type { Batch, Deletions, Filter, JsonValue, ReadResult, ReadOptions, Row } from "./batch.ts";
 import type { Capability } from "./capability.ts";
 import type { StreamPart } from "./merge-parts.ts";
 import type { TableMetadata } from "./metadata.ts";
+import type { QueryParameter } from "./query-parameter.ts";
 import type { RemoteAttachInfo } from "./remote.ts";
 import type { TableInfo } from "./table.ts";
 
@@ -27,8 +20,9 @@ export interface QueryLimits {
 }
 
 /**
- * Limits of a query in the source's engine, which the connector passes to it. Agnes itself passes none: live and
- * materialized tables set the `signal` only, which aborts when the query or sync stops.
+ * Limits of a query in the source's engine, which the connector passes to it. Live and materialized tables have none: they
+ * set the `signal` only, which aborts when the query or sync stops. The queries of `register` have `maxScannedBytes`, if
+ * their caller sets it.
  */
 export interface SourceQueryLimits extends QueryLimits {
   /**
@@ -38,19 +32,21 @@ export interface SourceQueryLimits extends QueryLimits {
   readonly maxScannedBytes?: number;
 }
 
-/** A value of a query parameter. A whole number is an integer, a `Date` is a timestamp in UTC. */
-export type QueryParameter = FilterValue | null;
-
 /** How a source runs a query. */
 export interface SourceQueryOptions {
   /**
    * The values of named parameters. The SQL names them in its own dialect: `@name` in BigQuery, `$name` in DuckDB. A
-   * connector passes them to the engine and never inserts them into the SQL as text. Only callers of the connector and the
-   * contract suite pass them; queries of tables have none. Default: none.
+   * connector passes them to the engine and never inserts them into the SQL as text. Queries of tables have none; those of
+   * `register` have `keys`, an array, if their caller selects keys. Default: none.
    */
   readonly parameters?: Readonly<Record<string, QueryParameter>>;
   /** Default: no limits. */
   readonly limits?: SourceQueryLimits;
+  /**
+   * Whether a sync publishes the whole result as a materialized table. A source may have other limits for it than for the
+   * query of a user. Default: `false`.
+   */
+  readonly isMaterialized?: boolean;
   /** Aborts when the query must stop. */
   readonly signal: AbortSignal;
 }
@@ -83,7 +79,7 @@ export interface SelectRequest {
   readonly limit?: number;
 }
 
-/** The estimated cost of a query, such as that of a dry run; omitted figures are unknown. */
+/** The estimated cost of a query, such as that of a dry run, and what else is known before it runs; omitted parts are unknown. */
 export interface QueryEstimate {
   /** Number of rows in the result. */
   readonly rows?: number;
@@ -95,6 +91,17 @@ export interface QueryEstimate {
     /** The ISO 4217 code. */
     readonly currency: string;
   };
+  /** The columns of the result, as `query` returns them. */
+  readonly schema?: Schema;
+  /** The kind of the statement in capital letters, such as `SELECT`. Other statements than a SELECT are not run. */
+  readonly statementType?: string;
+  /**
+   * The names of all tables that the query reads, as `discover` lists them, including those that its views read. Omit it
+   * if the list may be incomplete: a caller with access to some tables only is then rejected.
+   */
+  readonly referencedTables?: readonly string[];
+  /** Why `query` would reject the SQL, such as a limit of the source that the estimate exceeds. Default: it would run. */
+  readonly problem?: AgnesError;
 }
 
 /** A request that a source pushed, unmodified. */
@@ -255,8 +262,14 @@ export interface CapabilityMethods {
   query: {
     /** Runs SQL in the source's engine. */
     query(sql: string, options: SourceQueryOptions): Promise<SourceResult>;
-    /** Estimates the cost of the SQL without running it. Only the contract suite and `agnes connector test` call it. */
-    estimate?(sql: string, options: Omit<SourceQueryOptions, "limits">): Promise<QueryEstimate>;
+    /**
+     * Estimates the cost of the SQL without running it. Called for the queries of `register` before any of them runs, by the
+     * contract suite and by `agnes connector test`.
+     */
+    estimate?(
+      sql: string,
+      options: Omit<SourceQueryOptions, "limits" | "isMaterialized">,
+    ): Promise<QueryEstimate>;
     /**
      * Returns the SELECT for a live table in the SQL dialect of the source. It may return rows that do not match the
      * filter, but must return all rows that do. Default: standard SQL over `TableInfo.remotePath`, with only the

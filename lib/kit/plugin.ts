@@ -4,9 +4,10 @@ import type * as v from "valibot";
 import type { AgnesError, Log, PluginErrors, Secret } from "../base/mod.ts";
 import type { CsvOptions, FileChunk, FileFormat, FileReading, JsonValue } from "./batch.ts";
 import type { Capability } from "./capability.ts";
-import type { AnyConnector, Connector, QueryParameter } from "./connector.ts";
+import type { AnyConnector, Connector } from "./connector.ts";
 import type { Http } from "./http/mod.ts";
 import type { ExtensionSpec } from "./remote.ts";
+import type { QueryParameter } from "./query-parameter.ts";
 
 /** The kinds of secrets, in the order of the documentation. */
 export const secretKinds = ["token", "basic", "oauth", "service_account"] as const;

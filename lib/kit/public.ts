@@ -44,7 +44,6 @@ export type {
   PushEvent,
   PushRequest,
   QueryEstimate,
-  QueryParameter,
   SelectRequest,
   SourceResult,
   SourceQueryLimits,
@@ -54,6 +53,8 @@ export type {
   WriteOptions,
   WriteTargetOptions,
 } from "./connector.ts";
+export { isQueryArray } from "./query-parameter.ts";
+export type { QueryArray, QueryParameter } from "./query-parameter.ts";
 export {
   arrowColumn,
   binary,
@@ -90,6 +91,7 @@ export type {
 export type { AttachValue, ExtensionSpec, RemoteAttachInfo } from "./remote.ts";
 export { mergeParts } from "./merge-parts.ts";
 export type { StreamPart } from "./merge-parts.ts";
+export { withOrigin } from "./origin.ts";
 export type { ColumnMetadata, EntityType, TableMetadata } from "./metadata.ts";
 export { optionalPackage } from "./optional-package.ts";
 export { verifyHmac } from "./hmac.ts";

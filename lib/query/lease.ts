@@ -1,7 +1,7 @@
 import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import { mayNameDatabase, PUBLIC_DATABASE } from "./database-name.ts";
 import type { QueryDatabase } from "./live/query-database.ts";
-import { planLive } from "./live/prepare-live.ts";
+import { planLive, type LivePlace, type LiveStatement } from "./live/prepare-live.ts";
 import type { Lease, RemoteReceipt } from "./run.ts";
 import type { RemoteAccessMode } from "./opening.ts";
 import type { Sandbox } from "./sandbox.ts";
@@ -27,12 +27,21 @@ export async function leaseOf(
     remotes: () => tables.flatMap((table) => remoteReceipt(table, sandbox.accessModeOf(table), database)),
     prepareLive: async (statement) => {
       const live = await sandbox.liveTables(tables);
-      if (live.size === 0) return;
-      database = await planLive({ name: sandbox.newQueryName(), connection, names, tables, live }, statement);
+      const load = loaderOf(sandbox, statement);
+      if (live.size === 0 && load === null) return;
+      const name = sandbox.newQueryName();
+      database = await planLive({ name, connection, names, tables, live, load }, statement);
       await sandbox.prepareLive(connection, database);
     },
     release: () => sandbox.release(connection),
   };
+}
+
+/** Returns the function that creates further tables in the database of a query; null without such tables. */
+function loaderOf(sandbox: Sandbox, { load }: LiveStatement): LivePlace["load"] {
+  if (load === undefined) return null;
+  const connect = () => sandbox.connect();
+  return (database) => load({ database, connect, release: (connection) => sandbox.release(connection) });
 }
 
 function remoteReceipt(

@@ -3,8 +3,11 @@ export interface Opening {
   readonly signal: AbortSignal;
   /** The timeout for attaching one database. Default: that of the session. */
   readonly timeoutMs?: number;
-  /** Receives the id of the table whose source the query waits for; null after the wait. */
-  readonly onWait: (table: string | null) => void;
+  /**
+   * Receives the id of the table whose source the query waits for; null after the wait.
+   * @param what the kind of name. Default: `the remote table`
+   */
+  readonly onWait: (name: string | null, what?: string) => void;
 }
 
 /** The timeout for reopening tables that the current query does not need. */

@@ -4,6 +4,7 @@ import { abortError, AgnesError, isAgnesError, raceAbort, withTimeout, type Host
 import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import { jsonRowSizes, poolGate, type Connection, type StreamResult } from "../duckdb/mod.ts";
 import type { QueryLimits } from "../kit/mod.ts";
+import type { RegisteredReceipt } from "./hybrid/types.ts";
 import type { PushedDown } from "./live/pushed-down.ts";
 import type { LiveStatement } from "./live/prepare-live.ts";
 import { readOnce } from "./read-once.ts";
@@ -32,6 +33,8 @@ export interface Receipt {
   readonly tables: readonly string[];
   /** The access to each remote table. */
   readonly remotes: readonly RemoteReceipt[];
+  /** What ran for each alias of `register`. */
+  readonly registered: readonly RegisteredReceipt[];
   /** The number of rows returned. */
   readonly rows: number;
   /** The size of the rows in bytes: as lines of JSON if `maxBytes` is set, otherwise as Arrow in memory. */
@@ -79,6 +82,8 @@ export interface Lease {
 /** A statement and the connection to run it on. */
 export interface Run extends Lease {
   readonly sql: string;
+  /** Returns what ran for the aliases. Default: there are none. */
+  readonly registered?: () => Receipt["registered"];
 }
 
 interface RunOptions {
@@ -106,8 +111,10 @@ export async function startQuery(
 ): Promise<QueryResult> {
   const startedMs = host.monotonicMs();
   const timer = withTimeout(WHAT, limits.timeoutMs ?? TIMEOUT_MS, signal);
-  let awaitedTable: string | null = null;
-  const preparing = prepare({ signal: timer.signal, onWait: (table) => void (awaitedTable = table) });
+  let awaited: string | null = null;
+  const onWait: Opening["onWait"] = (name, what = "the remote table") =>
+    void (awaited = name && `${what} ${name}`);
+  const preparing = prepare({ signal: timer.signal, onWait });
   const totals: Totals = { rows: 0, sizeBytes: 0, truncated: false, elapsedMs: null };
   let ended: Promise<void> | null = null;
   const end = () =>
@@ -120,7 +127,7 @@ export async function startQuery(
   let run: Run | undefined;
   let result: StreamResult;
   try {
-    run = await raceAbort(preparing, timer.signal, () => stoppedError(timer.signal, awaitedTable));
+    run = await raceAbort(preparing, timer.signal, () => stoppedError(timer.signal, awaited));
     const batchLimit = Math.min(batchRows ?? Infinity, (limits.maxRows ?? Infinity) + 1);
     const starting = run.connection.stream(run.sql, {
       signal: timer.signal,
@@ -134,7 +141,7 @@ export async function startQuery(
     if (run === undefined && isAgnesError(error, "timed_out")) poolGate.rejectWhenStuck(WHAT);
     throw failure(error, run?.secrets);
   }
-  const { generation, remotes, secrets, tables } = run;
+  const { generation, remotes, secrets, tables, registered = () => [] } = run;
   // Unread rows must not hold the connection forever.
   timer.signal.addEventListener("abort", () => void end(), { once: true });
   return {
@@ -148,6 +155,7 @@ export async function startQuery(
       extracts: extractsOf(tables),
       tables: tables.map(tableId),
       remotes: remotes(),
+      registered: registered(),
       rows: totals.rows,
       sizeBytes: totals.sizeBytes,
       truncated: totals.truncated,
@@ -157,11 +165,11 @@ export async function startQuery(
   };
 }
 
-/** The error of a stopped query, with the table whose source it waited for. */
-function stoppedError(signal: AbortSignal, table: string | null): AgnesError {
+/** The error of a stopped query, with the table or aliases whose sources it waited for. */
+function stoppedError(signal: AbortSignal, awaited: string | null): AgnesError {
   const error = abortError(signal, WHAT);
-  if (table === null) return error;
-  const what = `${WHAT}, which waited for the remote table ${table},`;
+  if (awaited === null) return error;
+  const what = `${WHAT}, which waited for ${awaited},`;
   if (isAgnesError(error, "timed_out")) {
     const { timeoutMs } = error.details;
     return new AgnesError("timed_out", { what, timeoutMs }, { cause: error });

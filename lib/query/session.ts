@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 
-import { AgnesError, isAgnesError, withTimeout } from "../base/mod.ts";
+import { AgnesError, atMost, isAgnesError, withTimeout } from "../base/mod.ts";
 import { analyticsPath, type AnalyticsTable } from "../analytics/mod.ts";
 import { renderSql } from "../sql/mod.ts";
 import { quoteLiteral, type Connection } from "../duckdb/mod.ts";
@@ -16,6 +16,14 @@ import {
 import { planOf } from "./explain.ts";
 import { isFatal, queryFailure } from "./failure.ts";
 import { guardQuery, type GuardedQuery } from "./guard.ts";
+import {
+  isAlias,
+  isNamed,
+  openHybrid,
+  type Hybrid,
+  type HybridSources,
+  type RegisteredQuery,
+} from "./hybrid/mod.ts";
 import { withListings } from "./listings.ts";
 import { Instances, type Choice } from "./instances.ts";
 import { readyOrReleased } from "./lease.ts";
@@ -33,6 +41,8 @@ export interface SessionOptions {
   readonly dataDirectory: string;
   /** Reads remote tables that cannot be attached. Default: such tables are unavailable. */
   readonly live?: LiveResolver;
+  /** Runs the queries of `register`. Default: there can be none. */
+  readonly sources?: HybridSources;
   /** The timeout for attaching one remote database, in milliseconds. Default: 10 seconds. */
   readonly attachTimeoutMs?: number;
 }
@@ -54,6 +64,13 @@ export interface QueryRequest extends AccessOptions {
   readonly limits?: QueryLimits;
   /** Allows all tables and functions, for SQL that the caller wrote. Files and settings stay blocked. Default: false. */
   readonly trusted?: boolean;
+  /**
+   * Queries that run in the engines of sources first, by the alias under which the SQL reads their rows. All are estimated
+   * before any of them runs; then they run at once, and if one fails, the others stop. An alias is an identifier that no
+   * table and no common table expression has, in any case. With `access`, a source must name the tables that a query reads,
+   * and all of them must be accessible and registered as a whole. Default: none.
+   */
+  readonly register?: Readonly<Record<string, RegisteredQuery>>;
   /** The maximum number of rows per batch. Default: 16384. */
   readonly batchRows?: number;
   readonly signal?: AbortSignal;
@@ -82,6 +99,8 @@ export class QuerySession implements AsyncDisposable {
   readonly #services: QueryServices;
   readonly #options: SessionOptions;
   readonly #instances: Instances;
+  /** Queries whose sources are being closed. */
+  readonly #hybrids = new Set<Promise<unknown>>();
 
   constructor(services: QueryServices, options: SessionOptions) {
     this.#services = services;
@@ -95,7 +114,8 @@ export class QuerySession implements AsyncDisposable {
    *
    * @throws `sql_malformed`, `sql_not_allowed`, `sql_too_long`, `table_unknown` with the nearest names, `table_vanished`, `extract_changed`, `sql_failed`,
    * `query_lost` if another query caused DuckDB to fail, `duckdb_stuck`, `timed_out`, `aborted`, `remote_unavailable`, `analytics_unreadable`, `file_unreadable`, `duckdb_out_of_memory`,
-   * `disk_full`; also while rows are read
+   * `disk_full`; also while rows are read; with `register` also `alias_refused`, `invalid_identifier`, `alias_limit_exceeded`,
+   * `alias_access_denied`, `source_unknown`, `capability_missing`, and the errors of the plugin, with the alias in `details`
    */
   async runQuery(request: QueryRequest): Promise<QueryResult> {
     const access = accessOf(request);
@@ -110,8 +130,8 @@ export class QuerySession implements AsyncDisposable {
     try {
       return await run();
     } catch (error) {
-      // Another query caused DuckDB to fail; the retry runs on a new instance.
-      if (!isAgnesError(error, "query_lost")) throw error;
+      // Another query caused DuckDB to fail; the retry runs on a new instance. Queries of sources may cost money.
+      if (!isAgnesError(error, "query_lost") || request.register !== undefined) throw error;
       return run();
     }
   }
@@ -182,7 +202,7 @@ export class QuerySession implements AsyncDisposable {
 
   /** Stops all queries and closes the session. Waits at most half a second for calls that cannot be interrupted. */
   async close(): Promise<void> {
-    await this.#instances.close(CLOSE_GRACE_MS);
+    await atMost(Promise.all([this.#instances.close(CLOSE_GRACE_MS), ...this.#hybrids]), CLOSE_GRACE_MS);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -191,13 +211,55 @@ export class QuerySession implements AsyncDisposable {
 
   async #prepare(request: QueryRequest & { readonly access: Access }, opening: Opening): Promise<Run> {
     const { signal } = opening;
-    const { sql, access } = request;
+    const { sql, register } = request;
     const isTrusted = request.trusted === true;
     const query = await this.#instances.parse(
       async (connection) => (isTrusted ? trustedQuery(connection, sql) : guardQuery(connection, sql)),
       signal,
     );
-    const { tables } = query;
+    if (register === undefined || Object.keys(register).length === 0)
+      return this.#prepareLocal(request, query, opening);
+    const preparing = this.#prepareHybrid({ ...request, register }, query, opening);
+    const ended = preparing.catch(() => {}).finally(() => this.#hybrids.delete(ended));
+    this.#hybrids.add(ended);
+    return preparing;
+  }
+
+  /** Prepares a query after the queries of `register`, whose sources are closed before it runs. */
+  async #prepareHybrid(
+    request: QueryRequest & { readonly access: Access } & Required<Pick<QueryRequest, "register">>,
+    query: GuardedQuery,
+    opening: Opening,
+  ): Promise<Run> {
+    const { access, register, trusted = false } = request;
+    const hybrid = await openHybrid(
+      { register, query, names: await this.#instances.names(access), access },
+      {
+        services: this.#services,
+        sources: this.#options.sources,
+        prepare: (sql, part) => this.#prepare({ sql, access, trusted }, part),
+        failure: this.#failureFor(access),
+      },
+      opening,
+    );
+    try {
+      return await this.#prepareLocal(request, query, opening, hybrid);
+    } finally {
+      opening.onWait(null);
+      await hybrid.close();
+    }
+  }
+
+  async #prepareLocal(
+    request: QueryRequest & { readonly access: Access },
+    query: GuardedQuery,
+    opening: Opening,
+    hybrid?: Hybrid,
+  ): Promise<Run> {
+    const { signal } = opening;
+    const { access, register, trusted: isTrusted = false } = request;
+    const isRegistered = isAlias(register);
+    const tables = query.tables.filter((use) => !isRegistered(use));
     let granted: readonly AnalyticsTable[] = [];
     const choose = (names: TableNames) => {
       granted = names.tables;
@@ -213,10 +275,12 @@ export class QuerySession implements AsyncDisposable {
         sql: pivots.length === 0 && !isExplained ? query.sql : null,
         schemaOnly: isExplained,
         rowsMax: (request.limits?.maxRows ?? Infinity) + 1,
+        ...(hybrid && { load: (place) => hybrid.load(place, isExplained) }),
         signal,
       });
       const scope = { granted, isRestricted: access !== null, signal };
-      return { ...lease, sql: await this.#finish(lease, query, scope) };
+      const whole = await this.#finish(lease, query, scope);
+      return { ...lease, sql: whole, ...(hybrid && { registered: () => hybrid.receipts() }) };
     });
   }
 
@@ -254,7 +318,7 @@ export class QuerySession implements AsyncDisposable {
       isRestricted: access !== null,
     };
     return (error, secrets = []) => {
-      const failure = queryFailure(error, { ...scope, secrets, typed });
+      const failure = isNamed(error) ? error : queryFailure(error, { ...scope, secrets, typed });
       if (isFatal(error) || isFatal(failure)) this.#instances.renewNext();
       return failure;
     };

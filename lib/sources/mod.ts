@@ -5,7 +5,7 @@ export { discoverTables } from "./discover.ts";
 export { withoutSecrets } from "./guard/remote-secrets.ts";
 export { checkHealth } from "./health.ts";
 export type { LiveRequest, LiveResolver, LiveTable } from "./live/live-table.ts";
-export { canReadLive, openLiveTables } from "./live/live-tables.ts";
+export { canReadLive, openLiveTables, sourceBatches } from "./live/live-tables.ts";
 export type { LiveTables } from "./live/live-tables.ts";
 export { openSource, unknownSource } from "./open.ts";
 export type { SourceServices } from "./open.ts";

@@ -98,6 +98,9 @@ async function runConnected(
       full: request.full,
       signal,
       keep: await keptNames(services.tables, source),
+      ...(config.materializeTimeoutMs === undefined
+        ? {}
+        : { materializeTimeoutMs: config.materializeTimeoutMs }),
       ...(request.onProgress === undefined ? {} : { onProgress: request.onProgress }),
     },
   );

@@ -36,6 +36,12 @@ const sourceConfig = v.strictObject({
     ),
   ),
   timeoutMs: v.optional(whole(1, "Timeout of a run of this source, in milliseconds")),
+  materializeTimeoutMs: v.optional(
+    whole(
+      1,
+      "Timeout of the query of a materialized table, with its rows, in milliseconds; default: one hour",
+    ),
+  ),
 });
 
 /** The content of `agnes.yaml`, and the part of `createAgnes` that describes a workspace. */

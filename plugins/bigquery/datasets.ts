@@ -1,6 +1,6 @@
 import { Rejection, type BigQueryApi } from "./api.ts";
 import { errors } from "./errors.ts";
-import { isSelected, type TablePath } from "./names.ts";
+import { isSelected, type ListedTable, type TablePath } from "./names.ts";
 import {
   datasetListSchema,
   datasetSchema,
@@ -9,8 +9,11 @@ import {
   type BigQueryTable,
 } from "./schemas.ts";
 import type { Settings } from "./settings.ts";
+import { groupShards } from "./shards.ts";
 
 const PAGE_MAX = 1000;
+/** Tables that are described at once. */
+const GET_MAX = 100;
 
 /** The datasets and tables of a source. Listing and describing them is free. */
 export class Datasets {
@@ -48,18 +51,40 @@ export class Datasets {
     return found;
   }
 
-  /** Yields the names of the tables of a dataset, page by page; none if it was deleted meanwhile. */
-  async *tables(dataset: string, signal: AbortSignal): AsyncGenerator<readonly TablePath[], void, void> {
-    const { project } = this.#settings;
+  /** Returns the tables of a dataset; none if it was deleted meanwhile. */
+  async tables(
+    { project, dataset }: Pick<TablePath, "project" | "dataset">,
+    signal: AbortSignal,
+  ): Promise<readonly ListedTable[]> {
+    const found: ListedTable[] = [];
     const what = `dataset ${dataset}`;
     const path = `${pathOf(project)}/datasets/${encodeURIComponent(dataset)}/tables`;
     const request = { schema: tableListSchema, query: { maxResults: PAGE_MAX }, what, signal };
     try {
       for await (const { tables } of this.#api.pages(path, request))
-        yield tables.map(({ tableReference }) => ({ project, dataset, table: tableReference.tableId }));
+        for (const { tableReference, type } of tables)
+          found.push({ project, dataset, table: tableReference.tableId, type });
     } catch (error) {
       if (!isGone(error)) throw this.#api.failure(error, { what });
     }
+    return found;
+  }
+
+  /** Describes the shards of a group, such as `events_YYYYMMDD`, by date. */
+  async shards(path: TablePath, signal: AbortSignal): Promise<readonly BigQueryTable[]> {
+    const { groups } = groupShards(await this.tables(path, signal));
+    const group = groups.find((one) => one.path.table === path.table);
+    return this.described(group?.shards ?? [], signal);
+  }
+
+  /** Describes several tables; those that were deleted meanwhile are left out. */
+  async described(paths: readonly TablePath[], signal: AbortSignal): Promise<readonly BigQueryTable[]> {
+    const found: BigQueryTable[] = [];
+    for (let at = 0; at < paths.length; at += GET_MAX) {
+      const page = await Promise.all(paths.slice(at, at + GET_MAX).map((path) => this.get(path, signal)));
+      found.push(...page.filter((one) => one !== null));
+    }
+    return found;
   }
 
   /** Describes a table; null if there is none. */

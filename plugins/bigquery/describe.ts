@@ -1,6 +1,7 @@
 import {
   AgnesError,
   table as tableInfo,
+  type ColumnMetadata,
   type EntityType,
   type JsonValue,
   type TableInfo,
@@ -9,8 +10,8 @@ import {
 
 import { errors } from "./errors.ts";
 import { tableNameOf, type TablePath } from "./names.ts";
-import type { BigQueryTable } from "./schemas.ts";
-import { schemaOf, typeName } from "./types.ts";
+import type { BigQueryTable, Field } from "./schemas.ts";
+import { descriptionOf, schemaOf, typeName } from "./types.ts";
 
 const ENTITY_TYPES: Readonly<Record<string, EntityType>> = {
   TABLE: "table",
@@ -92,7 +93,7 @@ export function requiresFilter({ requirePartitionFilter, timePartitioning }: Big
  * The rows and bytes, if they are known: those of views are not, those of external tables are reported as 0, and those in a
  * streaming buffer are not counted.
  */
-function countsOf(table: BigQueryTable): { readonly rows?: number; readonly sizeBytes?: number } {
+export function countsOf(table: BigQueryTable): { readonly rows?: number; readonly sizeBytes?: number } {
   const { numRows, numBytes, streamingBuffer } = table;
   const isStored = ["table", "snapshot", "clone"].includes(entityTypeOf(table) ?? "");
   if (!isStored || streamingBuffer !== undefined) return {};
@@ -117,13 +118,19 @@ export function metadataOf(table: BigQueryTable, name: string): TableMetadata {
     ...(hasTime ? { modifiedAt: new Date(lastModifiedTime) } : {}),
     ...(partition === undefined ? { partitionedBy: [] } : isColumn ? { partitionedBy: [partition] } : {}),
     clusteredBy: clustering?.fields ?? [],
-    columns: table.schema.fields.map((field) => ({
+    columns: columnsOf(table.schema.fields),
+  };
+}
+
+/** The columns as BigQuery describes them. */
+export function columnsOf(fields: readonly Field[]): readonly ColumnMetadata[] {
+  return fields.map((field) => {
+    const description = descriptionOf(field);
+    return {
       name: field.name,
       type: typeName(field),
       nullable: field.mode?.toUpperCase() !== "REQUIRED",
-      ...(field.description === undefined || field.description === ""
-        ? {}
-        : { description: field.description }),
-    })),
-  };
+      ...(description === undefined ? {} : { description }),
+    };
+  });
 }

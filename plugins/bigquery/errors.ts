@@ -15,19 +15,25 @@ export const errors = defineErrors("bigquery", {
     message: (d) => `the project is not set: neither \`project\` nor the variable ${d.variable}`,
     hint: () => "Set `project` in the options of the source, or the variable.",
   }),
-  project_conflict: errorSpec<{ variable: string; value: string; project: string }>({
+  project_conflict: errorSpec<{
+    option: string;
+    place: string;
+    value: string;
+    otherPlace: string;
+    otherValue: string;
+  }>({
     isDataError: true,
     status: 400,
     exit: 2,
     message: (d) =>
-      `the option \`project\` is ${formatValue(d.project)}, but the variable ${d.variable} is ${formatValue(d.value)}`,
-    hint: (d) => `Unset ${d.variable}, or set both to the same project.`,
+      `there are two values of \`${d.option}\`: ${d.place} is ${formatValue(d.value)}, and ${d.otherPlace} is ${formatValue(d.otherValue)}`,
+    hint: (d) => `Set \`${d.option}\` only, or the same value in both places.`,
   }),
-  endpoint_invalid: errorSpec<{ reason: string }>({
+  endpoint_invalid: errorSpec<{ option: string; reason: string }>({
     isDataError: true,
     status: 400,
     exit: 2,
-    message: (d) => `the option \`apiEndpoint\` is not valid: ${d.reason}`,
+    message: (d) => `the option \`${d.option}\` is not valid: ${d.reason}`,
     hint: () => "Set it to an https address, or to that of an emulator on this machine.",
   }),
   credentials_missing: errorSpec<{ reason: string }>({
@@ -90,6 +96,19 @@ export const errors = defineErrors("bigquery", {
     message: (d) => `the table ${formatValue(d.table)} cannot be read: ${d.reason}`,
     hint: () => "Create a view of the table without this column, and register the view.",
   }),
+  shards_differ: errorSpec<{
+    table: string;
+    column: string;
+    type: string;
+    shard: string;
+    otherType: string;
+    otherShard: string;
+  }>({
+    isDataError: true,
+    message: (d) =>
+      `the shards of ${formatValue(d.table)} cannot be read as one table: column ${formatValue(d.column)} is ${d.type} in ${d.shard} and ${d.otherType} in ${d.otherShard}`,
+    hint: () => "Create a view of the shards that casts this column, and register the view.",
+  }),
   type_unsupported: errorSpec<{ table: string; column: string; type: string }>({
     isDataError: true,
     message: (d) =>
@@ -117,6 +136,14 @@ export const errors = defineErrors("bigquery", {
     hint: () =>
       "Add a condition on that column to the table with the option `--where`, or remove the requirement in BigQuery.",
   }),
+  partitions_unknown: errorSpec<{ table: string; reason: string }>({
+    isDataError: true,
+    status: 502,
+    message: (d) =>
+      `the partitions of table ${formatValue(d.table)} are not known, so the changed ones cannot be read: ${d.reason}`,
+    hint: () =>
+      "Run it again, or read all rows at each sync with `agnes table update ID --strategy full_refresh`.",
+  }),
   cursor_refused: errorSpec<{ table: string; column: string; type: string }>({
     isDataError: true,
     status: 409,
@@ -142,7 +169,7 @@ export const errors = defineErrors("bigquery", {
     status: 400,
     message: (d) => `the cost of the query cannot be estimated, so it is not run: ${d.reason}`,
     hint: () =>
-      "Query a table without that property, such as a copy that a scheduled query in BigQuery writes.",
+      "Query a table without that property, such as a copy that a scheduled query in BigQuery writes, or set `allowUnknownEstimates` in the options of the source.",
   }),
   scan_too_large: errorSpec<{ scannedBytes: number | null; limitBytes: number; tables: readonly string[] }>({
     isDataError: true,
@@ -150,7 +177,20 @@ export const errors = defineErrors("bigquery", {
     message: (d) =>
       `the query would bill ${d.scannedBytes === null ? "more" : bytes(d.scannedBytes)}${d.tables.length === 0 ? "" : ` (${d.tables.join(", ")})`}, and the limit is ${bytes(d.limitBytes)}`,
     hint: () =>
-      "Select fewer columns, add a condition on the partition column, or raise `maxBytesPerQuery` in the options of the source.",
+      "Select fewer columns, add a condition on the partition column, or raise `maxBytesPerQuery` (for materialized tables `maxBytesPerMaterialize`) in the options of the source.",
+  }),
+  daily_bytes_used: errorSpec<{ dailyBytes: number; usedBytes: number; neededBytes: number }>({
+    isDataError: true,
+    status: 429,
+    message: (d) =>
+      `the query would bill ${bytes(d.neededBytes)}, and ${bytes(d.usedBytes)} of the ${bytes(d.dailyBytes)} per day are used`,
+    hint: () => "Run it again after midnight UTC, or raise `dailyBytes` in the options of the source.",
+  }),
+  result_too_large: errorSpec<{ what: string; unit: string; limit: number }>({
+    isDataError: true,
+    status: 413,
+    message: (d) => `the result of ${d.what} has more than ${d.limit} ${d.unit}`,
+    hint: () => "Aggregate the rows in the query, select fewer, or raise the limit.",
   }),
   job_failed: errorSpec<{ job: string; reason: string }>({
     isDataError: true,
@@ -164,6 +204,14 @@ export const errors = defineErrors("bigquery", {
     retry: "transient",
     message: (d) => `the result of job ${d.job} is incomplete: rows returned: ${d.rows}, of ${d.totalRows}`,
     hint: () => "Run it again.",
+  }),
+  session_expired: errorSpec<{ what: string; rows: number; reason: string }>({
+    isDataError: true,
+    status: 503,
+    retry: "transient",
+    message: (d) => `the read session of ${d.what} expired; rows read before: ${d.rows}: ${d.reason}`,
+    hint: () =>
+      "Run it again. A session lasts six hours; a table that takes longer needs a condition, with `--where`.",
   }),
   request_refused: errorSpec<{ what: string; reason: string }>({
     isDataError: true,

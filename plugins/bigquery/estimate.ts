@@ -1,5 +1,11 @@
+import type { QueryEstimate } from "agnes/kit";
+
 import { errors } from "./errors.ts";
+import type { TablePath } from "./names.ts";
 import type { Field, Job } from "./schemas.ts";
+import type { Settings } from "./settings.ts";
+
+const TEBIBYTE = 1024 ** 4;
 
 /** What a dry run reports of a query. */
 export interface DryRun {
@@ -11,12 +17,18 @@ export interface DryRun {
   readonly location: string | undefined;
   /** The tables that the query reads, those of views included: `project.dataset.table`. */
   readonly tables: readonly string[];
-  readonly datasets: readonly { readonly project: string; readonly dataset: string }[];
+  /** Whether `tables` is known to have all tables that the query reads. */
+  readonly hasAllTables: boolean;
+  /** The same tables. */
+  readonly references: readonly TablePath[];
   readonly fields: readonly Field[];
 }
 
 /** The accuracies whose figure is not exceeded. */
 const UPPER = new Set(["PRECISE", "UPPER_BOUND"]);
+
+/** A list of this length may be incomplete. */
+const TABLES_MAX = 50;
 
 /** Returns what the job of a dry run reports. */
 export function dryRunOf({ jobReference, statistics }: Job): DryRun {
@@ -34,7 +46,12 @@ export function dryRunOf({ jobReference, statistics }: Job): DryRun {
     unknown,
     location: jobReference.location,
     tables: referenced.map(({ projectId, datasetId, tableId }) => `${projectId}.${datasetId}.${tableId}`),
-    datasets: referenced.map(({ projectId, datasetId }) => ({ project: projectId, dataset: datasetId })),
+    hasAllTables: referenced.length < TABLES_MAX && (query?.referencedRoutines ?? []).length === 0,
+    references: referenced.map(({ projectId, datasetId, tableId }) => ({
+      project: projectId,
+      dataset: datasetId,
+      table: tableId,
+    })),
     fields: query?.schema?.fields ?? [],
   };
 }
@@ -65,8 +82,21 @@ export function checkStatement({ statementType }: DryRun): void {
  * Checks that the bytes of a query are known and within the limit.
  * @throws `bigquery/estimate_unknown`, `bigquery/scan_too_large`
  */
-export function checkBytes({ scannedBytes, unknown, tables }: DryRun, limitBytes: number): void {
-  if (scannedBytes === undefined) throw errors.estimate_unknown({ reason: unknown ?? "unknown" });
+export function checkBytes(
+  { scannedBytes, unknown, tables }: Pick<DryRun, "scannedBytes" | "unknown" | "tables">,
+  limitBytes: number,
+  { allowUnknownEstimates }: Pick<Settings, "allowUnknownEstimates">,
+): void {
+  if (scannedBytes === undefined) {
+    if (allowUnknownEstimates) return;
+    throw errors.estimate_unknown({ reason: unknown ?? "unknown" });
+  }
   // A limit that is no number is exceeded.
   if (!(scannedBytes <= limitBytes)) throw errors.scan_too_large({ scannedBytes, limitBytes, tables });
+}
+
+/** The price of bytes; undefined if no rate is configured. */
+export function priceOf(bytes: number, { price }: Pick<Settings, "price">): QueryEstimate["price"] {
+  if (price === undefined) return undefined;
+  return { amount: (bytes / TEBIBYTE) * price.perTebibyte, currency: price.currency };
 }

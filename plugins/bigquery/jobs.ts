@@ -2,15 +2,19 @@ import type { ConnectContext, ReadOptions } from "agnes/kit";
 import * as v from "valibot";
 
 import { Rejection, type BigQueryApi } from "./api.ts";
+import { DailyBytes } from "./daily-bytes.ts";
 import type { Datasets } from "./datasets.ts";
-import { checkBytes, checkStatement, dryRunOf, type DryRun } from "./estimate.ts";
+import { checkBytes, checkStatement, dryRunOf, priceOf, type DryRun } from "./estimate.ts";
 import { failureOf, isPassing } from "./failures.ts";
 import { jobLabels } from "./labels.ts";
+import type { TablePath } from "./names.ts";
 import type { NamedParameter } from "./parameters.ts";
 import { resultOf, type QueryResult } from "./results.ts";
 import { jobSchema, type Job } from "./schemas.ts";
 import type { Settings } from "./settings.ts";
 
+/** What a query of metadata bills. */
+const METADATA_BYTES = 10 * 1024 ** 2;
 const JOBS_MAX = 4;
 const RETRY_PAUSE_MS = 2_000;
 const POLL_PAUSE_MS = 200;
@@ -26,6 +30,8 @@ export interface QueryRequest {
   /** Where its tables are. Default: as BigQuery determines it. */
   readonly location?: string | undefined;
   readonly limitBytes: number;
+  /** Whether it reads metadata, whose bytes a dry run does not estimate. Then only BigQuery stops it at the limit. Default: false. */
+  readonly isMetadata?: boolean | undefined;
   readonly timeoutMs?: number | undefined;
   /** What is queried, for errors: `table sales.orders`. */
   readonly what: string;
@@ -38,9 +44,12 @@ export interface QueryRequest {
 interface FinishedJob {
   readonly id: string;
   readonly location: string | undefined;
+  readonly startedMs: number | undefined;
+  readonly billedBytes: number | undefined;
+  readonly destination: TablePath | undefined;
 }
 
-type Services = Pick<ConnectContext<unknown, never>, "log" | "sleep">;
+type Services = Pick<ConnectContext<unknown, never>, "log" | "sleep" | "now">;
 
 /** The query jobs of a source, in its billing project. */
 export class Jobs {
@@ -48,6 +57,7 @@ export class Jobs {
   readonly #settings: Settings;
   readonly #datasets: Datasets;
   readonly #services: Services;
+  readonly #daily: DailyBytes;
   readonly #path: string;
 
   constructor(api: BigQueryApi, settings: Settings, datasets: Datasets, services: Services) {
@@ -55,6 +65,7 @@ export class Jobs {
     this.#settings = settings;
     this.#datasets = datasets;
     this.#services = services;
+    this.#daily = new DailyBytes(api, settings, services.now);
     this.#path = `/projects/${encodeURIComponent(settings.billingProject)}`;
   }
 
@@ -84,23 +95,26 @@ export class Jobs {
    * @throws `bigquery/estimate_unknown`, `bigquery/scan_too_large`, the errors of `dryRun` and of `failureOf`
    */
   async run(request: QueryRequest): Promise<QueryResult> {
-    const dryRun = await this.dryRun(request);
-    checkBytes(dryRun, request.limitBytes);
-    const location = request.location ?? (await this.#locationOf(dryRun, request.signal));
-    const job = await this.#finished({ ...request, location }, dryRun);
-    const { what, signal, timeoutMs = TIMEOUT_MS } = request;
-    const path = `${this.#path}/queries/${job.id}`;
-    return resultOf(this.#api, { path, job: job.id, location: job.location, what, signal, timeoutMs });
+    const { what, signal, timeoutMs = TIMEOUT_MS, isMetadata = false } = request;
+    const dryRun = isMetadata ? null : await this.dryRun(request);
+    if (dryRun !== null) checkBytes(dryRun, request.limitBytes, this.#settings);
+    const found = request.location ?? (dryRun && (await this.#locationOf(dryRun, signal)));
+    const bytes = dryRun === null ? METADATA_BYTES : dryRun.scannedBytes;
+    using daily = await this.#daily.reserve(bytes, request.limitBytes, signal);
+    const own = { ...request, limitBytes: daily.limitBytes, location: found ?? undefined };
+    const { id, ...figures } = await this.#finished(own, dryRun?.tables ?? []);
+    const path = `${this.#path}/queries/${id}`;
+    return await resultOf(this.#api, { path, job: id, ...figures, what, signal, timeoutMs });
   }
 
-  async #locationOf({ location, datasets }: DryRun, signal: AbortSignal): Promise<string | undefined> {
-    const [first] = datasets;
+  async #locationOf({ location, references }: DryRun, signal: AbortSignal): Promise<string | undefined> {
+    const [first] = references;
     if (location !== undefined || first === undefined) return location;
     return this.#datasets.location(first, signal);
   }
 
   /** Runs a job until it succeeds. One that BigQuery could not run is repeated under a new id. */
-  async #finished(request: QueryRequest, { tables }: DryRun): Promise<FinishedJob> {
+  async #finished(request: QueryRequest, tables: readonly string[]): Promise<FinishedJob> {
     const { what, limitBytes, signal } = request;
     for (let attempt = 1; ; attempt += 1) {
       const id = `agnes_${crypto.randomUUID()}`;
@@ -110,7 +124,9 @@ export class Jobs {
       const failure = job.status.errorResult;
       if (failure === undefined) {
         this.#report(id, location, job);
-        return { id, location };
+        const { creationTime: startedMs, query } = job.statistics;
+        const billedBytes = query?.totalBytesBilled;
+        return { id, location, startedMs, billedBytes, destination: destinationOf(job) };
       }
       if (!isPassing(failure) || attempt === JOBS_MAX)
         throw failureOf(failure, { what, job: id, limitBytes, tables });
@@ -211,13 +227,22 @@ export class Jobs {
 
   #report(job: string, location: string | undefined, { statistics }: Job): void {
     const { query, totalSlotMs } = statistics;
+    const billed = query?.totalBytesBilled;
+    const price = billed === undefined ? undefined : priceOf(billed, this.#settings);
     this.#services.log.info(`job ${job} is done`, {
       job,
       location,
       bytesProcessed: query?.totalBytesProcessed,
-      bytesBilled: query?.totalBytesBilled,
+      bytesBilled: billed,
       cacheHit: query?.cacheHit,
       slotMs: totalSlotMs,
+      ...(price === undefined ? {} : { price: `${price.amount} ${price.currency}` }),
     });
   }
+}
+
+/** The table that has the result of a job. */
+function destinationOf({ configuration }: Job): TablePath | undefined {
+  const table = configuration?.query?.destinationTable;
+  return table && { project: table.projectId, dataset: table.datasetId, table: table.tableId };
 }

@@ -1,4 +1,7 @@
 const LENGTH_MAX = 63;
+/** The label that each job has. */
+export const WORKLOAD_LABEL = "workload_type";
+export const WORKLOAD = "agnes";
 
 /**
  * Returns the labels of a job as BigQuery accepts them: lower case, at most 63 characters. A label whose key cannot be
@@ -9,7 +12,7 @@ export function jobLabels(labels: Readonly<Record<string, string>> = {}): Readon
     const name = cleaned(key).replace(/^[^\p{L}]+/u, "");
     return name === "" ? [] : [[name, cleaned(value)] as const];
   });
-  return { workload_type: "agnes", ...Object.fromEntries(accepted) };
+  return { ...Object.fromEntries(accepted), [WORKLOAD_LABEL]: WORKLOAD };
 }
 
 function cleaned(text: string): string {

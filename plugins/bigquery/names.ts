@@ -5,6 +5,11 @@ export interface TablePath {
   readonly table: string;
 }
 
+/** A table in a list, and its type in BigQuery, such as `TABLE` or `VIEW`. */
+export interface ListedTable extends TablePath {
+  readonly type: string | undefined;
+}
+
 /**
  * Returns the place of a table by its name, `dataset.table` or `project.dataset.table`; null if it is neither. A table
  * registered by its dataset has only its own name.

@@ -17,6 +17,8 @@ export const bigqueryOptions = v.strictObject({
     "Id of the project whose tables are read. Default: the variable BIGQUERY_PROJECT",
   ),
   billingProject: described(project, "Id of the project that runs and pays the queries. Default: `project`"),
+  project_id: described(project, "Earlier spelling of `project`; a conflict is an error"),
+  billing_project: described(project, "Earlier spelling of `billingProject`; a conflict is an error"),
   location: described(
     v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]+$/, "a location such as EU or us-central1")),
     "Location of queries in SQL, such as EU or europe-west3. Reads of a table always run in its own location. Default: the location of the tables in the query",
@@ -28,6 +30,18 @@ export const bigqueryOptions = v.strictObject({
     }),
     "The datasets whose tables are listed",
   ),
+  tables: described(
+    v.array(
+      v.pipe(
+        v.string(),
+        v.regex(
+          /^[a-z][a-z0-9.:-]*[a-z0-9](\.[^.]+){2}$/,
+          "project.dataset.table, such as other-1.sales.orders",
+        ),
+      ),
+    ),
+    "Further tables to list, as project.dataset.table: those of other projects and datasets, and single tables by date. Default: none",
+  ),
   maxBytesPerQuery: v.optional(
     v.pipe(
       v.number(),
@@ -38,6 +52,39 @@ export const bigqueryOptions = v.strictObject({
       ),
     ),
     5 * GIBIBYTE,
+  ),
+  maxBytesPerMaterialize: v.optional(
+    v.pipe(
+      v.number(),
+      v.safeInteger(),
+      v.minValue(1),
+      v.description("The same for the query of a materialized table. Default: 10 GiB"),
+    ),
+    10 * GIBIBYTE,
+  ),
+  dailyBytes: described(
+    v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+    "Bytes that jobs with the label workload_type=agnes of this account may bill in `billingProject` per day, in UTC. Needs the role BigQuery User, to list the jobs. Default: no limit",
+  ),
+  allowUnknownEstimates: v.optional(
+    v.pipe(
+      v.boolean(),
+      v.description(
+        "Also run queries whose bytes a dry run does not estimate, such as those of tables with a row access policy. Only BigQuery then stops them at the limit. Default: false",
+      ),
+    ),
+    false,
+  ),
+  price: described(
+    v.strictObject({
+      perTebibyte: v.pipe(v.number(), v.minValue(0), v.description("Price of a TiB billed, such as 6.25")),
+      currency: v.pipe(
+        v.string(),
+        v.regex(/^[A-Z]{3}$/, "an ISO 4217 code such as USD"),
+        v.description("Its currency, such as USD"),
+      ),
+    }),
+    "The price of queries, for estimates. Default: prices are unknown",
   ),
   labels: described(
     v.record(v.string(), v.string()),
@@ -59,6 +106,19 @@ export const bigqueryOptions = v.strictObject({
       v.description("Domain of the cloud. Default: googleapis.com"),
     ),
     "googleapis.com",
+  ),
+  storageRead: v.optional(
+    v.pipe(
+      v.boolean(),
+      v.description(
+        "Read large tables by the Storage Read API, which is faster than a query job and billed at another price. Default: true",
+      ),
+    ),
+    true,
+  ),
+  storageEndpoint: described(
+    v.pipe(v.string(), v.url()),
+    "URL of the Storage Read API, such as a private endpoint or an emulator. Default: https://bigquerystorage.googleapis.com; with `apiEndpoint` none, so that query jobs read all tables",
   ),
   apiEndpoint: described(
     v.pipe(v.string(), v.url()),

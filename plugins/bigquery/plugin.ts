@@ -26,6 +26,7 @@ export default definePlugin({
       selectSql: (info, request) => selectSql(source, info, request),
       metadata: (tables, { signal }) => source.metadata(tables, signal),
       health: ({ signal }) => source.health(signal),
+      close: () => source.storage.close(),
     };
   },
 });

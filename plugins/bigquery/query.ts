@@ -1,10 +1,26 @@
-import type { QueryEstimate, SelectRequest, SourceQueryOptions, SourceResult, TableInfo } from "agnes/kit";
+import {
+  AgnesError,
+  type arrow,
+  type Batch,
+  type QueryEstimate,
+  type Row,
+  type SelectRequest,
+  type SourceQueryOptions,
+  type SourceResult,
+  type TableInfo,
+} from "agnes/kit";
 
 import { errors } from "./errors.ts";
-import { tablePathOf } from "./names.ts";
+import { checkBytes, priceOf, type DryRun } from "./estimate.ts";
+import { tableNameOf, tablePathOf } from "./names.ts";
 import { namedParameters } from "./parameters.ts";
+import type { QueryResult } from "./results.ts";
 import { selectOf } from "./select.ts";
+import { shardPrefixOf, shardRelation } from "./shards.ts";
+import type { Settings } from "./settings.ts";
 import type { Source } from "./source.ts";
+import type { StorageReads } from "./storage/reads.ts";
+import { resultRows } from "./storage/result.ts";
 import { schemaOf } from "./types.ts";
 
 const WHAT = "the query";
@@ -12,38 +28,101 @@ const BATCH_ROWS = 8192;
 
 /** Runs one SELECT, whose cost is estimated first. */
 export async function runQuery(
-  { jobs, settings }: Source,
+  { jobs, settings, storage }: Source,
   sql: string,
-  { parameters = {}, limits = {}, signal }: SourceQueryOptions,
+  { parameters = {}, limits = {}, isMaterialized = false, signal }: SourceQueryOptions,
 ): Promise<SourceResult> {
-  const { maxScannedBytes = Number.POSITIVE_INFINITY, timeoutMs } = limits;
+  const {
+    maxScannedBytes = Number.POSITIVE_INFINITY,
+    timeoutMs,
+    maxRows = Number.POSITIVE_INFINITY,
+  } = limits;
+  const { maxBytesPerQuery, maxBytesPerMaterialize } = settings;
   const result = await jobs.run({
     sql,
     parameters: namedParameters(parameters),
     location: settings.location,
-    limitBytes: Math.min(maxScannedBytes, settings.maxBytesPerQuery),
+    limitBytes: Math.min(maxScannedBytes, isMaterialized ? maxBytesPerMaterialize : maxBytesPerQuery),
     timeoutMs,
     what: WHAT,
     signal,
   });
-  return { schema: schemaOf(result.fields, WHAT), batches: result.rows(BATCH_ROWS) };
+  if (result.totalRows > maxRows) throw errors.result_too_large({ what: WHAT, unit: "rows", limit: maxRows });
+  const schema = schemaOf(result.fields, WHAT);
+  const { maxBytes } = limits;
+  if (maxBytes !== undefined) return { schema, batches: limited(result.rows(BATCH_ROWS), maxBytes) };
+  return { schema, batches: rowsOf(storage, result, schema, signal) };
 }
+
+async function* rowsOf(
+  storage: StorageReads,
+  result: QueryResult,
+  schema: arrow.Schema,
+  signal: AbortSignal,
+): AsyncGenerator<Batch, void, void> {
+  const isRead = yield* resultRows(storage, result, schema, WHAT, signal);
+  if (!isRead) yield* result.rows(BATCH_ROWS);
+}
+
+/** Fails when rows have more bytes than the limit, each counted as a line of JSON. */
+async function* limited(
+  pages: AsyncIterable<readonly Row[]>,
+  limit: number,
+): AsyncGenerator<readonly Row[], void, void> {
+  let sizeBytes = 0;
+  for await (const rows of pages) {
+    for (const row of rows) sizeBytes += Buffer.byteLength(JSON.stringify(row, asText)) + 1;
+    if (sizeBytes > limit) throw errors.result_too_large({ what: WHAT, unit: "bytes", limit });
+    yield rows;
+  }
+}
+
+const asText = (_: string, value: unknown): unknown =>
+  value instanceof Uint8Array ? Buffer.from(value).toString("base64") : value;
 
 /** Estimates a query by a dry run. Bytes that are not an upper bound are unknown. */
 export async function estimateQuery(
   { jobs, settings }: Source,
   sql: string,
-  { parameters = {}, signal }: Omit<SourceQueryOptions, "limits">,
+  { parameters = {}, signal }: Omit<SourceQueryOptions, "limits" | "isMaterialized">,
 ): Promise<QueryEstimate> {
-  const { location } = settings;
-  const { scannedBytes } = await jobs.dryRun({
+  const { location, project } = settings;
+  const dryRun = await jobs.dryRun({
     sql,
     parameters: namedParameters(parameters),
     location,
     what: WHAT,
     signal,
   });
-  return scannedBytes === undefined ? {} : { scannedBytes };
+  const { scannedBytes, statementType, fields } = dryRun;
+  const problem = bytesProblem(dryRun, settings);
+  const price = scannedBytes === undefined ? undefined : priceOf(scannedBytes, settings);
+  return {
+    ...(scannedBytes === undefined ? {} : { scannedBytes }),
+    ...(price === undefined ? {} : { price }),
+    ...(statementType === undefined ? {} : { statementType }),
+    ...(fields.length === 0 ? {} : { schema: schemaOf(fields, WHAT) }),
+    ...(dryRun.hasAllTables && namesItsTables(sql)
+      ? { referencedTables: dryRun.references.map((path) => tableNameOf(path, project)) }
+      : {}),
+    ...(problem === undefined ? {} : { problem }),
+  };
+}
+
+/** What BigQuery does not list with the tables of a query. A backslash may hide a name in an escape sequence. */
+const UNLISTED = /\\|external_query|information_schema/i;
+
+const namesItsTables = (sql: string): boolean => !UNLISTED.test(sql);
+
+/** Why a query would not run. */
+function bytesProblem(dryRun: DryRun, settings: Settings): AgnesError | undefined {
+  try {
+    checkBytes(dryRun, settings.maxBytesPerQuery, settings);
+    return undefined;
+  } catch (error) {
+    if (error instanceof AgnesError) return error;
+    throw error;
+  }
 }
 
 /** Returns the SELECT for a live table. */
@@ -52,5 +131,6 @@ export function selectSql({ settings }: Source, info: TableInfo, request: Select
   const name = info.remotePath?.join(".") ?? info.name;
   const path = tablePathOf(name, project);
   if (path === null) throw errors.table_missing({ table: info.name, project });
-  return selectOf(path, info.schema, { ...request, name: info.name }).sql;
+  const from = shardPrefixOf(path) === null ? {} : { from: shardRelation(path) };
+  return selectOf(path, info.schema, { ...request, ...from, name: info.name }).sql;
 }

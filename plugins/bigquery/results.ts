@@ -2,6 +2,7 @@ import type { Row } from "agnes/kit";
 
 import type { BigQueryApi } from "./api.ts";
 import { errors } from "./errors.ts";
+import type { TablePath } from "./names.ts";
 import { resultPageSchema, type Field } from "./schemas.ts";
 import { needsTextTimestamps, rowDecoder } from "./values.ts";
 
@@ -11,6 +12,12 @@ const POLL_PAUSE_MS = 200;
 export interface QueryResult {
   readonly fields: readonly Field[];
   readonly totalRows: number;
+  /** When BigQuery received the job, in milliseconds since 1970. */
+  readonly startedMs: number | undefined;
+  readonly billedBytes: number | undefined;
+  readonly job: string;
+  /** The table that has the rows; undefined if it is not known. */
+  readonly destination: TablePath | undefined;
   /** Yields all rows, or throws. */
   rows(batchRows: number): AsyncGenerator<readonly Row[], void, void>;
 }
@@ -20,6 +27,9 @@ interface ResultRequest {
   /** The path of `jobs.getQueryResults`. */
   readonly path: string;
   readonly job: string;
+  readonly startedMs: number | undefined;
+  readonly billedBytes: number | undefined;
+  readonly destination: TablePath | undefined;
   readonly location: string | undefined;
   readonly what: string;
   readonly timeoutMs: number;
@@ -52,6 +62,10 @@ export async function resultOf(api: BigQueryApi, request: ResultRequest): Promis
   return {
     fields,
     totalRows,
+    startedMs: request.startedMs,
+    billedBytes: request.billedBytes,
+    job,
+    destination: request.destination,
     async *rows(batchRows) {
       const decode = rowDecoder(fields, what);
       let count = 0;

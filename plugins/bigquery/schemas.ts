@@ -35,6 +35,7 @@ export interface Field {
   readonly collation?: string | undefined;
   readonly timestampPrecision?: number | undefined;
   readonly rangeElementType?: { readonly type: string } | undefined;
+  readonly policyTags?: { readonly names: readonly string[] } | undefined;
 }
 
 const field: v.GenericSchema<unknown, Field> = v.object({
@@ -49,6 +50,7 @@ const field: v.GenericSchema<unknown, Field> = v.object({
   collation: text,
   timestampPrecision: v.optional(count),
   rangeElementType: v.optional(v.object({ type: v.string() })),
+  policyTags: v.optional(v.object({ names: v.optional(v.array(v.string()), []) })),
 });
 
 const tableSchemaOf = v.object({ fields: v.optional(v.array(field), []) });
@@ -86,6 +88,7 @@ export const tableSchema = v.object({
   schema: v.optional(tableSchemaOf, { fields: [] }),
   numRows: v.optional(count),
   numBytes: v.optional(count),
+  creationTime: v.optional(count),
   lastModifiedTime: v.optional(count),
   requirePartitionFilter: v.optional(v.boolean(), false),
   // Only whether there is one matters: its rows are not in `numRows`.
@@ -106,6 +109,7 @@ export type BigQueryTable = v.InferOutput<typeof tableSchema>;
 export const datasetSchema = v.object({ location: text });
 
 const statistics = v.object({
+  creationTime: v.optional(count),
   totalBytesProcessed: v.optional(count),
   totalSlotMs: v.optional(count),
   rowLevelSecurityStatistics: v.optional(v.object({ rowLevelSecurityApplied: v.optional(v.boolean()) })),
@@ -117,13 +121,44 @@ const statistics = v.object({
       totalBytesBilled: v.optional(count),
       cacheHit: v.optional(v.boolean()),
       referencedTables: v.optional(v.array(tableReference), []),
+      // Only whether there are any matters: a function may read tables.
+      referencedRoutines: v.optional(v.array(v.unknown()), []),
       schema: v.optional(tableSchemaOf),
     }),
   ),
 });
 
+/** A page of `jobs.list`. */
+export const jobListSchema = v.object({
+  nextPageToken: text,
+  unreachable: v.optional(v.array(v.string()), []),
+  jobs: v.optional(
+    v.array(
+      v.object({
+        state: text,
+        errorResult: v.optional(errorProto),
+        configuration: v.optional(
+          v.object({
+            labels: v.optional(v.record(v.string(), v.string()), {}),
+            query: v.optional(v.object({ maximumBytesBilled: v.optional(count) })),
+          }),
+          {},
+        ),
+        statistics: v.optional(statistics, {}),
+      }),
+    ),
+    [],
+  ),
+});
+
+export type ListedJob = v.InferOutput<typeof jobListSchema>["jobs"][number];
+
 /** A job. Only `status.errorResult` means that it failed; `errors` are also warnings. */
 export const jobSchema = v.object({
+  // A table that BigQuery deletes after a day, if the query names none.
+  configuration: v.optional(
+    v.object({ query: v.optional(v.object({ destinationTable: v.optional(tableReference) })) }),
+  ),
   jobReference: v.optional(v.object({ projectId: text, jobId: text, location: text }), {}),
   status: v.optional(v.object({ state: text, errorResult: v.optional(errorProto) }), {}),
   statistics: v.optional(statistics, {}),

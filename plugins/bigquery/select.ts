@@ -12,6 +12,10 @@ const NUMERAL = /^-?\d{1,38}(?:\.\d{1,38})?$/;
 const SIGNS = { gt: ">", ge: ">=", lt: "<", le: "<=" } as const;
 /** The name of the parameter that holds the value of a cursor. */
 const CURSOR = "agnes_cursor";
+/** The name of the parameter that holds the time of a snapshot. */
+const SNAPSHOT = "agnes_snapshot";
+/** The alias of the column that names the partition or shard of a row. */
+export const ORDER_ALIAS = "agnes_partition";
 
 /** A SELECT and its parameters. */
 export interface Select {
@@ -19,6 +23,10 @@ export interface Select {
   readonly parameters: readonly NamedParameter[];
   /** The columns that have a condition. */
   readonly conditionColumns: ReadonlySet<string>;
+  /** The condition of the rows for a read session, which has no parameters; null: the cursor has no literal. */
+  readonly restriction: string | null;
+  /** Whether the condition contains the whole filter. */
+  readonly isWhole: boolean;
 }
 
 /** The rows and columns to select. */
@@ -27,6 +35,14 @@ export interface SelectOptions {
   readonly filter?: readonly Filter[] | undefined;
   readonly limit?: number | undefined;
   readonly cursor?: Cursor | undefined;
+  /** A further condition, exact, and its column. */
+  readonly condition?: { readonly sql: string; readonly column: string } | undefined;
+  /** The relation to select from. Default: the table. */
+  readonly from?: string | undefined;
+  /** The time at which the table is read, as ISO 8601 text. Default: now. */
+  readonly snapshot?: string | undefined;
+  /** A column to select as `agnes_partition`, and whether to order the rows by it, nulls last. Default: none. */
+  readonly slice?: { readonly column: string; readonly isOrdered: boolean } | undefined;
   /** The name of the table, for errors. */
   readonly name: string;
 }
@@ -37,7 +53,7 @@ export interface SelectOptions {
  * @throws `bigquery/cursor_refused`
  */
 export function selectOf(path: TablePath, schema: arrow.Schema, options: SelectOptions): Select {
-  const { columns, filter = [], limit, cursor, name } = options;
+  const { columns, filter = [], limit, cursor, condition: further, snapshot, slice, name } = options;
   const fieldOf = new Map(schema.fields.map((field) => [String(field.name), field]));
   const pushed = filter.flatMap((one) => {
     const field = fieldOf.get(one.column);
@@ -48,21 +64,43 @@ export function selectOf(path: TablePath, schema: arrow.Schema, options: SelectO
   const conditions = [
     ...pushed.map(({ condition }) => condition),
     ...(position === null ? [] : [position.sql]),
+    ...(further === undefined ? [] : [further.sql]),
+  ];
+  const restricted = [
+    ...pushed.map(({ condition }) => condition),
+    ...(position?.restriction ?? []),
+    ...(further === undefined ? [] : [further.sql]),
   ];
   const where = conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
   // A limit counts only rows that match the whole filter.
   const isWhole = pushed.length === filter.length;
   const rows = limit === undefined || !isWhole ? "" : ` LIMIT ${limit}`;
-  const from = [path.project, path.dataset, path.table].map(quoted).join(".");
+  const from = options.from ?? qualified(path);
+  const at = snapshot === undefined ? "" : ` FOR SYSTEM_TIME AS OF @${SNAPSHOT}`;
+  const list = [
+    ...columns.map(quoted),
+    ...(slice === undefined ? [] : [`${quoted(slice.column)} AS ${quoted(ORDER_ALIAS)}`]),
+  ];
+  const ordered = slice?.isOrdered !== true ? "" : ` ORDER BY ${quoted(ORDER_ALIAS)} NULLS LAST`;
   return {
-    sql: `SELECT ${columns.map(quoted).join(", ")} FROM ${from}${where}${rows}`,
-    parameters: position === null ? [] : [position.parameter],
+    sql: `SELECT ${list.join(", ")} FROM ${from}${at}${where}${ordered}${rows}`,
+    parameters: [
+      ...(position === null ? [] : [position.parameter]),
+      ...(snapshot === undefined ? [] : [parameterOf(SNAPSHOT, "TIMESTAMP", snapshot)]),
+    ],
+    restriction: position?.restriction === null ? null : restricted.join(" AND "),
+    isWhole,
     conditionColumns: new Set([
       ...pushed.map(({ column }) => column),
       ...(cursor === undefined ? [] : [cursor.column]),
+      ...(further === undefined ? [] : [further.column]),
     ]),
   };
 }
+
+/** The quoted name of a table. */
+export const qualified = ({ project, dataset, table }: TablePath): string =>
+  [project, dataset, table].map(quoted).join(".");
 
 const quoted = (name: string): string => quoteIdentifier(name, "bigquery");
 
@@ -137,12 +175,19 @@ function timeText(value: FilterValue, type: string): string | null {
   return `${day} ${time}${zone === "Z" ? "+00:00" : zone!.length === 3 ? `${zone}:00` : zone}`;
 }
 
-/** Returns the condition of a cursor, whose value is a parameter, so that it keeps all its digits. */
+/** The condition of a cursor, whose value is a parameter, so that it keeps all its digits. */
+interface Position {
+  readonly sql: string;
+  readonly parameter: NamedParameter;
+  /** With a literal in place of the parameter; null if the value has none. */
+  readonly restriction: readonly [string] | null;
+}
+
 function cursorOf(
   { column, value, inclusive }: Cursor,
   field: arrow.Field | undefined,
   table: string,
-): { readonly sql: string; readonly parameter: NamedParameter } {
+): Position {
   const type = field === undefined ? undefined : conditionType(field);
   const text = type === undefined || type === "BOOL" ? null : cursorText(value, type);
   if (text === null) {
@@ -150,8 +195,14 @@ function cursorOf(
     throw errors.cursor_refused({ table, column, type: stored });
   }
   const name = quoted(column);
-  const sql = inclusive ? `(${name} >= @${CURSOR} OR ${name} IS NULL)` : `${name} > @${CURSOR}`;
-  return { sql, parameter: parameterOf(CURSOR, type!, text) };
+  const sqlWith = (operand: string) =>
+    inclusive ? `(${name} >= ${operand} OR ${name} IS NULL)` : `${name} > ${operand}`;
+  const literal = literalOf(text, type!);
+  return {
+    sql: sqlWith(`@${CURSOR}`),
+    parameter: parameterOf(CURSOR, type!, text),
+    restriction: literal === null ? null : [sqlWith(literal)],
+  };
 }
 
 function cursorText(value: string, type: string): string | null {

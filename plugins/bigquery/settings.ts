@@ -8,11 +8,22 @@ const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The settings of a source: its options, completed from the environment. */
-export interface Settings extends Omit<BigQueryOptions, "project" | "billingProject" | "apiEndpoint"> {
+export interface Settings extends Omit<
+  BigQueryOptions,
+  | "project"
+  | "project_id"
+  | "billingProject"
+  | "billing_project"
+  | "apiEndpoint"
+  | "storageEndpoint"
+  | "storageRead"
+> {
   readonly project: string;
   readonly billingProject: string;
   /** Without a trailing slash. */
   readonly apiEndpoint: string;
+  /** The URL of the Storage Read API. Undefined: it is not used. */
+  readonly storageEndpoint: string | undefined;
   /** Whether requests have a token. An emulator has none. */
   readonly isSignedIn: boolean;
 }
@@ -22,14 +33,25 @@ export interface Settings extends Omit<BigQueryOptions, "project" | "billingProj
  * @throws `bigquery/project_missing`, `bigquery/project_conflict`, `bigquery/endpoint_invalid`
  */
 export function settingsOf(options: BigQueryOptions, environment: Environment = process.env): Settings {
-  const project = projectOf(options.project, valueOf(environment, PROJECT_VARIABLE));
+  const { project_id, billing_project, ...rest } = options;
+  const project = sameValue("project", {
+    project: options.project,
+    project_id,
+    [`the variable ${PROJECT_VARIABLE}`]: valueOf(environment, PROJECT_VARIABLE),
+  });
+  if (project === undefined) throw errors.project_missing({ variable: PROJECT_VARIABLE });
+  const billingProject = sameValue("billingProject", {
+    billingProject: options.billingProject,
+    billing_project,
+  });
   const apiEndpoint = options.apiEndpoint ?? `https://bigquery.${options.universeDomain}`;
-  const { protocol } = endpointOf(apiEndpoint);
+  const { protocol } = endpointOf(apiEndpoint, "apiEndpoint");
   return {
-    ...options,
+    ...rest,
     project,
-    billingProject: options.billingProject ?? project,
+    billingProject: billingProject ?? project,
     apiEndpoint: apiEndpoint.replace(/\/+$/, ""),
+    storageEndpoint: storageEndpointOf(options),
     isSignedIn: protocol === "https:",
   };
 }
@@ -40,16 +62,45 @@ export function valueOf(environment: Environment, name: string): string | undefi
   return value === undefined || value === "" ? undefined : value;
 }
 
-function projectOf(option: string | undefined, variable: string | undefined): string {
-  const project = option ?? variable;
-  if (project === undefined) throw errors.project_missing({ variable: PROJECT_VARIABLE });
-  if (variable !== undefined && variable !== project)
-    throw errors.project_conflict({ variable: PROJECT_VARIABLE, value: variable, project });
-  return project;
+/**
+ * Returns the value that is set in one or several places; undefined if there is none.
+ * @throws `bigquery/project_conflict` if two of them differ
+ */
+function sameValue(option: string, places: Readonly<Record<string, string | undefined>>): string | undefined {
+  const [first, ...others] = Object.entries(places).filter(([, value]) => value !== undefined);
+  const other = others.find(([, value]) => value !== first?.[1]);
+  if (first !== undefined && other !== undefined)
+    throw errors.project_conflict({
+      option,
+      place: first[0],
+      value: first[1]!,
+      otherPlace: other[0],
+      otherValue: other[1]!,
+    });
+  return first?.[1];
 }
 
-function endpointOf(text: string): URL {
-  const refuse = (reason: string) => errors.endpoint_invalid({ reason });
+/**
+ * The address of the Storage Read API; undefined if jobs read everything. The bytes of sessions are not in the list of jobs that
+ * `dailyBytes` counts. With another API endpoint the address is not known.
+ */
+function storageEndpointOf({
+  storageRead,
+  dailyBytes,
+  storageEndpoint,
+  apiEndpoint,
+  universeDomain,
+}: BigQueryOptions): string | undefined {
+  if (!storageRead || dailyBytes !== undefined) return undefined;
+  if (storageEndpoint === undefined)
+    return apiEndpoint === undefined ? `https://bigquerystorage.${universeDomain}` : undefined;
+  const { pathname } = endpointOf(storageEndpoint, "storageEndpoint");
+  if (pathname !== "/") throw errors.endpoint_invalid({ option: "storageEndpoint", reason: "it has a path" });
+  return storageEndpoint;
+}
+
+function endpointOf(text: string, option: string): URL {
+  const refuse = (reason: string) => errors.endpoint_invalid({ option, reason });
   const url = new URL(text);
   if (url.protocol !== "https:" && url.protocol !== "http:") throw refuse(`it begins with ${url.protocol}`);
   if (url.protocol === "http:" && !LOOPBACK.test(url.hostname))

@@ -87,12 +87,21 @@ export function schemaOf(fields: readonly Field[], where: string): arrow.Schema 
   );
 }
 
+/** The description of a field with its policy tags, which limit who can read it; undefined if it has neither. */
+export function descriptionOf({ description = "", policyTags }: Field): string | undefined {
+  const tags = policyTags?.names ?? [];
+  const note = tags.length === 0 ? "" : `Policy tags: ${tags.join(", ")}`;
+  const text = [description, note].filter((part) => part !== "").join("\n");
+  return text === "" ? undefined : text;
+}
+
 /** Returns the column of a field; `path` locates it in errors. */
 function columnOf(field: Field, where: string, path: string): Column {
-  const { mode, description } = field;
+  const { mode } = field;
+  const description = descriptionOf(field);
   const options: ColumnOptions = {
     nullable: mode?.toUpperCase() !== "REQUIRED",
-    ...(description === undefined || description === "" ? {} : { description }),
+    ...(description === undefined ? {} : { description }),
   };
   if (!isRepeated(field)) return scalarOf(field, where, path, options);
   return list(scalarOf(field, where, path, {}), options);

@@ -2,8 +2,10 @@ import {
   definePlugin,
   type Batch,
   type ConnectContext,
+  type QueryEstimate,
   type ReadResult,
   type ReadOptions,
+  type SourceQueryOptions,
   type TableInfo,
 } from "agnes/kit";
 
@@ -30,6 +32,7 @@ export default definePlugin({
       read: (table, readOptions) => read(source, table, readOptions),
       remote: () => ({ alias: context.source, extension: "duckdb", url: source.path, tokenEnv: "" }),
       query: (sql, { signal, parameters = {} }) => source.query(sql, { signal, parameters }),
+      estimate: (sql, { signal, parameters = {} }) => estimate(source, sql, { signal, parameters }),
       metadata: (tables, { signal }) => statistics(source, tables, signal),
       async health({ signal }) {
         const [version] = await source.rows("SELECT version() AS version", signal);
@@ -48,4 +51,16 @@ async function* read(
   const { batches } = await source.query(readQuery(source.name, table, options), { signal, batchRows });
   yield* batches;
   return {};
+}
+
+/** Returns the columns of a SELECT; DuckDB estimates no cost. */
+async function estimate(
+  source: Source,
+  sql: string,
+  options: Pick<SourceQueryOptions, "signal" | "parameters">,
+): Promise<QueryEstimate> {
+  const select = sql.replace(/;\s*$/, "");
+  const { schema, batches } = await source.query(`SELECT * FROM (${select}\n) LIMIT 0`, options);
+  for await (const _batch of batches) break;
+  return { schema };
 }

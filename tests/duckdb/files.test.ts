@@ -162,6 +162,15 @@ test("Connection.run() never shows a literal of the statement that failed", asyn
   expect(JSON.stringify(error) + error.message + String(error.cause)).not.toContain("hunter2");
 });
 
+test("Connection.rows() keeps a byte order mark at the start of a text, also in a list", async () => {
+  await using session = await open();
+  const sql =
+    "SELECT chr(65279) || 'x' AS text, [chr(65279)] AS list, chr(65279) || 'a longer text than that' AS long";
+  expect(await session.connection.rows(sql)).toEqual([
+    { text: "\uFEFFx", list: ["\uFEFF"], long: "\uFEFFa longer text than that" },
+  ]);
+});
+
 test("Connection.rows() runs statements in turn, binds parameters, and stops when aborted", async () => {
   await using session = await open();
   const { connection } = session;

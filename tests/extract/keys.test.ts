@@ -102,3 +102,21 @@ test.each([
     expect({ key, code: errors[0]?.error.code }).toEqual({ key, code: "primary_key_repeated" });
   }
 });
+
+test("extractSource() updates a row whose key starts with a byte order mark", async () => {
+  await using bench = await openBench();
+  const described = table("t", { id: utf8(), at: int64() }, { primaryKey: ["id"], cursor: "at" });
+  const marked = "\uFEFFz";
+  const first = [
+    { id: "a", at: 1 },
+    { id: marked, at: 1 },
+  ];
+  for (const read of [first, [{ id: marked, at: 2 }]]) {
+    const stats = await bench.run([incremental(described)], () => [read]);
+    expect(stats.errors).toEqual([]);
+  }
+  expect(await bench.rows('SELECT id, "at" FROM t ORDER BY "at"')).toEqual([
+    { id: "a", at: 1n },
+    { id: marked, at: 2n },
+  ]);
+});

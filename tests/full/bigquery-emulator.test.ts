@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 
+import { arrow } from "agnes/kit";
+
 import { duckdbTypeOf } from "../../lib/duckdb/mod.ts";
 import type { FakeBigQuery } from "../fakes/bigquery/mod.ts";
 import { connect } from "../plugins-bigquery/support.ts";
@@ -96,5 +98,35 @@ describe("bigquery: the emulator", () => {
       parameters: { note: "Čapek" },
     });
     expect(selected).toEqual([{ id: "1", note: "Čapek" }]);
+  });
+
+  test("an array is a list of its type, also without values", async () => {
+    const { query } = await open();
+    const sql = "SELECT id FROM `p-1`.`shop`.`orders` WHERE id IN UNNEST(@keys)";
+    const ids = (values: readonly bigint[]) =>
+      query(sql, { parameters: { keys: { type: new arrow.Int64(), values } } });
+    expect(await ids([1n, 7n])).toEqual([{ id: "1" }]);
+    expect(await ids([])).toEqual([]);
+    const days = { type: new arrow.DateDay(), values: ["2026-01-31", "2026-02-01"] };
+    const byDay = "SELECT id FROM `p-1`.`shop`.`orders` WHERE day IN UNNEST(@keys)";
+    expect(await query(byDay, { parameters: { keys: days } })).toEqual([{ id: "1" }]);
+    const moments = {
+      type: new arrow.TimestampMicrosecond("UTC"),
+      values: ["2026-01-31 10:00:00.123456+00"],
+    };
+    const byMoment = "SELECT id FROM `p-1`.`shop`.`orders` WHERE `at` IN UNNEST(@keys)";
+    expect(await query(byMoment, { parameters: { keys: moments } })).toEqual([{ id: "1" }]);
+    const amounts = { type: new arrow.Decimal(2, 12, 128), values: ["10.25"] };
+    const byAmount = "SELECT id FROM `p-1`.`shop`.`orders` WHERE amount IN UNNEST(@keys)";
+    expect(await query(byAmount, { parameters: { keys: amounts } })).toEqual([{ id: "1" }]);
+  });
+
+  test("estimate() states the columns of a query", async () => {
+    const { connector } = await open();
+    const { signal } = new AbortController();
+    const { schema } = await connector.estimate!("SELECT * FROM `p-1`.`shop`.`orders`", { signal });
+    expect(Object.fromEntries(schema!.fields.map((field) => [field.name, duckdbTypeOf(field)]))).toEqual(
+      TYPES,
+    );
   });
 });

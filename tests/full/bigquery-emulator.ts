@@ -15,6 +15,8 @@ const READY_MS = 120_000;
 /** The BigQuery emulator of PyPI, in a process of its own. */
 export interface Emulator extends AsyncDisposable {
   readonly url: string;
+  /** Of the Storage Read API. */
+  readonly storageUrl: string;
   /** Posts JSON to a path below the project, and returns the response. */
   post(path: string, body: object): Promise<unknown>;
 }
@@ -54,6 +56,7 @@ export async function openEmulator(): Promise<Emulator> {
   }
   return {
     url,
+    storageUrl: `http://127.0.0.1:${grpc}`,
     async post(path, body) {
       const response = await fetch(`${base}${path}`, {
         method: "POST",

@@ -9,7 +9,6 @@ import { CONTENT, contents, folder } from "./downloads.ts";
 import { bytesOf, serve } from "./file-server.ts";
 import { failureOf, LocalServer, testHttp } from "./local-server.ts";
 
-/** Three blocks of the spool, so that a part is durable before the second one fails. */
 /** More than is written before it is made durable. */
 const LARGE = bytesOf(18_000_000);
 const BLOCK_BYTES = 4 * 1024 * 1024;
@@ -54,6 +53,19 @@ describe("Http.download() on a failing disk", () => {
       expect(start).toBeGreaterThanOrEqual(BLOCK_BYTES);
     });
   }
+
+  test("download() does not resume bytes whose sync failed, although a later sync succeeds", async () => {
+    await using directory = await folder();
+    await using server = await LocalServer.start(serve({ content: LARGE, etag: '"a"' }));
+    const file = { url: `${server.origin}/f`, key: "export 7" };
+    const fault = { at: 1, operations: ["sync"] as const, code: "EIO" };
+    expect(await failureOf(downloadWith(fault, file, directory.path))).toMatchObject({
+      code: "file_failed",
+      details: { operation: "sync", reason: "EIO" },
+    });
+    expect((await downloadWith(null, file, directory.path))[0]!.equals(LARGE)).toBe(true);
+    expect(server.seen.at(-1)!.headers["range"]).toBeUndefined();
+  });
 
   test("download() fails if the part cannot be examined, and a later read resumes it", async () => {
     await using directory = await folder();

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import {
   copyFileSync,
   mkdirSync,
@@ -12,11 +12,14 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 
 import { publint } from "publint";
 
 import { buildPackage } from "../../tools/package.ts";
 import { ROOT } from "../../tools/source.ts";
+import { fakeBigQuery } from "../fakes/bigquery/mod.ts";
+import { ordersTable } from "../plugins-bigquery/sample.ts";
 
 const CONSUMER = join(ROOT, "tests/package/consumer");
 let project: string;
@@ -123,6 +126,42 @@ describe("the built package", () => {
       message: "the optional package @azure/data-tables is not installed",
       hint: "Install it in your project: `npm install @azure/data-tables`.",
     });
+  });
+
+  test("Node runs the plugin bigquery, which signs in with a service account", async () => {
+    const { resource, ...orders } = ordersTable(20);
+    await using server = fakeBigQuery({ tables: [{ ...orders, resource: { ...resource } }] });
+    const proxy = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: async (request) =>
+        server.fetch(request.headers.get("x-url")!, {
+          method: request.method,
+          headers: request.headers,
+          ...(request.body === null ? {} : { body: await request.text() }),
+        }),
+    });
+    try {
+      copyFileSync(join(ROOT, "tests/package/bigquery.mjs"), join(project, "bigquery.mjs"));
+      const env = {
+        ...process.env,
+        PROXY: proxy.url.href,
+        BIGQUERY_SERVICE_ACCOUNT_JSON: server.signIn.serviceAccount,
+      };
+      const { stdout, stderr } = await promisify(execFile)("node", ["bigquery.mjs"], { cwd: project, env });
+      expect(stderr).toBe("");
+      expect(JSON.parse(stdout)).toEqual({
+        status: "complete",
+        again: ["unchanged", "unchanged"],
+        orders: [{ n: 20, total: "195.00", last: "2026-01-01 00:00:19.000019+00" }],
+        totals: [{ n: 20 }],
+        live: [{ customer: "Čapek '3' \\" }],
+      });
+      expect(server.signIn.issued).toBeGreaterThan(0);
+      expect(server.requests.every(({ headers }) => headers.get("x-url") !== null)).toBe(true);
+    } finally {
+      await proxy.stop(true);
+    }
   });
 
   test("node:test runs the contract suite of a connector", () => {

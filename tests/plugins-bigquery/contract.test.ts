@@ -19,6 +19,7 @@ describe("bigquery: contract", () => {
     secrets: { BIGQUERY_SERVICE_ACCOUNT_JSON: server.signIn.serviceAccount },
     tables: ["shop.orders", "archive.old-orders 2020"],
     parameterQuery: `SELECT ${PARAMETERS.map((name) => `@${name} AS ${name}`).join(", ")}`,
+    arrayQuery: "SELECT value FROM UNNEST(@keys) AS value",
     server,
   });
   for (const { name, run } of cases) test(name, async () => void (await run()));

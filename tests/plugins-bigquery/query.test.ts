@@ -1,5 +1,8 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 
+import { arrow } from "agnes/kit";
+
+import { namedParameters } from "../../plugins/bigquery/parameters.ts";
 import { fakeBigQuery, type FakeBigQuery, type FakeScript } from "../fakes/bigquery/mod.ts";
 import { ordersTable } from "./sample.ts";
 import { connect, rejection } from "./support.ts";
@@ -167,7 +170,9 @@ describe("bigquery: estimates", () => {
     expect(started).toEqual([]);
     await using server = open(script as Partial<FakeScript>);
     const { connector } = await connect(server);
-    expect(await connector.estimate!(SQL, { signal: new AbortController().signal })).toEqual({});
+    const estimate = await connector.estimate!(SQL, { signal: new AbortController().signal });
+    expect(estimate.scannedBytes).toBeUndefined();
+    expect(estimate.problem).toMatchObject({ code: "bigquery/estimate_unknown" });
   });
 
   test("a query above the limit is not run, and names its tables", async () => {
@@ -227,11 +232,99 @@ describe("bigquery: estimates", () => {
     const { signal } = new AbortController();
     const parameters = { id: 5n };
     const estimate = await connector.estimate!(`${SQL} WHERE \`id\` = @id`, { signal, parameters });
-    expect(estimate).toEqual({ scannedBytes: 240 });
+    expect(estimate).toMatchObject({
+      scannedBytes: 240,
+      statementType: "SELECT",
+      referencedTables: ["shop.orders"],
+    });
+    expect(estimate.problem).toBeUndefined();
+    expect(estimate.schema!.fields.map(({ name, type }) => [name, String(type)])).toEqual([["id", "Int64"]]);
     expect(runs(server)).toEqual([]);
     expect(server.inserted[0]!.configuration.query).toMatchObject({
       parameterMode: "NAMED",
       queryParameters: [{ name: "id", parameterType: { type: "INT64" }, parameterValue: { value: "5" } }],
+    });
+  });
+});
+
+describe("bigquery: what an estimate states besides the bytes", () => {
+  const { signal } = new AbortController();
+  const table = (tableId: string, projectId = "shop-1") => ({ projectId, datasetId: "shop", tableId });
+  const referenced = async (sql: string, dryRun: FakeScript["dryRun"] = {}) => {
+    await using server = open({ dryRun });
+    const { connector } = await connect(server);
+    return (await connector.estimate!(sql, { signal })).referencedTables;
+  };
+
+  test("estimate() names the tables as discover() does", async () => {
+    const referencedTables = [table("orders"), table("rates", "other-1")];
+    expect(await referenced(SQL, { referencedTables })).toEqual(["shop.orders", "other-1.shop.rates"]);
+    expect(await referenced("SELECT 1 AS one")).toEqual([]);
+  });
+
+  test("estimate() names no tables if BigQuery may not list all", async () => {
+    const fifty = Array.from({ length: 50 }, (_, at) => table(`t${at}`));
+    expect(await referenced(SQL, { referencedTables: fifty.slice(1) })).toHaveLength(49);
+    expect(await referenced(SQL, { referencedTables: fifty })).toBeUndefined();
+    expect(await referenced(SQL, { referencedRoutines: [{ routineId: "f" }] })).toBeUndefined();
+    for (const hidden of ["shop.INFORMATION_SCHEMA.TABLES", "External_Query", "`INFORMATION\\u005fSCHEMA`"])
+      expect([hidden, await referenced(`SELECT '${hidden}' AS name`)]).toEqual([hidden, undefined]);
+  });
+
+  test("estimate() returns the error of a query above the limit of the source", async () => {
+    await using server = open();
+    const { connector } = await connect(server, { maxBytesPerQuery: 100 });
+    expect((await connector.estimate!(SQL, { signal })).problem).toMatchObject({
+      code: "bigquery/scan_too_large",
+      details: { scannedBytes: 240, limitBytes: 100 },
+    });
+  });
+});
+
+describe("bigquery: arrays", () => {
+  const { signal } = new AbortController();
+
+  test("query() sends an array with the type of its values, also without values", async () => {
+    await using server = open();
+    const { connector, query } = await connect(server);
+    const ids = { type: new arrow.Int32(), values: [3n, 5n] };
+    const sql = `${SQL} WHERE \`id\` IN UNNEST(@keys)`;
+    expect(await query(sql, { parameters: { keys: ids } })).toEqual([{ id: "3" }, { id: "5" }]);
+    expect(runs(server)[0]!.configuration.query.queryParameters).toEqual([
+      {
+        name: "keys",
+        parameterType: { type: "ARRAY", arrayType: { type: "INT64" } },
+        parameterValue: { arrayValues: [{ value: "3" }, { value: "5" }] },
+      },
+    ]);
+    expect(await query(sql, { parameters: { keys: { ...ids, values: [] } } })).toEqual([]);
+    const keys = { type: new arrow.List(new arrow.Field("item", new arrow.Int32())), values: [] };
+    expect(String(await rejection(connector.query!(sql, { parameters: { keys }, signal })))).toContain(
+      "the array keys has values of the type List, which is not supported",
+    );
+  });
+
+  test.each([
+    [new arrow.Decimal(9, 38, 128), "1.5", "NUMERIC", "1.5"],
+    [new arrow.Decimal(0, 38, 128), "1", "BIGNUMERIC", "1"],
+    [new arrow.Decimal(10, 38, 128), "1", "BIGNUMERIC", "1"],
+    [new arrow.Uint64(), 2n ** 64n - 1n, "BIGNUMERIC", "18446744073709551615"],
+    [new arrow.Float64(), Number.NaN, "FLOAT64", "NaN"],
+    [new arrow.Utf8(), "x", "STRING", "x"],
+    [new arrow.Bool(), false, "BOOL", "false"],
+    [new arrow.DateDay(), "2026-01-31", "DATE", "2026-01-31"],
+    [new arrow.TimestampMicrosecond(), "2026-01-31 10:00:00.5", "DATETIME", "2026-01-31 10:00:00.5"],
+    [
+      new arrow.TimestampMicrosecond("UTC"),
+      "2026-01-31 10:00:00+00",
+      "TIMESTAMP",
+      "2026-01-31 10:00:00+00:00",
+    ],
+  ] as const)("an array of %s with %p is one of %s", (type, value, name, text) => {
+    const [parameter] = namedParameters({ keys: { type, values: [value] } });
+    expect(parameter).toMatchObject({
+      parameterType: { arrayType: { type: name } },
+      parameterValue: { arrayValues: [{ value: text }] },
     });
   });
 });

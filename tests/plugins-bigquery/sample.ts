@@ -37,6 +37,10 @@ export function ordersTable(count: number): FakeTable {
       id % 4 === 0 ? "NaN" : String(id / 8),
       Array.from({ length: id % 3 }, (_line, at) => ({ v: { f: [{ v: `item ${at}` }, { v: String(at) }] } })),
     ]),
+    partitions: Array.from({ length: Math.min(count, 28) }, (_, at) => ({
+      id: `202601${String(at + 1).padStart(2, "0")}`,
+      modified: String(MICROS),
+    })),
     resource: {
       tableConstraints: { primaryKey: { columns: ["id"] } },
       timePartitioning: { type: "DAY", field: "day" },

@@ -214,6 +214,19 @@ describe("bigquery: settings", () => {
     expect(await codeOf({})).toBe("bigquery/project_missing");
   });
 
+  test("the earlier spellings of the projects are accepted, and a conflict is an error", async () => {
+    const earlier = { project_id: "a-1", billing_project: "b-1" };
+    const found = settings(earlier, { BIGQUERY_PROJECT: "a-1" });
+    expect(found).toMatchObject({ project: "a-1", billingProject: "b-1" });
+    expect(settings({ ...earlier, project: "a-1", billingProject: "b-1" })).toEqual(found);
+    for (const [options, environment] of [
+      [{ ...earlier, project: "a-2" }, {}],
+      [{ ...earlier, billingProject: "b-2" }, {}],
+      [earlier, { BIGQUERY_PROJECT: "a-2" }],
+    ] as const)
+      expect(await codeOf(options, environment)).toBe("bigquery/project_conflict");
+  });
+
   test("the token is sent over https to the domain of the cloud only", async () => {
     expect(settings({ project: "a-1" })).toMatchObject({
       apiEndpoint: "https://bigquery.googleapis.com",

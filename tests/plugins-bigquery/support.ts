@@ -36,7 +36,12 @@ export async function connect(
   const log = recordingLog();
   const context = {
     source: "shop",
-    options: v.parse(bigqueryOptions, { project: server.project, ...options }),
+    // Sessions need a server of their own, whose endpoint is an option.
+    options: v.parse(bigqueryOptions, {
+      project: server.project,
+      storageRead: options["storageEndpoint"] !== undefined,
+      ...options,
+    }),
     secrets: {
       BIGQUERY_SERVICE_ACCOUNT_JSON: new Secret(
         "BIGQUERY_SERVICE_ACCOUNT_JSON",

@@ -74,6 +74,69 @@ describe("bigquery: discover", () => {
     ]);
   });
 
+  test("policy tags are noted in the description of a column", async () => {
+    const policyTags = { names: ["projects/shop-1/locations/eu/taxonomies/1/policyTags/2"] };
+    const fields = [
+      { name: "mail", type: "STRING", description: "Where to write to", policyTags },
+      { name: "phone", type: "STRING", policyTags },
+    ];
+    await using server = fakeBigQuery({ tables: [{ dataset: "shop", id: "people", fields }] });
+    const { tables, connector } = await connect(server);
+    const info = (await tables()).get("shop.people")!;
+    const note = `Policy tags: ${policyTags.names[0]}`;
+    const described = [`Where to write to\n${note}`, note];
+    expect(info.schema.fields.map(({ metadata }) => metadata.get("description"))).toEqual(described);
+    const [found] = await connector.metadata!([info], { signal });
+    expect(found!.columns!.map(({ description }) => description)).toEqual(described);
+  });
+
+  test("tables of other projects are listed if the options name them", async () => {
+    const other = { ...small("lent", "orders", { numRows: "7" }), project: "other-1" };
+    const shard = { ...small("lent", "days_20260101"), project: "other-1" };
+    await using server = fakeBigQuery({
+      tables: [small("shop", "a"), small("hidden", "b"), other, shard],
+      script: {
+        rejections: [
+          {
+            path: "projects/gone-1",
+            error: { status: 404, reason: "notFound", message: "Not found: Project gone-1" },
+          },
+        ],
+      },
+    });
+    const tables = [
+      "other-1.lent.orders",
+      "other-1.lent.days_YYYYMMDD",
+      "other-1.lent.none",
+      "gone-1.lent.orders",
+      "shop-1.hidden.b",
+      "shop-1.shop.a",
+    ];
+    const {
+      tables: list,
+      read,
+      connector,
+    } = await connect(server, { tables, datasets: { exclude: ["hidden"] } });
+    const found = await list();
+    expect([...found].map(([name, { problem }]) => [name, problem?.code])).toEqual([
+      ["shop.a", undefined],
+      ["other-1.lent.orders", undefined],
+      ["other-1.lent.days_YYYYMMDD", undefined],
+      ["other-1.lent.none", "bigquery/table_missing"],
+      ["gone-1.lent.orders", "bigquery/not_found"],
+      ["hidden.b", undefined],
+    ]);
+    expect(server.requests.filter(({ url }) => new URL(url).pathname.endsWith("/tables/a"))).toHaveLength(1);
+    const info = found.get("other-1.lent.orders")!;
+    expect(info.remotePath).toEqual(["other-1", "lent", "orders"]);
+    expect(await connector.metadata!([info], { signal })).toMatchObject([{ name: info.name, rows: 7 }]);
+    expect(await read(info.name)).toHaveLength(2);
+    const { query } = server.inserted.at(-1)!.configuration.query;
+    expect(query).toContain("FROM `other-1`.`lent`.`orders`");
+    expect(server.inserted.at(-1)!.jobReference.projectId).toBe("shop-1");
+    await rejection(read("other-1.lent.none"));
+  });
+
   test("locations that cannot be reached are an error and not missing tables", async () => {
     await using server = fakeBigQuery({
       tables: [small("shop", "a")],
@@ -131,6 +194,30 @@ describe("bigquery: metadata", () => {
     expect(Object.keys(found!)).not.toContain("rows");
     expect(Object.keys(found!)).not.toContain("sizeBytes");
     expect(Object.keys(found!)).not.toContain("modifiedAt");
+  });
+
+  test("1,000 tables need one free request each, at most 100 at once, and no query", async () => {
+    const many = Array.from({ length: 1_000 }, (_, at) => ({ ...small("shop", `t${at}`), rows: [] }));
+    await using server = fakeBigQuery({ tables: many, script: { listRows: 1_000 } });
+    let [running, most] = [0, 0];
+    const fetch = async (url: string, init: RequestInit) => {
+      most = Math.max(most, ++running);
+      await Promise.resolve();
+      const response = await server.fetch(url, init);
+      running -= 1;
+      return response;
+    };
+    const own = Object.defineProperties(
+      {},
+      { ...Object.getOwnPropertyDescriptors(server), fetch: { value: fetch } },
+    ) as typeof server;
+    const { connector, tables } = await connect(own);
+    const infos = [...(await tables()).values()];
+    const before = server.requests.length;
+    expect(await connector.metadata!(infos, { signal })).toHaveLength(1_000);
+    expect(server.requests.length - before).toBe(1_000);
+    expect(server.inserted).toEqual([]);
+    expect(most).toBeLessThanOrEqual(100);
   });
 
   test("rows in a streaming buffer make the numbers unknown", async () => {
@@ -197,20 +284,29 @@ describe("bigquery: read", () => {
     );
   });
 
-  test("a table that requires a condition on its partitions is rejected with the name of the column", async () => {
+  test("a table that requires a condition on its time partitions gets one that all rows match", async () => {
     const table = {
       ...ordersTable(5),
       resource: { ...ordersTable(0).resource, requirePartitionFilter: true },
     };
     await using server = fakeBigQuery({ tables: [table] });
     const { read } = await connect(server);
-    expect(await rejection(read("shop.orders"))).toMatchObject({
-      code: "bigquery/partition_filter_required",
-      details: { table: "shop.orders", column: "day" },
-    });
-    expect(server.inserted).toEqual([]);
+    expect(await read("shop.orders")).toHaveLength(5);
     const filter = [{ column: "day", operator: "ge", values: ["2026-01-03"] }] as const;
     expect(await read("shop.orders", { filter })).toHaveLength(3);
+    expect(server.inserted.at(-1)!.configuration.query.query).toEndWith("WHERE (`day` >= DATE '2026-01-03')");
+  });
+
+  test("a table that requires a condition on other partitions is rejected with the name of the column", async () => {
+    const rangePartitioning = { field: "id" };
+    const table = small("shop", "ranges", { rangePartitioning, requirePartitionFilter: true });
+    await using server = fakeBigQuery({ tables: [table] });
+    const { read } = await connect(server);
+    expect(await rejection(read("shop.ranges"))).toMatchObject({
+      code: "bigquery/partition_filter_required",
+      details: { table: "shop.ranges", column: "id" },
+    });
+    expect(server.inserted).toEqual([]);
   });
 
   test("reports progress while the job runs, so that a long one is not stalled", async () => {

@@ -47,7 +47,9 @@ describe("duckdb: contract", () => {
   const parameterQuery =
     "SELECT $text AS text, $whole AS whole, $big AS big, $fraction AS fraction, $flag AS flag, $moment AS moment, " +
     "$nothing AS nothing";
-  for (const { name, run } of connectorContract(duckdb, { options, query, parameterQuery })) test(name, run);
+  const arrayQuery = "SELECT unnest($keys) AS value";
+  const config = { options, query, parameterQuery, arrayQuery };
+  for (const { name, run } of connectorContract(duckdb, config)) test(name, run);
 });
 
 describe("duckdb: discover() and metadata()", () => {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { inspect } from "node:util";
 
+import { int64, permanent, toSchema } from "agnes/kit";
+
 import { numbers } from "../plugins/example.ts";
 import { connectTo, drain, failureOf } from "./example.ts";
 
@@ -35,6 +37,17 @@ describe("a connector's results", () => {
       { price: { amount: 1, currency: "EUR", unit: "TB" } },
       'price of the estimate has the unknown field "unit"',
     ],
+    [{ schema: { id: "int64" } }, "as schema, which is not an Arrow schema"],
+    [{ schema: null }, "null as schema, which is not an Arrow schema"],
+    [
+      { schema: toSchema({ "s3cret-value": int64() }) },
+      "the name of a column contains the value of a secret",
+    ],
+    [{ statementType: 5 }, "5 as statementType, which is not the kind of a statement"],
+    [{ statementType: "" }, '"" as statementType'],
+    [{ referencedTables: "a" }, '"a" as referencedTables, which is not a list of names of tables'],
+    [{ referencedTables: ["a", 5] }, "a,5 as referencedTables"],
+    [{ problem: "too large" }, '"too large" as problem, which is not an error'],
   ])("estimate() that returns %p is a failure of the plugin", async (estimate, reason) => {
     const { connector: c } = await connectTo(
       { query: async () => ({ schema: numbers.schema, parts: [] }), estimate: async () => estimate as never },
@@ -54,6 +67,25 @@ describe("a connector's results", () => {
       expect(await c.estimate!("SELECT 1", { signal })).toEqual(estimate);
     },
   );
+
+  test("estimate() passes on the facts of the SQL, and its problem as the failure of query()", async () => {
+    const facts = { schema: numbers.schema, statementType: "SELECT", referencedTables: ["a.b"] };
+    const problem = permanent("needs s3cret-value");
+    const { connector: c } = await connectTo(
+      {
+        query: async () => ({ schema: numbers.schema, parts: [] }),
+        estimate: async () => ({ ...facts, problem }),
+      },
+      ["query"],
+      { TOKEN: "s3cret-value" },
+    );
+    const estimate = await c.estimate!("SELECT 1", { signal });
+    expect(estimate).toMatchObject(facts);
+    expect(estimate.problem).toMatchObject({
+      code: "plugin_failed",
+      details: { operation: "query", reason: "needs [redacted]" },
+    });
+  });
 
   test.each([
     [{ tableRows: -1 }, "it returned -1 as tableRows, which is not a non-negative integer"],

@@ -1,7 +1,7 @@
 import type { AnyPlugin } from "agnes/kit";
 import { connectorContract, runCases, type ContractConfig } from "agnes/testing";
 
-import { PARAMETER_QUERY, signature } from "./memory/memory.ts";
+import { ARRAY_QUERY, PARAMETER_QUERY, signature } from "./memory/memory.ts";
 
 const TOKEN = "t0ken-of-the-test/+ä";
 const body = new TextEncoder().encode(JSON.stringify({ id: 1, name: "Ada" }));
@@ -14,6 +14,7 @@ export const memoryConfig: ContractConfig = {
     forged: [{ ...request, headers: { "x-signature": "1" } }],
   },
   parameterQuery: PARAMETER_QUERY,
+  arrayQuery: ARRAY_QUERY,
   sourceQuery: { table: "people", fields: { from: 700 } },
   write: [
     { table: "people", rows: [{ id: 5000, name: "New", seen_at: "2026-03-01T00:00:00Z" }] },

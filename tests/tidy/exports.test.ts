@@ -20,9 +20,9 @@ const VALUES: Readonly<Record<string, string>> = {
   "lib/mod.ts": "AgnesError createAgnes createLog isAgnesError writeResult",
   "lib/kit/public.ts":
     "AgnesError Secret arrow arrowColumn binary bool checkExposedName checkVendorName createRowBuilder cursorDate date " +
-    "decimal defineErrors definePlugin errorSpec filterToSql float64 formatValue int32 int64 json list mergeParts " +
+    "decimal defineErrors definePlugin errorSpec filterToSql float64 formatValue int32 int64 isQueryArray json list mergeParts " +
     "optionalPackage parseFileReading permanent quoteIdentifier quoteLiteral struct table timestamp timestampWithZone toExposedName " +
-    "toSchema toSelectSql transient utf8 verifyHmac",
+    "toSchema toSelectSql transient utf8 verifyHmac withOrigin",
   "lib/catalog/public.ts": "fileStorage memoryStorage openCatalog",
   "lib/testing/mod.ts":
     "connectorContract fakeHost fakeServer faultyFetch pageCursors rateLimited recordingLog runCases scriptedJob " +

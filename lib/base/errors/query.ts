@@ -1,6 +1,14 @@
 import { counted } from "../counted.ts";
 import { placeText, type SqlPlace } from "./place.ts";
-import { errorSpec } from "./spec.ts";
+import { errorSpec, formatValue } from "./spec.ts";
+
+/** The next step for an alias above a limit. */
+const ALIAS_ADVICE = {
+  rows: "Aggregate or filter more in its SQL, select the rows by keys, or raise the limit with --register-max-rows.",
+  bytes: "Select fewer columns or rows in its SQL, or raise the limit with --register-max-bytes.",
+  "scanned bytes": "Read fewer columns or partitions in its SQL, or raise `maxScannedBytes`.",
+  keys: "Select fewer keys, or compare with a range: `WHERE id BETWEEN` the smallest and the greatest key.",
+} as const;
 
 /** Errors of SQL queries. */
 export const queryErrors = {
@@ -36,6 +44,29 @@ export const queryErrors = {
     retry: "transient",
     message: () => "another query caused DuckDB to fail, which also stopped this one",
     hint: () => "Run it again; it runs on a new instance of DuckDB.",
+  }),
+  alias_refused: errorSpec<{ alias: string; reason: string; advice: string }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `the alias ${formatValue(d.alias)} is not allowed: ${d.reason}`,
+    hint: (d) => d.advice,
+  }),
+  alias_limit_exceeded: errorSpec<{
+    alias: string;
+    source: string;
+    limit: "rows" | "bytes" | "scanned bytes" | "keys";
+    max: number;
+  }>({
+    status: 413,
+    message: (d) =>
+      `the alias ${formatValue(d.alias)} of source ${d.source} has more ${d.limit} than its limit of ${d.max.toLocaleString("en")}`,
+    hint: (d) => ALIAS_ADVICE[d.limit],
+  }),
+  alias_access_denied: errorSpec<{ alias: string; source: string; reason: string }>({
+    status: 403,
+    message: (d) =>
+      `the SQL of the alias ${formatValue(d.alias)} cannot run in source ${d.source} for a caller with access to some tables only: ${d.reason}`,
+    hint: () => "Read only registered tables that you may access: `agnes catalog` lists the published ones.",
   }),
   analytics_unreadable: errorSpec<{ path: string; reason: string }>({
     message: (d) => `the analytics database ${d.path} cannot be read: ${d.reason}`,

@@ -148,7 +148,8 @@ export function jsonRowSizes(batch: arrow.RecordBatch, names: readonly string[])
 /** Returns the values of each row of a batch as the text of CSV without quotes; null for a null. */
 export function batchTexts(batch: arrow.RecordBatch): readonly (readonly (string | null)[])[] {
   const out = new TextWriter();
-  const decoder = new TextDecoder();
+  // By default, a decoder removes a byte order mark from the start of a text.
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const columns = batch.data.children.map((child) => {
     const data = child as arrow.Data;
     const write = bareWriter(data, (to, bytes, start, end) => to.bytes(bytes.subarray(start, end)));

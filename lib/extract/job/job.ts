@@ -18,6 +18,8 @@ export interface ExtractRun {
   readonly generation: number;
   /** Maximum time without data from the source. */
   readonly idleTimeoutMs: number;
+  /** Timeout of the query of a materialized table, with its rows. */
+  readonly materializeTimeoutMs: number;
   /** Target number of rows in a part. */
   readonly partRows: number;
 }

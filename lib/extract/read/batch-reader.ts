@@ -7,6 +7,7 @@ import {
   isDeletions,
   isFileChunk,
   isRows,
+  originOf,
   type Batch,
   type Deletions,
   type FileChunk,
@@ -59,6 +60,8 @@ export interface BatchLayout {
 /** Rows of one layout for one part. */
 export interface PartRows {
   readonly schema: Schema;
+  /** See `withOrigin` of the kit. */
+  readonly origin: string | null;
   readonly hasNegativeZero: boolean;
   /** Number of rows taken so far. */
   readonly rows: number;
@@ -211,15 +214,17 @@ export class BatchReader {
 
   /**
    * The rows of one part, starting with the Arrow piece that `peek` returned, up to `rowsMax` or a piece of another
-   * layout or kind.
+   * layout, origin or kind.
    */
   partRows({ schema }: RecordBatch, rowsMax: number): PartRows {
-    const part = { schema, hasNegativeZero: this.#hasNegativeZero, rows: 0 };
+    const origin = originOf({ schema });
+    const part = { schema, origin, hasNegativeZero: this.#hasNegativeZero, rows: 0 };
     const batches = async function* (this: BatchReader, onTaken: () => void) {
       let sizeBytes = 0;
       while (part.rows < rowsMax && sizeBytes < PART_SIZE_BYTES_MAX) {
         const piece = await this.peek();
         if (piece?.kind !== "arrow" || !samePhysical(piece.batch.schema, schema)) break;
+        if (originOf(piece.batch) !== origin) break;
         // Dictionaries cannot store -0.0, so a part with dictionaries ends before the first one.
         if (this.#hasNegativeZero !== part.hasNegativeZero) break;
         this.shift();

@@ -1,4 +1,4 @@
-import { AgnesError, redactValue } from "../../base/mod.ts";
+import { AgnesError, raceAbort, redactValue } from "../../base/mod.ts";
 import type { Batch, Deletions, ReadResult, ReadProgress, RowReject } from "../../kit/mod.ts";
 import { resultBatches } from "../../sources/mod.ts";
 import { readDirectory } from "../format/paths.ts";
@@ -77,7 +77,9 @@ async function start(
   const { connector } = source;
   if (runsQuery(plan)) {
     if (connector.query === undefined) throw missing(job, "query");
-    const result = await connector.query(plan.query!, { signal });
+    const running = connector.query(plan.query!, { signal, isMaterialized: true });
+    // A connector may ignore the signal.
+    const result = await raceAbort(running, signal, "the extraction");
     const { columns: _, filter: __, ...rest } = plan;
     return {
       plan: { ...rest, strategy: "full_refresh", info: { ...plan.info, schema: result.schema } },
@@ -106,8 +108,14 @@ async function start(
     ...(plan.bucket === undefined ? {} : { bucket: plan.bucket }),
     ...(state === undefined ? {} : { state }),
     ...(decision.kind === "delta" ? { isDelta: true } : {}),
+    ...(isByOrigin(plan) ? { byOrigin: true } : {}),
   });
   return { plan, batches };
+}
+
+/** Whether later reads of a table may keep the rows of unchanged origins, although it is not made of files. */
+function isByOrigin({ strategy, cursor, limit, columnsFrom }: TablePlan): boolean {
+  return strategy === "incremental" && cursor === undefined && limit === undefined && columnsFrom !== "read";
 }
 
 function missing({ plan, run: { source } }: TableJob, capability: string): AgnesError {

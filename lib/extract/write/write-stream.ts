@@ -30,9 +30,10 @@ export function startCopy(
   const taken = new Promise<void>((resolve) => (onTaken = resolve));
   const copied = new Promise<number>((resolve) => (onCopied = resolve));
   const part = reader.partRows(batch, rowsMax);
-  const { schema, hasNegativeZero } = part;
+  const { schema, origin, hasNegativeZero } = part;
   const present = physicalColumnsOf(schema);
-  const { ordered, condition } = target;
+  const { ordered } = target;
+  const condition = origin === null ? target.condition : target.originCondition;
   const where = condition === null ? "" : ` WHERE ${condition}`;
   const written = writePart(
     job,
@@ -45,7 +46,8 @@ export function startCopy(
     {
       ordered,
       target,
-      counted: condition === null && ordered ? WHOLE_READ : undefined,
+      origin,
+      counted: condition === null && ordered && origin === null ? WHOLE_READ : undefined,
       ...(condition === null && { yielded: () => part.rows }),
     },
     onCopied,

@@ -45,6 +45,8 @@ export class SpoolFile implements Downloaded {
   #written = { sizeBytes: 0, firstBytes: "" };
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
+  /** Whether a sync failed. A later one may succeed although the bytes of the failed one are lost. */
+  #isUnsynced = false;
 
   private constructor(host: Pick<Host, "files" | "random">, path: string) {
     this.#host = host;
@@ -118,9 +120,9 @@ export class SpoolFile implements Downloaded {
     if (this.#written.sizeBytes - this.#note.writtenBytes >= SYNCED_BYTES) await this.#sync(false);
   }
 
-  /** Makes the bytes received so far durable. */
+  /** Makes the bytes received so far durable, unless a sync failed. */
   async flush(): Promise<void> {
-    if (this.sizeBytes === this.#note.writtenBytes) return;
+    if (this.#isUnsynced || this.sizeBytes === this.#note.writtenBytes) return;
     await this.#write();
     await this.#sync(false);
   }
@@ -151,7 +153,12 @@ export class SpoolFile implements Downloaded {
 
   async #sync(isComplete: boolean): Promise<void> {
     const { files } = this.#host;
-    await files.sync(this.path);
+    try {
+      await files.sync(this.path);
+    } catch (error) {
+      this.#isUnsynced = true;
+      throw error;
+    }
     const { sizeBytes, firstBytes } = this.#written;
     const note = { ...this.#note, writtenBytes: sizeBytes, firstBytes, isComplete };
     await publishFile(this.#host, this.#notePath, JSON.stringify(note));

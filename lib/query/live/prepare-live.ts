@@ -1,6 +1,7 @@
 import { isAllowedTableFunction, parseSql } from "../../sql/mod.ts";
 import { tableId, type AnalyticsTable } from "../../analytics/mod.ts";
 import type { Connection } from "../../duckdb/mod.ts";
+import type { HybridPlace } from "../hybrid/types.ts";
 import type { TableNames } from "../tables.ts";
 import type { LiveTable } from "../../sources/mod.ts";
 import { QueryDatabase, type LiveQuery } from "./query-database.ts";
@@ -14,6 +15,8 @@ export interface LiveStatement {
   readonly schemaOnly?: boolean;
   /** The number of rows of the result that are read. */
   readonly rowsMax: number;
+  /** Creates tables in the database of the query, besides the live ones. Default: there are none. */
+  readonly load?: (place: HybridPlace) => Promise<void>;
   readonly signal: AbortSignal;
 }
 
@@ -26,16 +29,19 @@ export interface LivePlace {
   readonly tables: readonly AnalyticsTable[];
   /** The live tables, by id. */
   readonly live: ReadonlyMap<string, LiveTable>;
+  /** Creates further tables in a database; null: there are none. */
+  readonly load: ((database: string) => Promise<void>) | null;
 }
 
 /** Plans the database of a query; `fill` creates its tables. */
 export async function planLive(place: LivePlace, statement: LiveStatement): Promise<QueryDatabase> {
-  const { name, connection, names, tables, live } = place;
+  const { name, connection, names, tables, live, load } = place;
   const { sql, rowsMax, signal, schemaOnly = false } = statement;
   const query: LiveQuery = {
     root: null,
     sql,
     schemaOnly,
+    load,
     isAlone: schemaOnly,
     uses: [],
     tables,
@@ -49,6 +55,7 @@ export async function planLive(place: LivePlace, statement: LiveStatement): Prom
   const root = (tree as { readonly statements: readonly [{ readonly node: Node }] }).statements[0].node;
   const uses = facts.tables.flatMap((use) => names.resolveKnown([use]).map((table) => ({ use, table })));
   const isAlone =
+    load === null &&
     facts.tables.length === 1 &&
     facts.unusual.length === 0 &&
     facts.tableFunctions.every((called) => isAllowedTableFunction(called.name)) &&

@@ -36,6 +36,8 @@ export interface LiveQuery {
   readonly live: ReadonlyMap<string, LiveTable>;
   /** The number of rows of the result that are read. */
   readonly rowsMax: number;
+  /** Creates further tables in this database; null: there are none. */
+  readonly load: ((database: string) => Promise<void>) | null;
   readonly signal: AbortSignal;
 }
 
@@ -70,8 +72,9 @@ export class QueryDatabase {
 
   /** Creates all tables, and makes this the current database of the connection. */
   async fill(): Promise<void> {
-    const { tables, live, signal } = this.#query;
+    const { tables, live, load, signal } = this.#query;
     await this.#connection.run(`ATTACH ':memory:' AS ${quoteIdentifier(this.name)}`);
+    await load?.(this.name);
     for (const source of new Set(tables.map((table) => table.source))) {
       await this.#connection.run(`CREATE SCHEMA ${quoteIdentifier(this.name)}.${quoteIdentifier(source)}`);
     }

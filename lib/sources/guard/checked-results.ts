@@ -1,7 +1,15 @@
 import { counted, formatValue, nearest, redact } from "../../base/mod.ts";
 import type { ColumnToDescribe, MetadataChange, QueryEstimate } from "../../kit/mod.ts";
 
-const ESTIMATE_FIELDS = ["rows", "scannedBytes", "price"];
+const ESTIMATE_FIELDS = [
+  "rows",
+  "scannedBytes",
+  "price",
+  "schema",
+  "statementType",
+  "referencedTables",
+  "problem",
+];
 const PRICE_FIELDS = ["amount", "currency"];
 const RESULT_FIELDS = ["unchanged", "state", "kept", "isWhole", "tableRows"];
 
@@ -11,7 +19,8 @@ const RESULT_FIELDS = ["unchanged", "state", "kept", "isWhole", "tableRows"];
  */
 export function checkedEstimate(estimate: QueryEstimate, secrets: Iterable<string>): QueryEstimate {
   const read = fieldReader("the estimate", secrets);
-  const { rows, scannedBytes, price } = read.fields(estimate, "", ESTIMATE_FIELDS);
+  const found = read.fields(estimate, "", ESTIMATE_FIELDS);
+  const { rows, scannedBytes, price } = found;
   read.figure(rows, "rows", true);
   read.figure(scannedBytes, "scannedBytes", true);
   if (price !== undefined) {
@@ -21,7 +30,24 @@ export function checkedEstimate(estimate: QueryEstimate, secrets: Iterable<strin
     if (typeof currency !== "string" || !/^[A-Z]{3}$/.test(currency))
       throw read.problem("price.currency", currency, "is not an ISO 4217 code");
   }
+  checkFacts(found, read);
   return estimate;
+}
+
+/** Checks what is known of a query besides its cost. */
+function checkFacts(
+  { schema, statementType, referencedTables: tables, problem }: Readonly<Record<string, unknown>>,
+  read: ReturnType<typeof fieldReader>,
+): void {
+  const isText = (value: unknown) => typeof value === "string" && value !== "";
+  if (schema !== undefined && !Array.isArray((schema as { readonly fields?: unknown } | null)?.fields))
+    throw read.problem("schema", schema, "is not an Arrow schema");
+  if (statementType !== undefined && !isText(statementType))
+    throw read.problem("statementType", statementType, "is not the kind of a statement");
+  if (tables !== undefined && !(Array.isArray(tables) && tables.every(isText)))
+    throw read.problem("referencedTables", tables, "is not a list of names of tables");
+  if (problem !== undefined && !(problem instanceof Error))
+    throw read.problem("problem", problem, "is not an error");
 }
 
 /**

@@ -6,6 +6,7 @@ import {
   type Batch,
   type Deletions,
   type FileChunk,
+  type QueryEstimate,
   type RemoteAttachInfo,
   type SourceResult,
   type TableInfo,
@@ -163,17 +164,24 @@ function guardedQuery(
         }),
     }),
     ...(connector.estimate && {
-      estimate: (sql, options) =>
-        guardAsync(
-          async () => checkedEstimate(await connector.estimate!(sql, options), origin.secrets),
-          origin,
-          {
-            operation: "estimate",
-            signal: options.signal,
-          },
-        ),
+      estimate: (sql, options) => {
+        const operation = { operation: "estimate", signal: options.signal };
+        return guardAsync(() => cleanEstimate(connector, origin, sql, options), origin, operation);
+      },
     }),
   };
+}
+
+async function cleanEstimate(
+  connector: AnyConnector,
+  origin: Origin,
+  ...request: Parameters<NonNullable<AnyConnector["estimate"]>>
+): Promise<QueryEstimate> {
+  const estimate = checkedEstimate(await connector.estimate!(...request), origin.secrets);
+  checkNames(estimate.schema, origin);
+  const { problem } = estimate;
+  if (problem === undefined) return estimate;
+  return { ...estimate, problem: pluginFailure(problem, origin, { operation: "query" }) };
 }
 
 function checkedSql(sql: string): string {
@@ -182,14 +190,18 @@ function checkedSql(sql: string): string {
   throw new TypeError(`it returned ${formatValue(value)}, which is not SQL`);
 }
 
+function checkNames(schema: SourceResult["schema"] | undefined, { secrets }: Origin): void {
+  if (hasSecretName(schema?.fields ?? [], secrets))
+    throw new Error(`the name of a column ${CONTAINS_SECRET}`);
+}
+
 async function checkedResult(
   connector: AnyConnector,
-  { secrets }: Origin,
+  origin: Origin,
   ...request: Parameters<NonNullable<AnyConnector["query"]>>
 ): Promise<SourceResult> {
   const result = await connector.query!(...request);
-  if (hasSecretName(result.schema?.fields ?? [], secrets))
-    throw new Error(`the name of a column ${CONTAINS_SECRET}`);
+  checkNames(result.schema, origin);
   if (result.parts !== undefined && !isListOfParts(result.parts)) {
     throw new TypeError("the `parts` of its result are not a list of functions that return batches");
   }

@@ -176,7 +176,7 @@ function liveTableOf(
           ...limited,
           ...(bucket === null ? {} : { bucket }),
         });
-        return recordBatches(services, batches, info, { id, columns: selected, ...limited }, signal);
+        return sourceBatches(services, batches, info, { id, columns: selected, ...limited }, signal);
       },
     };
   }
@@ -189,7 +189,7 @@ function liveTableOf(
       const sql = connector.selectSql?.(info, wanted) ?? toSelectSql(info.remotePath ?? [info.name], wanted);
       const result = await connector.query!(sql, { signal });
       checkResult(info.name, selected, result.schema);
-      yield* recordBatches(services, resultBatches(result, { signal }), info, { id, ...wanted }, signal);
+      yield* sourceBatches(services, resultBatches(result, { signal }), info, { id, ...wanted }, signal);
     },
   };
 }
@@ -231,7 +231,7 @@ interface FileServices {
 }
 
 /** Returns the rows of a read, including those before a failure; at least `limit` of them if there are as many. */
-async function* recordBatches(
+export async function* sourceBatches(
   services: FileServices,
   batches: AsyncIterable<Batch | Deletions>,
   info: TableInfo,

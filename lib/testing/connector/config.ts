@@ -40,6 +40,11 @@ export interface ContractConfig {
    * $nothing AS nothing`. Default: parameters are not tested.
    */
   readonly parameterQuery?: string;
+  /**
+   * SQL that returns the values of the array parameter `keys` as the rows of a column `value`, in the dialect of the source:
+   * `SELECT unnest($keys) AS value`. Default: arrays are not tested.
+   */
+  readonly arrayQuery?: string;
   /** JSON queries of tables, for a plugin that declares `sourceQuery`. Default: only its limits are tested. */
   readonly sourceQuery?: SourceQuerySample | readonly SourceQuerySample[];
   /** An authentic pushed request and requests that must be rejected, for `stream`. */

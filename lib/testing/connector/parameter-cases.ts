@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 
-import { quoteLiteral, table, type QueryParameter } from "../../kit/mod.ts";
+import * as arrow from "apache-arrow";
+
+import { quoteLiteral, table, type QueryArray, type QueryParameter } from "../../kit/mod.ts";
 import { resultBatches } from "../../sources/mod.ts";
 import { Workbench } from "./rows.ts";
-import { able } from "./session.ts";
+import { able, type Session } from "./session.ts";
 import type { SourceCase } from "./source-case.ts";
 
 const TEXT = `it's a "text"; SELECT $whole, @whole -- ; \\`;
@@ -19,6 +21,20 @@ const PARAMETERS: Readonly<Record<string, { readonly value: QueryParameter; read
   flag: { value: true, check: `"flag"` },
   moment: { value: new Date(MOMENT), check: `CAST("moment" AS TIMESTAMPTZ) = TIMESTAMPTZ '${MOMENT}'` },
   nothing: { value: null, check: `"nothing" IS NULL` },
+};
+
+const MICROS = "2026-03-04 05:06:07.890001";
+
+/** Arrays by the DuckDB type of their values. Each type is also tested without values. */
+const ARRAYS: Readonly<Record<string, QueryArray>> = {
+  BOOLEAN: { type: new arrow.Bool(), values: [true, false] },
+  BIGINT: { type: new arrow.Int64(), values: [9_007_199_254_740_993n, -1n, 9_223_372_036_854_775_807n] },
+  DOUBLE: { type: new arrow.Float64(), values: [0.5, -1e300] },
+  "DECIMAL(12,2)": { type: new arrow.Decimal(2, 12, 128), values: ["-0.01", "9999999999.99"] },
+  VARCHAR: { type: new arrow.Utf8(), values: [TEXT, "", "Čapek"] },
+  DATE: { type: new arrow.DateDay(), values: ["0001-01-01", "9999-12-31"] },
+  TIMESTAMP: { type: new arrow.TimestampMicrosecond(), values: [MICROS, "1969-12-31 23:59:59.999999"] },
+  TIMESTAMPTZ: { type: new arrow.TimestampMicrosecond("UTC"), values: [`${MICROS}+00`] },
 };
 
 /** Cases about the parameters of SQL that the source runs. */
@@ -43,4 +59,33 @@ export const parameterCases: readonly SourceCase[] = [
       }
     },
   },
+  {
+    name: "query() returns the values of an array, also of one without values",
+    needs: ["query"],
+    when: (config) => config.arrayQuery !== undefined,
+    async run(session) {
+      for (const [type, keys] of Object.entries(ARRAYS)) {
+        for (const array of [keys, { ...keys, values: [] }]) await checkArray(session, type, array);
+      }
+    },
+  },
 ];
+
+async function checkArray(session: Session, type: string, keys: QueryArray): Promise<void> {
+  const { signal, config } = session;
+  const sql = config.arrayQuery!;
+  const result = await able(session, "query").query(sql, { signal, parameters: { keys } });
+  const columns = result.schema.fields.map((field) => String(field.name));
+  assert.deepEqual(columns, ["value"], `the result of ${sql} has other columns than one named "value"`);
+  await using bench = await Workbench.open(session);
+  const rows = await bench.load(table("result", result.schema), resultBatches(result, { signal }));
+  const count = await bench.count(rows);
+  assert.equal(count, keys.values.length, `an array of ${type} has another number of values in ${sql}`);
+  for (const value of keys.values) {
+    const literal = typeof value === "string" ? quoteLiteral(value) : `'${String(value)}'`;
+    const found = await bench.count(
+      `(FROM ${rows} WHERE CAST("value" AS ${type}) = CAST(${literal} AS ${type}))`,
+    );
+    assert.equal(found, 1, `the ${type} ${String(value)} of an array is returned as another value by ${sql}`);
+  }
+}

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 
 import * as v from "valibot";
 
+import { counted } from "../../base/mod.ts";
 import type { TableInfo } from "../../kit/mod.ts";
 import type { ContractConfig, SourceQuerySample } from "./config.ts";
 import { chooseFilters, type ChosenFilter } from "./filters.ts";
@@ -52,7 +53,11 @@ async function checkLimits(bench: Workbench, table: TableInfo, all: string): Pro
     if ((await bench.count(`${all} WHERE rowid < ${limit} AND (${sql})`)) === limit) continue;
     tried += 1;
     const some = await bench.read(table, { filter, limit });
-    await assertMatches(bench, { some, all, sql }, `the first ${limit} rows of ${table.name} where ${sql}`);
+    await assertMatches(
+      bench,
+      { some, all, sql },
+      `the first ${counted(limit, "row")} of ${table.name} where ${sql}`,
+    );
   }
   return tried;
 }

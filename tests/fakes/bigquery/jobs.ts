@@ -1,11 +1,14 @@
 import type { FakeRequest } from "agnes/testing";
 
+import { ResultCache } from "./cache.ts";
 import { failure } from "./responses.ts";
 import { statementType } from "./sql.ts";
 import type { Rows } from "./tables.ts";
-import type { FakeCell, FakeError, FakeResult, FakeScript, QueryParameter } from "./types.ts";
+import type { FakeCell, FakeError, FakeResult, FakeScript, FakeTable, QueryParameter } from "./types.ts";
 
 const MEBIBYTE = 1024 ** 2;
+/** The dataset of the tables that have the results of jobs. */
+const RESULTS_DATASET = "_results";
 
 /** The body of `jobs.insert`. */
 export interface JobBody {
@@ -26,9 +29,11 @@ export interface JobBody {
 interface Job {
   readonly id: string;
   readonly location: string;
+  readonly configuration: object;
+  readonly createdMs: number;
   readonly statistics: object;
   readonly result: FakeResult | null;
-  readonly error: FakeError | undefined;
+  error: FakeError | undefined;
   pollsLeft: number;
   incompleteLeft: number;
 }
@@ -52,6 +57,7 @@ export class FakeJobs {
   readonly cancelled: string[] = [];
   readonly #services: JobServices;
   readonly #jobs = new Map<string, Job>();
+  readonly #cache = new ResultCache();
 
   constructor(services: JobServices) {
     this.#services = services;
@@ -65,7 +71,8 @@ export class FakeJobs {
     if (jobReference.projectId !== params["project"]) return failure(400, "invalid", "Invalid project");
     if (useLegacySql) return failure(400, "invalidQuery", 'Encountered " "FROM" "": legacy SQL');
     const { rows, script } = this.#services;
-    const tables = rows.tablesIn(sql);
+    const listed = listedPartitions(sql, configuration.query.queryParameters ?? [], rows.tables);
+    const tables = listed === null ? rows.tablesIn(sql) : [];
     const location = this.#locationOf(sql, jobReference.location);
     if (location === null)
       return failure(
@@ -73,7 +80,7 @@ export class FakeJobs {
         "notFound",
         `Not found: Dataset was not found in location ${jobReference.location}`,
       );
-    const missing = this.#missingTable(sql);
+    const missing = listed === null ? this.#missingTable(sql) : undefined;
     if (missing !== undefined) return failure(404, "notFound", `Not found: Table ${missing}`);
     const filter = tables.find(({ resource }) => resource?.["requirePartitionFilter"] === true);
     if (filter !== undefined && !/ WHERE /.test(sql))
@@ -82,14 +89,21 @@ export class FakeJobs {
         "invalidQuery",
         `Cannot query over table '${filter.id}' without a filter over column(s) 'day' that can be used for partition elimination`,
       );
-    const { result, error } = await this.#run(sql, configuration.query.queryParameters ?? []);
+    const { result, error } =
+      listed === null
+        ? await this.#run(sql, configuration.query.queryParameters ?? [])
+        : { result: listed, error: undefined };
     if (error !== undefined) return failure(400, "invalidQuery", error);
-    const bytes = tables.reduce((sum, { resource, rows: all = [], fields }) => {
+    const ownBytes = listed === null ? 0 : 10 * MEBIBYTE;
+    const isCached = script.hasCache && this.#cache.has(request, tables);
+    const isHidden = script.hasRowPolicy || tables.some(({ rowPolicy }) => rowPolicy !== undefined);
+    const scanned = tables.reduce((sum, { resource, rows: all = [], fields }) => {
       const columns = fields.filter(({ name }) => sql.includes(`\`${name}\``) || sql.includes("*")).length;
       return sum + Number(resource?.["numBytes"] ?? all.length * columns * 8);
-    }, 0);
+    }, ownBytes);
+    const bytes = isCached ? 0 : scanned;
     if (configuration.dryRun === true)
-      return Response.json(this.#dryRun(request, { bytes, location, result }));
+      return Response.json(this.#dryRun(request, { bytes, location, result, isCached, isHidden }));
     const id = jobReference.jobId ?? `job_${this.#jobs.size}`;
     if (this.#jobs.has(id)) return failure(409, "duplicate", `Already Exists: Job ${id}`);
     const billed = bytes === 0 ? 0 : Math.max(10 * MEBIBYTE * tables.length, bytes);
@@ -98,16 +112,19 @@ export class FakeJobs {
       reason: "bytesBilledLimitExceeded",
       message: `Query exceeded limit for bytes billed: ${limit}. ${billed} or higher required.`,
     };
+    const createdMs = script.nowMs ?? Date.now();
     const job: Job = {
       id,
       location,
+      configuration,
+      createdMs,
       statistics: {
+        creationTime: String(createdMs),
         totalSlotMs: "12",
         query: {
           statementType: "SELECT",
-          totalBytesProcessed: String(bytes),
-          totalBytesBilled: String(billed),
-          cacheHit: false,
+          ...(isHidden ? {} : { totalBytesProcessed: String(bytes), totalBytesBilled: String(billed) }),
+          cacheHit: isCached,
         },
       },
       result,
@@ -116,6 +133,7 @@ export class FakeJobs {
       incompleteLeft: script.incomplete,
     };
     this.#jobs.set(id, job);
+    if (job.error === undefined) this.#cache.add(request, tables);
     return Response.json(this.#resource(job));
   }
 
@@ -127,10 +145,36 @@ export class FakeJobs {
     return Response.json(response);
   }
 
+  /** The jobs from a time on, newest first. */
+  list({ url }: FakeRequest): Response {
+    const { nowMs, listRows, unreachable } = this.#services.script;
+    const query = url.searchParams;
+    const from = Number(query.get("minCreationTime") ?? 0);
+    const all = [...this.#jobs.values()].filter(({ createdMs }) => createdMs >= from).reverse();
+    const start = Number(query.get("pageToken") ?? 0);
+    const end = start + Math.min(listRows, Number(query.get("maxResults") ?? 50));
+    const isFull = query.get("projection") === "full";
+    const jobs = all.slice(start, end).map((job) => ({
+      ...this.#resource(job),
+      state: job.pollsLeft > 0 ? "RUNNING" : "DONE",
+      ...(job.error === undefined || job.pollsLeft > 0 ? {} : { errorResult: job.error }),
+      ...(isFull ? { configuration: job.configuration } : {}),
+    }));
+    return Response.json({
+      kind: "bigquery#jobList",
+      ...(jobs.length === 0 ? {} : { jobs }),
+      ...(end < all.length ? { nextPageToken: String(end) } : {}),
+      ...(unreachable.length === 0 ? {} : { unreachable }),
+      etag: String(nowMs),
+    });
+  }
+
   cancel({ params, url }: FakeRequest): Response {
     const job = this.#find(params["job"]!, url);
     if (job === null) return failure(404, "notFound", `Not found: Job ${params["job"]}`);
     this.cancelled.push(job.id);
+    if (job.pollsLeft > 0)
+      job.error = { reason: "stopped", message: "Job execution was cancelled: User requested cancellation" };
     job.pollsLeft = 0;
     return Response.json({ kind: "bigquery#jobCancelResponse", job: this.#resource(job) });
   }
@@ -143,6 +187,7 @@ export class FakeJobs {
       job.incompleteLeft -= 1;
       return Response.json({ ...base, jobComplete: false });
     }
+    if (job.error !== undefined) return failure(400, job.error.reason, job.error.message);
     const { fields, rows } = job.result!;
     const query = url.searchParams;
     const size = Math.min(this.#services.script.pageRows, Number(query.get("maxResults") ?? 100_000));
@@ -159,13 +204,21 @@ export class FakeJobs {
       return Response.json({ ...whole, pageToken: `again-${start}` });
     const isInteger = query.get("formatOptions.useInt64Timestamp") === "true";
     const isText = query.get("formatOptions.timestampOutputFormat") === "ISO8601_STRING";
-    const page = rows.slice(start, start + size).map((row) => ({
+    const cut = rows.slice(start, start + size).map((row) => ({
       f: row.map((cell, at) => ({
         v: fields[at]!.type === "TIMESTAMP" ? timestampOf(cell, { isInteger, isText }) : cell,
       })),
     }));
-    const next = start + size < rows.length ? { pageToken: String(start + size) } : {};
+    const page = cut.slice(0, rowsWithin(cut, this.#services.script.pageBytes));
+    const end = start + page.length;
+    const next = end < rows.length ? { pageToken: String(end) } : {};
     return Response.json({ ...whole, ...(page.length === 0 ? {} : { rows: page }), ...next });
+  }
+
+  /** The rows of the table with a result; undefined for another table. */
+  resultTable(dataset: string, table: string): FakeResult | undefined {
+    if (dataset !== RESULTS_DATASET) return undefined;
+    return this.#jobs.get(table.replace(/^anon_/, ""))?.result ?? undefined;
   }
 
   #find(id: string, url: URL): Job | null {
@@ -202,7 +255,19 @@ export class FakeJobs {
 
   #dryRun(
     { configuration, jobReference }: JobBody,
-    { bytes, location, result }: { bytes: number; location: string; result: FakeResult | null },
+    {
+      bytes,
+      location,
+      result,
+      isCached,
+      isHidden,
+    }: {
+      bytes: number;
+      location: string;
+      result: FakeResult | null;
+      isCached: boolean;
+      isHidden: boolean;
+    },
   ): object {
     const { script, project, rows } = this.#services;
     const referencedTables = rows
@@ -210,8 +275,9 @@ export class FakeJobs {
       .map(({ dataset, id }) => ({ projectId: project, datasetId: dataset, tableId: id }));
     const query = {
       statementType: statementType(configuration.query.query),
-      totalBytesProcessed: String(bytes),
+      ...(isHidden ? {} : { totalBytesProcessed: String(bytes) }),
       totalBytesProcessedAccuracy: "PRECISE",
+      cacheHit: isCached,
       referencedTables,
       schema: { fields: (result?.fields ?? []).map(toField) },
       ...script.dryRun,
@@ -220,8 +286,8 @@ export class FakeJobs {
       jobReference: { projectId: jobReference.projectId, location },
       status: { state: "DONE" },
       statistics: {
-        ...("totalBytesProcessed" in script.dryRun ? {} : { totalBytesProcessed: String(bytes) }),
-        ...(script.hasRowPolicy ? { rowLevelSecurityStatistics: { rowLevelSecurityApplied: true } } : {}),
+        ...("totalBytesProcessed" in script.dryRun || isHidden ? {} : { totalBytesProcessed: String(bytes) }),
+        ...(isHidden ? { rowLevelSecurityStatistics: { rowLevelSecurityApplied: true } } : {}),
         query,
       },
     };
@@ -238,6 +304,15 @@ export class FakeJobs {
     return {
       kind: "bigquery#job",
       jobReference: this.#reference(job),
+      configuration: {
+        query: {
+          destinationTable: {
+            projectId: this.#services.project,
+            datasetId: RESULTS_DATASET,
+            tableId: `anon_${job.id}`,
+          },
+        },
+      },
       status: {
         state: isRunning ? "RUNNING" : "DONE",
         ...(isRunning || job.error === undefined ? {} : { errorResult: job.error }),
@@ -246,6 +321,39 @@ export class FakeJobs {
       statistics: isRunning ? {} : job.statistics,
     };
   }
+}
+
+/** How many of the first rows a page of a size has, at least one. */
+function rowsWithin(rows: readonly object[], bytesMax: number): number {
+  let sizeBytes = 0;
+  const past = rows.findIndex((row) => (sizeBytes += JSON.stringify(row).length) > bytesMax);
+  return past < 0 ? rows.length : Math.max(1, past);
+}
+
+/** The result of a query of INFORMATION_SCHEMA.PARTITIONS, whose table is a parameter; null for another query. */
+function listedPartitions(
+  sql: string,
+  parameters: readonly QueryParameter[],
+  tables: readonly FakeTable[],
+): FakeResult | null {
+  const dataset = /`([^`]+)`\.`INFORMATION_SCHEMA`\.`PARTITIONS`/.exec(sql)?.[1];
+  if (dataset === undefined) return null;
+  const name = parameters[0]?.parameterValue.value;
+  const table = tables.find((one) => one.dataset === dataset && one.id === name);
+  return {
+    fields: [
+      { name: "partition_id", type: "STRING" },
+      { name: "total_rows", type: "INTEGER" },
+      { name: "total_logical_bytes", type: "INTEGER" },
+      { name: "last_modified_time", type: "TIMESTAMP" },
+    ],
+    rows: (table?.partitions ?? []).map(({ id, modified, rows = 1, bytes = 1000 }) => [
+      id,
+      String(rows),
+      String(bytes),
+      modified,
+    ]),
+  };
 }
 
 /** As in the schema of a result: without the digits of a column and its mode REQUIRED. */

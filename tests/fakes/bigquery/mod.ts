@@ -30,17 +30,22 @@ export interface FakeBigQuery extends FakeServer, AsyncDisposable {
   readonly cancelled: readonly string[];
   /** Results of SQL that DuckDB does not run. */
   readonly results: Map<string, FakeResult>;
+  /** The rows of the table with the result of a job, for `fakeStorage`. */
+  readonly resultTable: (dataset: string, table: string) => FakeResult | undefined;
 }
 
 /**
  * A fake of the REST API v2 of BigQuery and of Google's token service.
  *
  * Faithful to the discovery document of the API (fields, paths, parameters and formats of values): `datasets.list`,
- * `datasets.get`, `tables.list` and `tables.get` with page tokens; `jobs.insert`, `jobs.get`, `jobs.getQueryResults` and
- * `jobs.cancel` with `jobComplete: false`, pages that end early or are empty, dry runs and `maximumBytesBilled` of at least
+ * `datasets.get`, `tables.list` and `tables.get` with page tokens; `jobs.insert`, `jobs.get`, `jobs.list`, `jobs.getQueryResults` and
+ * `jobs.cancel` with `jobComplete: false`, pages that end early, are empty or have at most 10 MB, dry runs, results from the
+ * cache, cancelled jobs, row access policies that hide rows and bytes, and `maximumBytesBilled` of at least
  * 10 MiB for each table. Faithful to reports of users: legacy SQL is the default, a job is found only with its location, a
  * rate limit is an `errorResult` of a job with status 200, a second job with one id is a duplicate, timestamps are
  * floating-point numbers unless requested otherwise.
+ *
+ * `INFORMATION_SCHEMA.PARTITIONS` bills 10 MiB; a time of `FOR SYSTEM_TIME AS OF` has no effect.
  *
  * It runs SELECTs in DuckDB, so only SQL that means the same there; other SQL needs a registered result.
  */
@@ -55,6 +60,9 @@ export function fakeBigQuery(options: FakeBigQueryOptions): FakeBigQuery {
     polls: 1,
     incomplete: 0,
     pageRows: Infinity,
+    pageBytes: 10_000_000,
+    hasCache: false,
+    tokenUses: Infinity,
     listRows: 50,
     emptyPage: false,
     jobErrors: [],
@@ -70,13 +78,17 @@ export function fakeBigQuery(options: FakeBigQueryOptions): FakeBigQuery {
   const results = new Map<string, FakeResult>();
   const locationOf = (dataset: string) => locations[dataset] ?? "europe-west3";
   const jobs = new FakeJobs({ project, rows, script, results, locationOf });
-  const datasets = [...new Set(tables.map(({ dataset }) => dataset))];
+  const projectOf = (table: FakeTable) => table.project ?? project;
+  const isIn = (table: FakeTable, params: Readonly<Record<string, string>>) =>
+    projectOf(table) === params["project"] && table.dataset === params["dataset"];
+  const listedTables = tables.filter((table) => projectOf(table) === project);
+  const datasets = [...new Set(listedTables.map(({ dataset }) => dataset))];
   const isSignedIn = endpoint.startsWith("https:");
   const guarded =
     (route: (request: FakeRequest) => Response | Promise<Response>): FakeRoute =>
     (request) => {
       const token = /^Bearer (.+)$/.exec(request.headers.get("authorization") ?? "")?.[1] ?? "";
-      if (isSignedIn && !signIn.valid.has(token))
+      if (isSignedIn && !signIn.accepts(token, script.tokenUses))
         return failure(401, "authError", "Request had invalid authentication credentials.");
       const at = script.rejections.findIndex(({ path }) => request.url.pathname.includes(path));
       if (at < 0) return route(request);
@@ -116,7 +128,7 @@ export function fakeBigQuery(options: FakeBigQueryOptions): FakeBigQuery {
         : failure(404, "notFound", `Not found: Dataset ${project}:${params["dataset"]}`),
     ),
     [`GET ${base}/datasets/:dataset/tables`]: guarded((request) => {
-      const own = tables.filter(({ dataset }) => dataset === request.params["dataset"]);
+      const own = tables.filter((one) => isIn(one, request.params));
       const { items, ...next } = listed(request, own);
       return Response.json({
         tables: items.map((table) => ({
@@ -128,9 +140,8 @@ export function fakeBigQuery(options: FakeBigQueryOptions): FakeBigQuery {
       });
     }),
     [`GET ${base}/datasets/:dataset/tables/:table`]: guarded(({ params }) => {
-      const found = tables.find(({ dataset, id }) => dataset === params["dataset"] && id === params["table"]);
-      const isHere = params["project"] === project && found !== undefined;
-      if (!isHere)
+      const found = tables.find((one) => isIn(one, params) && one.id === params["table"]);
+      if (found === undefined)
         return failure(
           404,
           "notFound",
@@ -149,14 +160,15 @@ export function fakeBigQuery(options: FakeBigQueryOptions): FakeBigQuery {
       });
     }),
     [`POST ${base}/jobs`]: guarded((request) => jobs.insert(request)),
+    [`GET ${base}/jobs`]: guarded((request) => jobs.list(request)),
     [`GET ${base}/jobs/:job`]: guarded((request) => jobs.get(request)),
     [`POST ${base}/jobs/:job/cancel`]: guarded((request) => jobs.cancel(request)),
     [`GET ${base}/queries/:job`]: guarded((request) => jobs.results(request)),
   });
-  const referenceOf = ({ dataset, id }: FakeTable) => ({
-    projectId: project,
-    datasetId: dataset,
-    tableId: id,
+  const referenceOf = (table: FakeTable) => ({
+    projectId: projectOf(table),
+    datasetId: table.dataset,
+    tableId: table.id,
   });
   const own = {
     project,
@@ -165,6 +177,7 @@ export function fakeBigQuery(options: FakeBigQueryOptions): FakeBigQuery {
     inserted: jobs.inserted,
     cancelled: jobs.cancelled,
     results,
+    resultTable: (dataset: string, table: string) => jobs.resultTable(dataset, table),
     [Symbol.asyncDispose]: () => rows.close(),
   };
   return Object.defineProperties(own, Object.getOwnPropertyDescriptors(server)) as unknown as FakeBigQuery;

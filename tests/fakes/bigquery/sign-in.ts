@@ -14,6 +14,16 @@ export class FakeSignIn {
   scope = "";
   readonly #keys = generateKeyPairSync("rsa", { modulusLength: 2048 });
 
+  readonly #uses = new Map<string, number>();
+
+  /** Whether a token is valid. It expires after a number of requests. */
+  accepts(token: string, usesMax: number): boolean {
+    const uses = (this.#uses.get(token) ?? 0) + 1;
+    this.#uses.set(token, uses);
+    if (uses > usesMax) this.valid.delete(token);
+    return this.valid.has(token);
+  }
+
   /** The key of the service account, as JSON. */
   get serviceAccount(): string {
     const key = this.#keys.privateKey.export({ type: "pkcs8", format: "pem" }) as string;

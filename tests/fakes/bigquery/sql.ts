@@ -46,13 +46,22 @@ export function resultType(duckdbType: string): string {
 /** The SQL for DuckDB of a SELECT in GoogleSQL that only has names, literals and operators that both have. */
 export function toDuckDB(sql: string, project: string, parameters: readonly QueryParameter[]): string {
   const types = new Map(
-    parameters.map(({ name, parameterType }) => [name, COLUMN_TYPES[parameterType.type]]),
+    parameters.map(({ name, parameterType: { type, arrayType } }) => [
+      name,
+      arrayType === undefined ? COLUMN_TYPES[type] : `${COLUMN_TYPES[arrayType.type]}[]`,
+    ]),
   );
   return sql
+    .replaceAll(/\bIN UNNEST\(@(\w+)\)/g, "IN (SELECT unnest(@$1))")
+    .replaceAll(/\bFROM UNNEST\(@(\w+)\) AS (\w+)/g, "FROM (SELECT unnest(@$1) AS $2)")
     .replaceAll(/'((?:[^'\\]|\\.)*)'/gs, (_, text: string) => `'${unescaped(text).replaceAll("'", "''")}'`)
     .replaceAll(`\`${project}\`.`, "")
     .replaceAll(/`([^`]*)`/g, '"$1"')
     .replaceAll(/\bBIGNUMERIC '([^']*)'/g, "CAST('$1' AS DECIMAL(38,9))")
+    .replaceAll("SAFE.PARSE_DATE('%Y%m%d', CONCAT", "CAST(try_strptime(CONCAT")
+    .replaceAll('"_TABLE_SUFFIX"))', "\"_TABLE_SUFFIX\"), '%Y%m%d') AS DATE)")
+    .replaceAll(/REGEXP_CONTAINS\(([^,]+), r'/g, "regexp_matches($1, '")
+    .replaceAll(/ FOR SYSTEM_TIME AS OF @\w+/g, "")
     .replaceAll(/\bTIMESTAMP '/g, "TIMESTAMPTZ '")
     .replaceAll(/\bDATETIME '/g, "TIMESTAMP '")
     .replaceAll(/@(\w+)/g, (_, name: string) => `CAST($${name} AS ${types.get(name) ?? "VARCHAR"})`);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { AnyPlugin, Capability, TableInfo } from "agnes/kit";
+import { isQueryArray, type AnyPlugin, type Capability, type TableInfo } from "agnes/kit";
 
 import { brokenMetadata } from "./broken-metadata.ts";
 import { brokenReads, reading, selected } from "./broken-reads.ts";
@@ -141,12 +141,20 @@ const brokenQueries: readonly Broken[] = [
         batches: batches([], { batchRows: 1 }),
       }),
     }),
-    caught: ["query() returns batches of its schema", "query() returns the values of named parameters"],
+    caught: [
+      "query() returns batches of its schema",
+      "query() returns the values of named parameters",
+      "query() returns the values of an array, also of one without values",
+    ],
   },
   {
     title: "a query result for invalid SQL",
     breaking: (good) => ({ query: (_sql, options) => good.query("SELECT 1 AS one", options) }),
-    caught: ["query() of invalid SQL fails, wrapped once", "query() returns the values of named parameters"],
+    caught: [
+      "query() of invalid SQL fails, wrapped once",
+      "query() returns the values of named parameters",
+      "query() returns the values of an array, also of one without values",
+    ],
   },
   {
     title: "a query that continues after the abort",
@@ -163,11 +171,26 @@ const brokenQueries: readonly Broken[] = [
     breaking: (good) => ({
       query: (sql, options) => {
         const { text } = options.parameters ?? {};
-        const parameters = { ...options.parameters, text: String(text).replaceAll("'", "''") };
+        if (typeof text !== "string") return good.query(sql, options);
+        const parameters = { ...options.parameters, text: text.replaceAll("'", "''") };
         return good.query(sql, { ...options, parameters });
       },
     }),
     caught: ["query() returns the values of named parameters"],
+  },
+  {
+    title: "a query that loses the last value of an array",
+    breaking: (good) => ({
+      async query(sql, options) {
+        const { keys = null } = options.parameters ?? {};
+        if (!isQueryArray(keys)) return good.query(sql, options);
+        return good.query(sql, {
+          ...options,
+          parameters: { keys: { ...keys, values: keys.values.slice(1) } },
+        });
+      },
+    }),
+    caught: ["query() returns the values of an array, also of one without values"],
   },
   {
     title: "an impossible estimate",

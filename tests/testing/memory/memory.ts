@@ -1,6 +1,8 @@
 import {
+  arrowColumn,
   createRowBuilder,
   int64,
+  isQueryArray,
   table,
   timestamp,
   utf8,
@@ -41,6 +43,9 @@ export const PEOPLE: TableInfo = table(
 
 /** SQL of the memory plugin that returns parameters. */
 export const PARAMETER_QUERY = "SELECT $text AS text, $whole AS whole, $moment AS moment";
+
+/** SQL of the memory plugin that returns the values of an array. */
+export const ARRAY_QUERY = "SELECT unnest($keys) AS value";
 
 /**
  * A correct plugin over rows in memory; `breaking` replaces methods to violate the contract.
@@ -106,6 +111,12 @@ function goodConnector({ secrets }: Context, rows: Row[]): MemoryConnector {
           schema: parameterRow.schema,
           batches: batches([parameters], { batchRows: 1 }, parameterRow),
         };
+      }
+      const { keys = null } = parameters;
+      if (sql === ARRAY_QUERY && isQueryArray(keys)) {
+        const result = table("result", { value: arrowColumn(keys.type) });
+        const values = keys.values.map((value) => ({ value }));
+        return { schema: result.schema, batches: batches(values, { batchRows: 1 }, result) };
       }
       if (sql !== "SELECT 1 AS one") throw new Error("no such query");
       const result = table("result", { one: int64() });

@@ -1,5 +1,5 @@
 import { bool, decimal, definePlugin, float64, int64, permanent, table, toSchema, utf8 } from "agnes/kit";
-import { toSelectSql, type QueryParameter, type SourceQueryOptions } from "agnes/kit";
+import { isQueryArray, toSelectSql, type QueryParameter, type SourceQueryOptions } from "agnes/kit";
 import * as v from "valibot";
 
 const PAGE_ROWS = 5_000;
@@ -20,6 +20,7 @@ const schema = v.object({
 });
 const names = { string: "STRING", boolean: "BOOL", bigint: "INT64", number: "FLOAT64", object: "TIMESTAMP" };
 function toParameter([name, value]: [string, QueryParameter]) {
+  if (isQueryArray(value)) throw permanent(`the parameter ${name} is an array, which is not supported`);
   const type = Number.isInteger(value) ? "INT64" : names[typeof (value ?? "") as keyof typeof names];
   const text = value instanceof Date ? value.toISOString() : value?.toString();
   return { name, parameterType: { type }, parameterValue: { value: text } };

@@ -1,0 +1,4 @@
+export { isNamed } from "./alias-error.ts";
+export type { Hybrid } from "./hybrid.ts";
+export { isAlias, openHybrid } from "./open-hybrid.ts";
+export type { HybridSources, RegisteredQuery, RegisteredReceipt, RegisterLimits } from "./types.ts";

@@ -1,0 +1,112 @@
+import { expect, setDefaultTimeout, test } from "bun:test";
+
+import { AgnesError } from "../../lib/base/mod.ts";
+import { int64, permanent, table, transient, type Row, type SourceResult } from "../../lib/kit/mod.ts";
+import { openBench, planOf } from "./harness.ts";
+
+setDefaultTimeout(60_000);
+
+const INFO = table("totals", { n: int64() });
+const PLAN = planOf(INFO, { mode: "materialized", query: "SELECT 1" });
+
+const bench = async () => {
+  const pauses: number[] = [];
+  const opened = await openBench({ sleep: async (durationMs) => void pauses.push(durationMs) });
+  return Object.assign(opened, { pauses });
+};
+
+/** A source that behaves at each attempt as stated. */
+function source(...attempts: readonly (() => AsyncGenerator<readonly Row[]>)[]) {
+  const signals: AbortSignal[] = [];
+  const query = async (_sql: string, { signal }: { readonly signal: AbortSignal }): Promise<SourceResult> => {
+    signals.push(signal);
+    return { schema: INFO.schema, batches: attempts[signals.length - 1]!() };
+  };
+  return { query, signals };
+}
+
+async function* rows(...list: readonly number[]) {
+  yield list.map((n) => ({ n }));
+}
+
+const failing = (error: Error) =>
+  async function* () {
+    yield* rows(7, 8);
+    throw error;
+  };
+
+test("a query is run once more after a transient failure, and its first rows are discarded", async () => {
+  await using own = await bench();
+  const connector = source(failing(transient("the stream was reset")), () => rows(1, 2));
+  const stats = await own.run([PLAN], connector);
+  expect(stats).toMatchObject({ tablesExtracted: 1, totalRows: 2 });
+  expect(await own.rows("SELECT n::INT AS n FROM totals ORDER BY n")).toEqual([{ n: 1 }, { n: 2 }]);
+  expect(own.pauses).toEqual([2_000]);
+  expect(own.log.filter(({ level }) => level === "warn")).toHaveLength(1);
+});
+
+test("a second failure fails the table, and its published rows stay", async () => {
+  await using own = await bench();
+  await own.run(
+    [PLAN],
+    source(() => rows(1)),
+  );
+  const lost = failing(transient("the stream was reset"));
+  const connector = source(lost, lost, () => rows(2));
+  const stats = await own.run([PLAN], connector);
+  expect(stats.errors[0]!.error).toMatchObject({ code: "source_unavailable" });
+  expect(connector.signals).toHaveLength(2);
+  expect(await own.rows("SELECT n::INT AS n FROM totals")).toEqual([{ n: 1 }]);
+});
+
+test.each([
+  ["a permanent failure", permanent("the SQL is invalid")],
+  ["a full disk", new AgnesError("disk_full", { path: "/" })],
+  ["a timeout", new AgnesError("timed_out", { what: "the query", timeoutMs: 1 })],
+])("the query is not run again after %s", async (_, error) => {
+  await using own = await bench();
+  const connector = source(failing(error), () => rows(1));
+  expect((await own.run([PLAN], connector)).errors[0]!.error.code).toBe(error.code);
+  expect(connector.signals).toHaveLength(1);
+  expect(own.pauses).toEqual([]);
+});
+
+test("other tables are read once", async () => {
+  await using own = await bench();
+  let reads = 0;
+  const stats = await own.run([planOf(INFO)], () => {
+    reads += 1;
+    throw transient("the source is busy");
+  });
+  expect(stats.tablesFailed).toBe(1);
+  expect(reads).toBe(1);
+});
+
+test.each([
+  ["before its result", async () => new Promise<SourceResult>(() => {})],
+  [
+    "between its rows",
+    async (): Promise<SourceResult> => ({
+      schema: INFO.schema,
+      batches: (async function* () {
+        yield* rows(1);
+        await new Promise(() => {});
+      })(),
+    }),
+  ],
+])("a query that hangs %s ends at its deadline and is not run again", async (_, hang) => {
+  await using own = await bench();
+  const signals: AbortSignal[] = [];
+  const connector = {
+    query: (_sql: string, { signal }: { readonly signal: AbortSignal }) => {
+      signals.push(signal);
+      return hang();
+    },
+  };
+  const stats = await own.run([PLAN], connector, { materializeTimeoutMs: 200 });
+  expect(stats.errors[0]!.error).toMatchObject({
+    code: "timed_out",
+    details: { what: "the query of table totals", timeoutMs: 200 },
+  });
+  expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
+});

@@ -1,0 +1,157 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+
+import { createAgnes } from "agnes";
+
+import plugin from "../../plugins/bigquery/plugin.ts";
+import { fakeBigQuery, type FakeBigQuery, type FakeScript, type FakeTable } from "../fakes/bigquery/mod.ts";
+import { temporaryFolder } from "../sync/workspace.ts";
+import { ordersTable } from "./sample.ts";
+import { connect, rejection } from "./support.ts";
+
+setDefaultTimeout(60_000);
+
+const SQL = "SELECT `id` FROM `shop-1`.`shop`.`orders`";
+const MEBIBYTE = 1024 ** 2;
+const TEBIBYTE = 1024 ** 4;
+const { signal } = new AbortController();
+
+/** Orders that bill a number of bytes. */
+const orders = (bytes: number): FakeTable => {
+  const { resource, ...table } = ordersTable(5);
+  return { ...table, resource: { ...resource, numBytes: String(bytes) } };
+};
+
+const open = (bytes: number, script: Partial<FakeScript> = {}) =>
+  fakeBigQuery({ tables: [orders(bytes)], script: { polls: 0, ...script } });
+
+const limitsOf = ({ inserted }: FakeBigQuery) =>
+  inserted
+    .filter(({ configuration }) => configuration.dryRun !== true)
+    .map(({ configuration }) => Number(configuration.query.maximumBytesBilled));
+
+describe("bigquery: limits of bytes", () => {
+  test("a materialized table has its own limit", async () => {
+    await using server = open(100 * MEBIBYTE);
+    const { query, connector } = await connect(server, {
+      maxBytesPerQuery: 50 * MEBIBYTE,
+      maxBytesPerMaterialize: 200 * MEBIBYTE,
+    });
+    expect(await rejection(query(SQL))).toMatchObject({ code: "bigquery/scan_too_large" });
+    await connector.query!(SQL, { signal, isMaterialized: true });
+    expect(limitsOf(server)).toEqual([200 * MEBIBYTE]);
+  });
+
+  test("a sync reads materialized tables within that limit", async () => {
+    await using server = open(100 * MEBIBYTE);
+    using folder = temporaryFolder();
+    const options = {
+      project: server.project,
+      maxBytesPerQuery: 50 * MEBIBYTE,
+      maxBytesPerMaterialize: 200 * MEBIBYTE,
+    };
+    await using agnes = await createAgnes({
+      workspace: folder.path,
+      plugins: [plugin],
+      host: { fetch: server.fetch, env: { BIGQUERY_SERVICE_ACCOUNT_JSON: server.signIn.serviceAccount } },
+      config: { version: 1, sources: { bq: { plugin: "bigquery", options } } },
+    });
+    const tables = await agnes.tables();
+    await tables.register({ source: "bq", sourceTable: "ids", queryMode: "materialized", sourceQuery: SQL });
+    await agnes.sync();
+    expect(await agnes.rows("SELECT count(*)::INT AS n FROM ids")).toEqual([{ n: 5 }]);
+    expect(limitsOf(server)).toEqual([200 * MEBIBYTE]);
+  });
+
+  test("an option runs queries whose bytes are unknown, within the limit of BigQuery", async () => {
+    await using server = open(20 * MEBIBYTE, { hasRowPolicy: true });
+    const closed = await connect(server);
+    expect(await rejection(closed.query(SQL))).toMatchObject({ code: "bigquery/estimate_unknown" });
+    const opened = await connect(server, { allowUnknownEstimates: true, maxBytesPerQuery: 30 * MEBIBYTE });
+    expect(await opened.query(SQL)).toHaveLength(5);
+    expect(limitsOf(server)).toEqual([30 * MEBIBYTE]);
+    const limited = await connect(server, { allowUnknownEstimates: true, maxBytesPerQuery: 15 * MEBIBYTE });
+    expect(await rejection(limited.query(SQL))).toMatchObject({ code: "bigquery/scan_too_large" });
+  });
+
+  test("the price is that of the estimated bytes, if a rate is configured", async () => {
+    await using server = open(TEBIBYTE / 4);
+    const price = { perTebibyte: 6.25, currency: "EUR" };
+    const { connector } = await connect(server, { price });
+    expect(await connector.estimate!(SQL, { signal })).toMatchObject({
+      scannedBytes: TEBIBYTE / 4,
+      price: { amount: 1.5625, currency: "EUR" },
+    });
+    const { connector: other } = await connect(server);
+    const unpriced = await other.estimate!(SQL, { signal });
+    expect(unpriced.scannedBytes).toBe(TEBIBYTE / 4);
+    expect(unpriced.price).toBeUndefined();
+  });
+});
+
+describe("bigquery: bytes per day", () => {
+  /** The fake's jobs begin now; those of yesterday do not count. */
+  const dailyBytes = 50 * MEBIBYTE;
+
+  test("counts what BigQuery billed, over all pages, for other processes too", async () => {
+    await using server = open(20 * MEBIBYTE, { listRows: 1 });
+    for (const connection of [await connect(server, { dailyBytes }), await connect(server, { dailyBytes })])
+      await connection.query(SQL);
+    const { query } = await connect(server, { dailyBytes });
+    expect(await rejection(query(SQL))).toMatchObject({
+      code: "bigquery/daily_bytes_used",
+      details: { dailyBytes, usedBytes: 40 * MEBIBYTE, neededBytes: 20 * MEBIBYTE },
+    });
+    expect(limitsOf(server)).toEqual([50 * MEBIBYTE, 30 * MEBIBYTE]);
+  });
+
+  test("jobs of the day before and those of other programs do not count", async () => {
+    await using server = open(20 * MEBIBYTE);
+    const { query, connector } = await connect(server, { dailyBytes: 30 * MEBIBYTE });
+    server.script.nowMs = Date.now() - 24 * 60 * 60_000;
+    await query(SQL);
+    delete server.script.nowMs;
+    await query(SQL);
+    expect(await rejection(query(SQL))).toMatchObject({ code: "bigquery/daily_bytes_used" });
+    for (const { configuration } of server.inserted)
+      Object.assign(configuration, { labels: { workload_type: "other" } });
+    await connector.query!(SQL, { signal });
+  });
+
+  test("queries at the same time do not use the same bytes", async () => {
+    await using server = open(20 * MEBIBYTE, { polls: 2 });
+    const { query } = await connect(server, { dailyBytes });
+    const outcomes = await Promise.allSettled([query(SQL), query(SQL), query(SQL)]);
+    expect(outcomes.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "fulfilled", "rejected"]);
+  });
+
+  test("an unreachable location is an error, because its jobs are unknown", async () => {
+    await using server = open(1000, { unreachable: ["europe-west5"] });
+    const { query } = await connect(server, { dailyBytes });
+    expect(await rejection(query(SQL))).toMatchObject({ code: "bigquery/locations_unreachable" });
+    expect(limitsOf(server)).toEqual([]);
+  });
+});
+
+describe("bigquery: limits of the result", () => {
+  test("more rows than the limit are an error before any is returned", async () => {
+    await using server = open(1000);
+    const { query, connector } = await connect(server);
+    expect(await query(SQL, { limits: { maxRows: 5 } })).toHaveLength(5);
+    const options = { limits: { maxRows: 4 }, signal };
+    expect(await rejection(connector.query!(SQL, options))).toMatchObject({
+      code: "bigquery/result_too_large",
+      details: { unit: "rows", limit: 4 },
+    });
+  });
+
+  test("more bytes than the limit are an error, and never a shorter result", async () => {
+    await using server = open(1000);
+    const { query } = await connect(server);
+    // Five lines of {"id":"0"}.
+    expect(await query(SQL, { limits: { maxBytes: 55 } })).toHaveLength(5);
+    expect(await rejection(query(SQL, { limits: { maxBytes: 54 } }))).toMatchObject({
+      code: "bigquery/result_too_large",
+      details: { unit: "bytes", limit: 54 },
+    });
+  });
+});
