@@ -75,7 +75,11 @@ export class ExportSlices {
   }
 
   #entriesOf(access: Access, signal: AbortSignal): Promise<readonly string[]> {
-    access.entries ??= this.#readEntries(access, signal);
+    access.entries ??= this.#readEntries(access, signal).catch((error: unknown) => {
+      // The next attempt reads the list again.
+      delete access.entries;
+      throw error;
+    });
     return access.entries;
   }
 
