@@ -274,7 +274,7 @@ async function extract(keboola: ServedKeboola, rows: number, target: string): Pr
   );
   await engine.close();
   if (stats.totalRows !== rows) throw stats.errors[0]?.error ?? new Error(`${stats.totalRows} rows`);
-  return keboola.openSlicesMax();
+  return await keboola.openSlicesMax();
 }
 
 /** Seconds, and those of all processors. */
