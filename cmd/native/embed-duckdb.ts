@@ -51,8 +51,8 @@ function compressLibrary(bindings: string, scratch: string): EmbeddedLibrary {
       const content = readFileSync(join(bindings, name));
       hash.update(name).update(content);
       const path = join(scratch, `${name}.zst`);
-      // Level 9 is within 2 % of the smallest, in a tenth of the time.
-      writeFileSync(path, Bun.zstdCompressSync(content, { level: 9 }));
+      // 2 MB smaller than at level 9; higher levels take half as long again for 0.1 MB.
+      writeFileSync(path, Bun.zstdCompressSync(content, { level: 18 }));
       return { name, path, sizeBytes: content.length };
     });
   return { hash: hash.digest("hex").slice(0, 16), files, entry: "duckdb.node" };

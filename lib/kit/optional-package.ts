@@ -20,7 +20,8 @@ export async function optionalPackage<T>(name: string, load: () => Promise<T>): 
   } catch (error) {
     // A missing dependency of the optional package is a different error.
     const isMissing = error instanceof Error && "code" in error && MISSING.has(String(error.code));
-    if (!isMissing || !messageOf(error).includes(`'${name}'`)) throw error;
+    const isNamed = [`'${name}'`, `'${name}/`].some((text) => messageOf(error).includes(text));
+    if (!isMissing || !isNamed) throw error;
     throw new AgnesError("package_missing", { package: name }, { cause: error });
   }
 }

@@ -134,8 +134,8 @@ describe("the executable", () => {
     expect(await sizes({ HOME: home, UV_THREADPOOL_SIZE: "5" })).toBe("5");
   });
 
-  test("the executable stays below 165 MB", () => {
-    expect(statSync(executable).size).toBeLessThan(165e6);
+  test("the executable stays below 150 MB", () => {
+    expect(statSync(executable).size).toBeLessThan(150e6);
   });
 });
 

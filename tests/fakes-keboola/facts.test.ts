@@ -341,7 +341,7 @@ describe("fakeKeboola() limits", () => {
     expect(await statusOf(`/files/${fileOf(theirs)}`)).toBe(200);
   });
 
-  test("a token that manages buckets to all of them, whatever its permissions are", async () => {
+  test("a token that manages buckets to all of them, regardless of its permissions", async () => {
     const { keboola } = project();
     const permissions = { bucketPermissions: { "in.c-main": "read" }, canManageBuckets: true } as const;
     const token = keboola.createToken(permissions);

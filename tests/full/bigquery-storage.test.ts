@@ -128,7 +128,6 @@ describe("bigquery: the Storage Read API of the emulator", () => {
   test("ReadRows ignores the offset, unlike the service, so that resuming is tested with our fake", async () => {
     const channel = await openChannel({
       endpoint: emulator.storageUrl,
-      universeDomain: "googleapis.com",
       bearer: undefined,
       idleMs: 60_000,
     });

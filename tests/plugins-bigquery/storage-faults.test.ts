@@ -251,7 +251,7 @@ describe("bigquery: bytes of sessions", () => {
     });
   });
 
-  test("a session without streams has no rows, whatever its estimate", async () => {
+  test("a session without streams has no rows, regardless of its estimate", async () => {
     await using reads = await openReads(0, { estimatedBytes: 0 });
     expect(await reads.ids()).toEqual([]);
   });

@@ -182,7 +182,7 @@ describe("bigquery: Arrow values", () => {
     expect(error.message).toContain(`column x is ${type}`);
   });
 
-  test("columns are found by their names, whatever their order", () => {
+  test("columns are found by their names, in any order", () => {
     const fields = [
       { name: "a", type: "INTEGER" },
       { name: "b", type: "STRING" },

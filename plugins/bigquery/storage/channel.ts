@@ -45,7 +45,6 @@ export interface Channel {
 /** How to connect. */
 export interface ChannelOptions {
   readonly endpoint: string;
-  readonly universeDomain: string;
   /** Undefined: calls have no token. */
   readonly bearer: BearerSource | undefined;
   /** How long a stream may be silent, in milliseconds. */
@@ -67,32 +66,39 @@ interface Stub {
 }
 
 const SESSION_TIMEOUT_MS = 120_000;
+/** Node.js before 20.10 reads `assert`. */
+const JSON_MODULE = { with: { type: "json" }, assert: { type: "json" } };
 
 /**
- * Opens a connection by Google's client, which is loaded now.
+ * Opens a connection; its packages are loaded now.
  * @throws `package_missing`
  */
 export async function openChannel(options: ChannelOptions): Promise<Channel> {
+  const { endpoint, bearer } = options;
   const grpc = await optionalPackage("@grpc/grpc-js", () => import("@grpc/grpc-js"));
-  const { BigQueryReadClient } = await optionalPackage(
+  const { fromJSON } = await optionalPackage("@grpc/proto-loader", () => import("@grpc/proto-loader"));
+  // The package's client would add 5 MB to the executable, and has its own sign-in and retries.
+  const { default: protos } = await optionalPackage(
     "@google-cloud/bigquery-storage",
-    () => import("@google-cloud/bigquery-storage"),
+    () => import("@google-cloud/bigquery-storage/build/protos/protos.json", JSON_MODULE),
   );
-  const { endpoint, universeDomain, bearer } = options;
+  const definition = fromJSON(protos as never, { longs: String, defaults: true });
+  const { BigQueryRead } = servicesOf(grpc.loadPackageDefinition(definition));
   const { hostname, port, protocol } = new URL(endpoint);
   const isSecure = protocol === "https:";
+  const address = `${hostname}:${port === "" ? (isSecure ? 443 : 80) : port}`;
+  const credentials = isSecure ? grpc.credentials.createSsl() : grpc.credentials.createInsecure();
   // The window of HTTP/2 keeps its default: with a larger one, Bun receives more than is read, without an end.
-  const client = new BigQueryReadClient({
-    servicePath: hostname,
-    port: port === "" ? (isSecure ? 443 : 80) : Number(port),
-    grpc: grpc as never,
-    sslCreds: (isSecure ? grpc.credentials.createSsl() : grpc.credentials.createInsecure()) as never,
-    universeDomain,
-    // Tokens are sent with each call. The client's own sign-in looks for a metadata server, which takes seconds.
-    auth: { getUniverseDomain: () => Promise.resolve(universeDomain) } as never,
-  } as never);
-  const stub = (await client.initialize()) as unknown as Stub;
+  const stub = new BigQueryRead(address, credentials, {
+    "grpc.max_receive_message_length": -1,
+  }) as unknown as Stub;
   return new GrpcChannel(grpc, stub, bearer, options.idleMs);
+}
+
+/** The services of the API version 1. */
+function servicesOf(loaded: Grpc.GrpcObject): { readonly BigQueryRead: Grpc.ServiceClientConstructor } {
+  const names = ["google", "cloud", "bigquery", "storage", "v1"];
+  return names.reduce((at, name) => at[name] as Grpc.GrpcObject, loaded) as never;
 }
 
 class GrpcChannel implements Channel {

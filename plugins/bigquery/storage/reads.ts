@@ -155,7 +155,6 @@ export class StorageReads {
     const { settings, bearer, idleMs = IDLE_MS } = this.#context;
     this.#channel ??= openChannel({
       endpoint: settings.storageEndpoint!,
-      universeDomain: settings.universeDomain,
       bearer,
       idleMs,
     }).catch((error: unknown) => {

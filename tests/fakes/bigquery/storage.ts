@@ -30,7 +30,7 @@ export interface StorageScript {
   rejects: RegExp | undefined;
   /** Returns how a read ends before the response with this number, `end` without an error; null: it goes on. */
   cut: (read: StorageRead, response: number) => StorageError | "silent" | "end" | null;
-  /** Whether reads begin at the start of a stream, whatever their offset, as those of emulators do. */
+  /** Whether reads begin at the start of a stream regardless of their offset, as those of emulators do. */
   ignoresOffset: boolean;
   /** Added to the number of rows that a response reports. */
   rowCountError: number;

@@ -12,7 +12,7 @@ export interface KeboolaToken {
   readonly isDisabled: boolean;
   /** Permissions by bucket; null: all buckets, `manage`. */
   readonly bucketPermissions: Readonly<Record<string, "read" | "write" | "manage">> | null;
-  /** Full access to all buckets, whatever `bucketPermissions` are. Default: only if these are null. */
+  /** Full access to all buckets, regardless of `bucketPermissions`. Default: only if these are null. */
   readonly canManageBuckets: boolean;
   readonly canReadAllFileUploads: boolean;
 }
