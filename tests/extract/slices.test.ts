@@ -219,3 +219,16 @@ test("extractSource() names a file in errors by its label, and never by the path
     expect(stats.errors[0]!.error.message).not.toContain(bench.root);
   }
 });
+
+test("extractSource() reads slices with lines longer than the buffers of slices that are read together", async () => {
+  await using bench = await openBench();
+  const long = "y".repeat(3_000_000);
+  const stats = await extract(bench, [`"1","1.5","a"\n`, `"2","2.5","${long}"\n`, `"3","3.5","c"\n`]);
+  expect(stats.errors).toEqual([]);
+  expect(await partsOf(bench)).toEqual([{ rows: 1n }, { rows: 1n }, { rows: 1n }]);
+  expect(await bench.rows("SELECT id, length(name) AS length FROM t")).toEqual([
+    { id: 1n, length: 1n },
+    { id: 2n, length: 3_000_000n },
+    { id: 3n, length: 1n },
+  ]);
+});

@@ -11,7 +11,8 @@ import { failureOf, LocalServer, testHttp } from "./local-server.ts";
 
 /** More than is written before it is made durable. */
 const LARGE = bytesOf(18_000_000);
-const BLOCK_BYTES = 4 * 1024 * 1024;
+/** What the first four blocks of a download have. */
+const WRITTEN_BYTES = 4 * 1024 * 1024;
 
 const downloadWith = (fault: FileFault | null, file: DownloadFile, directory?: string) => {
   const files: Files = fault === null ? nodeFiles() : faultyFiles(nodeFiles(), fault);
@@ -21,11 +22,11 @@ const downloadWith = (fault: FileFault | null, file: DownloadFile, directory?: s
 describe("Http.download() on a failing disk", () => {
   const cases: readonly { readonly fault: FileFault; readonly error: object }[] = [
     {
-      fault: { at: 2, operations: ["append"], stays: true },
+      fault: { at: 5, operations: ["append"], stays: true },
       error: { code: "disk_full" },
     },
     {
-      fault: { at: 2, operations: ["append"], stays: true, code: "EIO" },
+      fault: { at: 5, operations: ["append"], stays: true, code: "EIO" },
       error: { code: "file_failed", details: { operation: "append", reason: "EIO" } },
     },
     {
@@ -50,7 +51,7 @@ describe("Http.download() on a failing disk", () => {
       const [content] = await downloadWith(null, file, directory.path);
       expect(content!.equals(LARGE)).toBe(true);
       const start = Number(/^bytes=(\d+)-$/.exec(String(server.seen.at(-1)!.headers["range"]))![1]);
-      expect(start).toBeGreaterThanOrEqual(BLOCK_BYTES);
+      expect(start).toBeGreaterThanOrEqual(WRITTEN_BYTES);
     });
   }
 
@@ -71,7 +72,7 @@ describe("Http.download() on a failing disk", () => {
     await using directory = await folder();
     await using server = await LocalServer.start(serve({ content: LARGE, etag: '"a"' }));
     const file = { url: `${server.origin}/f`, key: "export 7" };
-    await failureOf(downloadWith({ at: 2, operations: ["append"], stays: true }, file, directory.path));
+    await failureOf(downloadWith({ at: 5, operations: ["append"], stays: true }, file, directory.path));
     for (const operation of ["read", "stat"] as const) {
       const fault = { at: 1, operations: [operation], stays: true, code: "EIO" };
       expect(await failureOf(downloadWith(fault, file, directory.path))).toMatchObject({

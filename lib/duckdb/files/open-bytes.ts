@@ -77,7 +77,7 @@ async function* through(
   source: AsyncIterable<Uint8Array>,
   decompress: zlib.Gunzip,
 ): AsyncGenerator<Uint8Array> {
-  const compressed = Readable.from(copiesOf(source));
+  const compressed = Readable.from(copiesOf(source), { highWaterMark: 1 });
   compressed.on("error", (error) => decompress.destroy(error));
   compressed.pipe(decompress);
   try {

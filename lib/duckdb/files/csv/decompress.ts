@@ -8,7 +8,7 @@ import type { OpenFileOptions } from "../opened-file.ts";
 
 /** Larger files are read compressed, to limit the space on the disk. */
 const DECOMPRESSED_BYTES_MAX = 512 * 1024 * 1024;
-const CHUNK_BYTES = 1024 * 1024;
+const CHUNK_BYTES = 256 * 1024;
 
 /** A decompressed copy of a file. */
 export interface DecompressedFile {

@@ -15,6 +15,12 @@ import { refuseReopenedQuotes } from "./reopened-quotes.ts";
 /** Decompressing is the work of one thread for each file. */
 const COPIES_AT_ONCE = 2;
 const FILES_AT_ONCE = 8;
+/**
+ * DuckDB holds buffers of several files, and a buffer has room for two of the longest lines. Slices with longer lines
+ * are an error here, and are read one by one.
+ */
+const LINE_BYTES_MAX = 1024 * 1024;
+const BUFFER_BYTES = 4 * 1024 * 1024;
 
 type Options = Omit<OpenFileOptions, "isUnchecked" | "onBytesScanned">;
 
@@ -73,11 +79,10 @@ async function openPlainFiles(
   const sizeBytes = sizes.reduce((sum, size) => sum + size, 0);
   const columns = textColumns(first.file, names, reading.columns);
   const plain = sizeBytes < PLAIN_FILE_BYTES_MIN ? null : await plainRows(first, dialect, columns);
-  // No record is longer than its file, so the reader needs no larger buffer.
-  const maxLineBytes = Math.min(dialect.maxLineBytes, Math.max(...sizes));
+  const maxLineBytes = Math.min(dialect.maxLineBytes, LINE_BYTES_MAX);
   const inputs = heads.map(({ file: { path } }) => ({ path, compression: "none" as const }));
   const types = plain?.types ?? textTypes(names.length);
-  const relation = csvRelation(inputs, { ...dialect, maxLineBytes }, types);
+  const relation = csvRelation(inputs, { ...dialect, maxLineBytes }, types, "fail", BUFFER_BYTES);
   const present = columns.map(({ column: { name, type } }) => ({ name, type }));
   const select = checkedSelect(relation, plain?.columns ?? columns, dialect);
   if (plain === null) {

@@ -12,6 +12,7 @@ export interface ReadableCsv {
   readonly isCopy?: boolean;
 }
 
+/** The bytes that one of DuckDB's threads reads at once, of which it holds several. */
 const BUFFER_BYTES = 32 * 1024 * 1024;
 
 /** The table of kept bad records. */
@@ -42,12 +43,14 @@ export function textTypes(width: number): readonly string[] {
  *
  * @param types the types of the columns, in order
  * @param badRecords `skip` ignores such records; `keep` also writes them to the connection's table `BAD_RECORDS`
+ * @param bufferBytes the bytes that a thread reads at once; two of the longest lines at least
  */
 export function csvRelation(
   files: readonly ReadableCsv[],
   dialect: CsvDialect,
   types: readonly string[],
   badRecords: "fail" | "skip" | "keep" = "fail",
+  bufferBytes: number = BUFFER_BYTES,
 ): string {
   const columns = types.map((type, at) => `${textColumn(at)}: ${quoteLiteral(type)}`);
   const compression = compressionOf(files[0]!);
@@ -68,7 +71,7 @@ export function csvRelation(
     union_by_name: "false",
     compression: compression === "none" ? "'uncompressed'" : quoteLiteral(compression),
     max_line_size: String(dialect.maxLineBytes),
-    buffer_size: String(Math.max(BUFFER_BYTES, 2 * dialect.maxLineBytes)),
+    buffer_size: String(Math.max(bufferBytes, 2 * dialect.maxLineBytes)),
     // Detected, it would be the first line end in the file, also one in quotes. Copies end lines with "\n" only.
     ...(files.every(({ isCopy }) => isCopy === true) ? { new_line: "'\\n'" } : {}),
     ...(files[0]!.isSequential === true ? { parallel: "false" } : {}),
