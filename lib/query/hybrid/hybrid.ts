@@ -3,7 +3,7 @@ import type { QueryArray, QueryEstimate } from "../../kit/mod.ts";
 import type { SourceHandle } from "../../sources/mod.ts";
 import type { TableRecord } from "../../tables/mod.ts";
 import { aliasError, aliasText, isNamed } from "./alias-error.ts";
-import { checkAccess } from "./check-access.ts";
+import { accessDenied, checkAccess } from "./check-access.ts";
 import { checkColumns, loadAlias, type AliasPlace, type ReadyAlias } from "./load-alias.ts";
 import type { Alias, HybridPlace, HybridSources, RegisteredReceipt } from "./types.ts";
 
@@ -131,9 +131,7 @@ export class Hybrid {
       return await estimating;
     } catch (error) {
       if (this.#request.accessible === null || options.signal.aborted) throw error;
-      // The message may state columns of tables that the caller may not access.
-      const reason = "the source cannot estimate it, so the tables that it reads are unknown";
-      throw new AgnesError("alias_access_denied", { alias: alias.name, source: alias.source, reason });
+      throw accessDenied(alias);
     }
   }
 
