@@ -99,6 +99,7 @@ export async function estimateQuery(
   const price = scannedBytes === undefined ? undefined : priceOf(scannedBytes, settings);
   return {
     ...(scannedBytes === undefined ? {} : { scannedBytes }),
+    maxScannedBytes: settings.maxBytesPerQuery,
     ...(price === undefined ? {} : { price }),
     ...(statementType === undefined ? {} : { statementType }),
     ...(fields.length === 0 ? {} : { schema: schemaOf(fields, WHAT) }),

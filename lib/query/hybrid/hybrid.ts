@@ -5,6 +5,7 @@ import type { TableRecord } from "../../tables/mod.ts";
 import { aliasError, aliasText, isNamed } from "./alias-error.ts";
 import { accessDenied, checkAccess } from "./check-access.ts";
 import { checkColumns, loadAlias, type AliasPlace, type ReadyAlias } from "./load-alias.ts";
+import { shareBytes } from "./share-bytes.ts";
 import type { Alias, HybridPlace, HybridSources, RegisteredReceipt } from "./types.ts";
 
 /** How long connectors may cancel their jobs and close after a failure. */
@@ -48,6 +49,7 @@ export class Hybrid {
       hybrid.#ready = await hybrid.#together(request.aliases, (alias, signal) =>
         raceAbort(hybrid.#prepare(alias, signal), signal, aliasText(alias)),
       );
+      shareBytes(hybrid.#ready.filter((ready) => !hasNoKeys(ready)));
       return hybrid;
     } catch (error) {
       await hybrid.close();
@@ -114,7 +116,7 @@ export class Hybrid {
     const estimate = await this.#estimate(alias, handle, { signal, parameters });
     if (accessible !== null) checkAccess(alias, estimate, accessible);
     const totals = { rows: 0, sizeBytes: 0, elapsedMs: 0, ran: false };
-    const ready = { alias, handle, parameters, estimate, totals };
+    const ready = { alias, handle, parameters, estimate, totals, limitBytes: 0 };
     checkEstimate(ready);
     return ready;
   }
