@@ -156,8 +156,10 @@ export class Jobs {
     const { what, signal, onProgress, timeoutMs = TIMEOUT_MS } = request;
     let location = request.location;
     let [isStarted, isDone] = [false, false];
+    // A request that is cut off may still start a job, which cannot be cancelled before it exists.
+    using late = lateSignal(signal, CANCEL_TIMEOUT_MS);
     try {
-      const started = await this.#start(id, request);
+      const started = await this.#start(id, { ...request, signal: late.signal });
       isStarted = true;
       location = started?.jobReference.location ?? location;
       const job = await this.#api.poll(`${this.#path}/jobs/${id}`, {
@@ -251,6 +253,24 @@ export class Jobs {
       ...(price === undefined ? {} : { price: `${price.amount} ${price.currency}` }),
     });
   }
+}
+
+/** Returns a signal that aborts a time after another one. */
+function lateSignal(signal: AbortSignal, delayMs: number): Disposable & { readonly signal: AbortSignal } {
+  const controller = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const stop = () => {
+    timer = setTimeout(() => controller.abort(signal.reason), delayMs);
+  };
+  if (signal.aborted) controller.abort(signal.reason);
+  else signal.addEventListener("abort", stop, { once: true });
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]() {
+      signal.removeEventListener("abort", stop);
+      clearTimeout(timer);
+    },
+  };
 }
 
 /** The table that has the result of a job. */
