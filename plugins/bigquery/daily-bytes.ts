@@ -20,8 +20,8 @@ export class DailyBytes {
   readonly #api: BigQueryApi;
   readonly #settings: Settings;
   readonly #now: () => Date;
-  /** The bytes of jobs of this process that have not ended. */
-  #reservedBytes = 0;
+  /** The jobs of this process that have not ended, each with its bytes. */
+  readonly #running = new Set<{ readonly bytes: number }>();
 
   constructor(api: BigQueryApi, settings: Settings, now: () => Date) {
     this.#api = api;
@@ -37,22 +37,18 @@ export class DailyBytes {
   async reserve(bytes: number | undefined, limitBytes: number, signal: AbortSignal): Promise<Reservation> {
     const { dailyBytes } = this.#settings;
     if (dailyBytes === undefined) return { limitBytes, [Symbol.dispose]: () => {} };
-    const usedBytes = await this.#billedBytes(signal);
-    const leftBytes = dailyBytes - usedBytes - this.#reservedBytes;
+    // A job that ends while BigQuery makes the list may be in it without what it billed.
+    const runningBefore = [...this.#running];
+    let usedBytes = await this.#billedBytes(signal);
+    for (const job of new Set([...runningBefore, ...this.#running])) usedBytes += job.bytes;
+    const leftBytes = dailyBytes - usedBytes;
     const neededBytes = bytes ?? 1;
-    if (!(neededBytes <= leftBytes)) {
-      const unendedBytes = this.#reservedBytes;
-      throw errors.daily_bytes_used({ dailyBytes, usedBytes: usedBytes + unendedBytes, neededBytes });
-    }
-    const reservedBytes = bytes ?? Math.min(limitBytes, leftBytes);
-    this.#reservedBytes += reservedBytes;
-    let isReserved = true;
+    if (!(neededBytes <= leftBytes)) throw errors.daily_bytes_used({ dailyBytes, usedBytes, neededBytes });
+    const job = { bytes: bytes ?? Math.min(limitBytes, leftBytes) };
+    this.#running.add(job);
     return {
       limitBytes: Math.min(limitBytes, leftBytes),
-      [Symbol.dispose]: () => {
-        if (isReserved) this.#reservedBytes -= reservedBytes;
-        isReserved = false;
-      },
+      [Symbol.dispose]: () => void this.#running.delete(job),
     };
   }
 

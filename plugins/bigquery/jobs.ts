@@ -102,7 +102,7 @@ export class Jobs {
     const bytes = dryRun === null ? METADATA_BYTES : dryRun.scannedBytes;
     using daily = await this.#daily.reserve(bytes, request.limitBytes, signal);
     const own = { ...request, limitBytes: daily.limitBytes, location: found ?? undefined };
-    const { id, ...figures } = await this.#finished(own, dryRun?.tables ?? []);
+    const { id, ...figures } = await this.#finished(own, bytes ?? 1, dryRun?.tables ?? []);
     const path = `${this.#path}/queries/${id}`;
     return await resultOf(this.#api, { path, job: id, ...figures, what, signal, timeoutMs });
   }
@@ -113,22 +113,34 @@ export class Jobs {
     return this.#datasets.location(first, signal);
   }
 
-  /** Runs a job until it succeeds. One that BigQuery could not run is repeated under a new id. */
-  async #finished(request: QueryRequest, tables: readonly string[]): Promise<FinishedJob> {
-    const { what, limitBytes, signal } = request;
+  /**
+   * Runs a job until it succeeds. One that BigQuery could not run is repeated under a new id, if all jobs together stay within
+   * the limit: BigQuery may bill a job that failed.
+   */
+  async #finished(
+    request: QueryRequest,
+    neededBytes: number,
+    tables: readonly string[],
+  ): Promise<FinishedJob> {
+    const { what, signal } = request;
+    let lostBytes = 0;
     for (let attempt = 1; ; attempt += 1) {
       const id = `agnes_${crypto.randomUUID()}`;
-      const { job, location } = await this.#once(id, request).catch((error: unknown) => {
+      const limitBytes = request.limitBytes - lostBytes;
+      const { job, location } = await this.#once(id, { ...request, limitBytes }).catch((error: unknown) => {
         throw this.#api.failure(error, { what, job: id, limitBytes, tables });
       });
       const failure = job.status.errorResult;
+      const { creationTime: startedMs, query } = job.statistics;
+      const billed = query?.totalBytesBilled;
       if (failure === undefined) {
         this.#report(id, location, job);
-        const { creationTime: startedMs, query } = job.statistics;
-        const billedBytes = query?.totalBytesBilled;
+        const billedBytes = billed === undefined ? undefined : lostBytes + billed;
         return { id, location, startedMs, billedBytes, destination: destinationOf(job) };
       }
-      if (!isPassing(failure) || attempt === JOBS_MAX)
+      lostBytes += billed ?? 0;
+      const isWithin = lostBytes + neededBytes <= request.limitBytes;
+      if (!isPassing(failure) || attempt === JOBS_MAX || !isWithin)
         throw failureOf(failure, { what, job: id, limitBytes, tables });
       const waitMs = RETRY_PAUSE_MS * 2 ** (attempt - 1);
       this.#services.log.info(`job ${id} failed: ${failure.message}; running it again`, { attempt, waitMs });
@@ -144,8 +156,10 @@ export class Jobs {
     const { what, signal, onProgress, timeoutMs = TIMEOUT_MS } = request;
     let location = request.location;
     let [isStarted, isDone] = [false, false];
+    // A request that is cut off may still start a job, which cannot be cancelled before it exists.
+    using late = lateSignal(signal, CANCEL_TIMEOUT_MS);
     try {
-      const started = await this.#start(id, request);
+      const started = await this.#start(id, { ...request, signal: late.signal });
       isStarted = true;
       location = started?.jobReference.location ?? location;
       const job = await this.#api.poll(`${this.#path}/jobs/${id}`, {
@@ -239,6 +253,24 @@ export class Jobs {
       ...(price === undefined ? {} : { price: `${price.amount} ${price.currency}` }),
     });
   }
+}
+
+/** Returns a signal that aborts a time after another one. */
+function lateSignal(signal: AbortSignal, delayMs: number): Disposable & { readonly signal: AbortSignal } {
+  const controller = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const stop = () => {
+    timer = setTimeout(() => controller.abort(signal.reason), delayMs);
+  };
+  if (signal.aborted) controller.abort(signal.reason);
+  else signal.addEventListener("abort", stop, { once: true });
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]() {
+      signal.removeEventListener("abort", stop);
+      clearTimeout(timer);
+    },
+  };
 }
 
 /** The table that has the result of a job. */

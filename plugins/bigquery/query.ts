@@ -99,6 +99,7 @@ export async function estimateQuery(
   const price = scannedBytes === undefined ? undefined : priceOf(scannedBytes, settings);
   return {
     ...(scannedBytes === undefined ? {} : { scannedBytes }),
+    maxScannedBytes: settings.maxBytesPerQuery,
     ...(price === undefined ? {} : { price }),
     ...(statementType === undefined ? {} : { statementType }),
     ...(fields.length === 0 ? {} : { schema: schemaOf(fields, WHAT) }),
@@ -109,8 +110,16 @@ export async function estimateQuery(
   };
 }
 
-/** What BigQuery does not list with the tables of a query. A backslash may hide a name in an escape sequence. */
-const UNLISTED = /\\|external_query|information_schema/i;
+/** Spaces and comments between the parts of a name. */
+const GAP = String.raw`(?:\s|/\*[^]*?\*/|(?:--|#)[^\n]*\n)*`;
+/**
+ * What BigQuery does not list with the tables of a query: metadata, other databases, and models, which functions such as
+ * `ML.WEIGHTS` read. A backslash may hide a name in an escape sequence.
+ */
+const UNLISTED = new RegExp(
+  String.raw`\\|external_query|information_schema|__tables|\b(?:ml|ai)\x60?${GAP}\.`,
+  "i",
+);
 
 const namesItsTables = (sql: string): boolean => !UNLISTED.test(sql);
 

@@ -10,6 +10,8 @@ const MOMENT = /^(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d:\d\d(?:\.\d{1,6})?))?$/;
 const INSTANT = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:\.\d{1,6})?)(Z|[+-]\d\d(?::\d\d)?)$/;
 const NUMERAL = /^-?\d{1,38}(?:\.\d{1,38})?$/;
 const SIGNS = { gt: ">", ge: ">=", lt: "<", le: "<=" } as const;
+/** The bytes of all conditions: BigQuery accepts 1 MB of SQL, and a query may have thousands of keys. */
+const CONDITIONS_BYTES_MAX = 800_000;
 /** The name of the parameter that holds the value of a cursor. */
 const CURSOR = "agnes_cursor";
 /** The name of the parameter that holds the time of a snapshot. */
@@ -55,10 +57,13 @@ export interface SelectOptions {
 export function selectOf(path: TablePath, schema: arrow.Schema, options: SelectOptions): Select {
   const { columns, filter = [], limit, cursor, condition: further, snapshot, slice, name } = options;
   const fieldOf = new Map(schema.fields.map((field) => [String(field.name), field]));
+  let leftBytes = CONDITIONS_BYTES_MAX;
   const pushed = filter.flatMap((one) => {
     const field = fieldOf.get(one.column);
     const condition = field === undefined ? null : conditionOf(one, field);
-    return condition === null ? [] : [{ column: one.column, condition }];
+    if (condition === null || Buffer.byteLength(condition) > leftBytes) return [];
+    leftBytes -= Buffer.byteLength(condition);
+    return [{ column: one.column, condition }];
   });
   const position = cursor === undefined ? null : cursorOf(cursor, fieldOf.get(cursor.column), name);
   const conditions = [

@@ -39,10 +39,19 @@ export function rowDecoder(
   const decoders = fields.map((field) => decoderOf(field, where, field.name));
   return (rows) =>
     rows.map(({ f }) => {
+      checkCells(f, fields, where);
       const row: Record<string, unknown> = {};
-      for (let at = 0; at < fields.length; at += 1) row[fields[at]!.name] = decoders[at]!(f[at]?.v ?? null);
+      for (let at = 0; at < fields.length; at += 1) row[fields[at]!.name] = decoders[at]!(f[at]!.v ?? null);
       return row;
     });
+}
+
+/** Checks that a row or record has one value for each of its fields: values are found by their position. */
+function checkCells(cells: readonly unknown[], fields: readonly Field[], where: string, path = ""): void {
+  if (cells.length === fields.length) return;
+  const column = `${path}${fields.at(Math.min(cells.length, fields.length - 1))?.name ?? ""}`;
+  const reason = `the number of values is ${cells.length}, and that of columns ${fields.length}`;
+  throw errors.value_unreadable({ table: where, column, value: formatValue(cells, 60), reason });
 }
 
 function decoderOf(field: Field, where: string, path: string): Decoder {
@@ -93,9 +102,10 @@ function recordDecoder({ fields = [] }: Field, where: string, path: string, fail
   const decoders = fields.map((field) => decoderOf(field, where, `${path}.${field.name}`));
   return (cell) => {
     if (cell === null || typeof cell !== "object" || !("f" in cell)) throw fail(cell, "it is not a record");
+    checkCells(cell.f, fields, where, `${path}.`);
     const record: Record<string, unknown> = {};
     for (let at = 0; at < fields.length; at += 1)
-      record[fields[at]!.name] = decoders[at]!(cell.f[at]?.v ?? null);
+      record[fields[at]!.name] = decoders[at]!(cell.f[at]!.v ?? null);
     return record;
   };
 }

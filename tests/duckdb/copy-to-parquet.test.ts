@@ -42,6 +42,20 @@ test.each([
   expect(differing).toEqual([{ n: 0n }]);
 });
 
+test.each(["DOUBLE", "FLOAT"])("a %s of 0.0 is found by -0.0 and by a join with it", async (type) => {
+  await using session = await open();
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/a.parquet`;
+  const sql = `SELECT (i % 3)::${type} AS v FROM range(9000) r(i)`;
+  await copyToParquet(session.database, { kind: "sql", sql }, path);
+  const negative = `'-0.0'::${type}`;
+  const found = await session.connection.rows(
+    `SELECT (SELECT count(*) FROM '${path}' WHERE v = ${negative}) AS equal,
+      (SELECT count(*) FROM '${path}' JOIN (SELECT ${negative} AS v) USING (v)) AS joined`,
+  );
+  expect(found).toEqual([{ equal: 3000n, joined: 3000n }]);
+});
+
 test("copyToParquet() keeps both zeros of partitions, each row once", async () => {
   await using session = await open();
   await using directory = await temporaryDirectory();

@@ -88,6 +88,24 @@ describe("bigquery: limits of bytes", () => {
   });
 });
 
+describe("bigquery: repeated jobs", () => {
+  const failure = { reason: "backendError", message: "Error encountered during execution. Retrying." };
+
+  test("bill at most the limit together", async () => {
+    await using server = open(20 * MEBIBYTE, { jobErrors: [failure, failure, failure] });
+    const { query } = await connect(server, { maxBytesPerQuery: 50 * MEBIBYTE });
+    expect(await rejection(query(SQL))).toMatchObject({ code: "bigquery/unavailable" });
+    expect(limitsOf(server)).toEqual([50 * MEBIBYTE, 30 * MEBIBYTE]);
+  });
+
+  test("are run if the failed ones leave enough bytes", async () => {
+    await using server = open(20 * MEBIBYTE, { jobErrors: [failure] });
+    const { query } = await connect(server, { maxBytesPerQuery: 40 * MEBIBYTE });
+    expect(await query(SQL)).toHaveLength(5);
+    expect(limitsOf(server)).toEqual([40 * MEBIBYTE, 20 * MEBIBYTE]);
+  });
+});
+
 describe("bigquery: bytes per day", () => {
   /** The fake's jobs begin now; those of yesterday do not count. */
   const dailyBytes = 50 * MEBIBYTE;
@@ -122,6 +140,35 @@ describe("bigquery: bytes per day", () => {
     const { query } = await connect(server, { dailyBytes });
     const outcomes = await Promise.allSettled([query(SQL), query(SQL), query(SQL)]);
     expect(outcomes.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "fulfilled", "rejected"]);
+  });
+
+  test("a job that ends while the list of jobs is on its way counts", async () => {
+    await using server = open(30 * MEBIBYTE, { polls: 1 });
+    const [isListed, isEnded] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let lists = 0;
+    const fetch = async (url: string, init: RequestInit) => {
+      // The job runs until the list is made.
+      if (url.includes("/jobs/agnes_")) await isListed.promise;
+      const response = await server.fetch(url, init);
+      if (!url.includes("/jobs?minCreationTime=") || ++lists === 1) return response;
+      isListed.resolve();
+      await isEnded.promise;
+      return response;
+    };
+    const slow = Object.defineProperties(
+      {},
+      { ...Object.getOwnPropertyDescriptors(server), fetch: { value: fetch } },
+    );
+    const { query } = await connect(slow as FakeBigQuery, { dailyBytes });
+    const first = query(SQL);
+    while (limitsOf(server).length === 0) await Bun.sleep(1);
+    const second = rejection(query(SQL));
+    await first;
+    isEnded.resolve();
+    expect(await second).toMatchObject({
+      code: "bigquery/daily_bytes_used",
+      details: { usedBytes: 30 * MEBIBYTE },
+    });
   });
 
   test("an unreachable location is an error, because its jobs are unknown", async () => {

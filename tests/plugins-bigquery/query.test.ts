@@ -259,7 +259,7 @@ describe("bigquery: what an estimate states besides the bytes", () => {
   test("estimate() names the tables as discover() does", async () => {
     const referencedTables = [table("orders"), table("rates", "other-1")];
     expect(await referenced(SQL, { referencedTables })).toEqual(["shop.orders", "other-1.shop.rates"]);
-    expect(await referenced("SELECT 1 AS one")).toEqual([]);
+    expect(await referenced("SELECT 1 AS ml, 2 AS model")).toEqual([]);
   });
 
   test("estimate() names no tables if BigQuery may not list all", async () => {
@@ -267,7 +267,14 @@ describe("bigquery: what an estimate states besides the bytes", () => {
     expect(await referenced(SQL, { referencedTables: fifty.slice(1) })).toHaveLength(49);
     expect(await referenced(SQL, { referencedTables: fifty })).toBeUndefined();
     expect(await referenced(SQL, { referencedRoutines: [{ routineId: "f" }] })).toBeUndefined();
-    for (const hidden of ["shop.INFORMATION_SCHEMA.TABLES", "External_Query", "`INFORMATION\\u005fSCHEMA`"])
+    for (const hidden of [
+      "shop.INFORMATION_SCHEMA.TABLES",
+      "shop.__TABLES__",
+      "External_Query",
+      "`INFORMATION\\u005fSCHEMA`",
+      "ML.WEIGHTS(MODEL shop.m)",
+      "`ai` -- x\n /* y */.GENERATE()",
+    ])
       expect([hidden, await referenced(`SELECT '${hidden}' AS name`)]).toEqual([hidden, undefined]);
   });
 

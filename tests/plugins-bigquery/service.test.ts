@@ -116,6 +116,30 @@ describe("bigquery: jobs that end otherwise", () => {
     });
   });
 
+  test("a job that BigQuery starts after the caller stopped is cancelled", async () => {
+    await using server = open({ polls: 100 });
+    const controller = new AbortController();
+    const fetch = async (url: string, init: RequestInit) => {
+      const isStart = url.endsWith("/jobs") && !(init.body as string).includes('"dryRun":true');
+      if (!isStart) return server.fetch(url, init);
+      const started = Bun.sleep(100).then(() => server.fetch(url, { ...init, signal: null }));
+      const cut = new Promise<never>((_, reject) => {
+        init.signal?.addEventListener("abort", () => reject(init.signal!.reason as Error));
+      });
+      controller.abort(new Error("stopped"));
+      return Promise.race([started, cut]);
+    };
+    const slow = Object.defineProperties(
+      {},
+      { ...Object.getOwnPropertyDescriptors(server), fetch: { value: fetch } },
+    );
+    const { query } = await connect(slow as FakeBigQuery);
+    await rejection(query(SQL, { signal: controller.signal }));
+    await Bun.sleep(150);
+    expect(server.cancelled).toEqual(runs(server).map(({ jobReference }) => jobReference.jobId!));
+    expect(server.cancelled).toHaveLength(1);
+  });
+
   test("a job that someone cancels in BigQuery is an error and is not run again", async () => {
     await using server = open({ polls: 5 });
     let polls = 0;

@@ -50,6 +50,15 @@ describe("bigquery: cut streams", () => {
     expect(reads.storage.reads.map(({ offset }) => offset)).toEqual([0, 40]);
   });
 
+  test("without an error lose nothing", async () => {
+    await using reads = await openReads(40, {
+      streams: 1,
+      cut: ({ attempt }, response) => (attempt < 3 && response === 1 ? "end" : null),
+    });
+    expect(await reads.ids()).toEqual(upTo(40));
+    expect(reads.storage.reads.map(({ offset }) => offset)).toEqual([0, 10, 20]);
+  });
+
   test("that make no progress fail after seven attempts, with growing pauses", async () => {
     await using reads = await openReads(5, { cut: () => unavailable });
     expect(await rejection(reads.ids())).toMatchObject({

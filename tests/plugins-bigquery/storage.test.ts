@@ -10,7 +10,7 @@ import { bigqueryOptions } from "../../plugins/bigquery/options.ts";
 import { settingsOf } from "../../plugins/bigquery/settings.ts";
 import plugin from "../../plugins/bigquery/plugin.ts";
 import { fakeBigQuery, type FakeTable } from "../fakes/bigquery/mod.ts";
-import { fakeStorage } from "../fakes/bigquery/storage.ts";
+import { fakeStorage, type StorageRead } from "../fakes/bigquery/storage.ts";
 import { temporaryFolder } from "../sync/workspace.ts";
 import { ordersTable } from "./sample.ts";
 import { connectBoth, large, rowsOf, sorted, type Both } from "./storage-support.ts";
@@ -277,7 +277,7 @@ describe("bigquery: results of jobs", () => {
   });
 
   test("that are incomplete are an error", async () => {
-    const cut = (_read: unknown, at: number) => (at === 3 ? "end" : null);
+    const cut = ({ attempt }: StorageRead, at: number) => (at === 3 || attempt > 1 ? "end" : null);
     await using both = await connectBoth([], { batchRows: 9999, cut });
     expect(await rejection(query(both, ROWS))).toMatchObject({
       code: "bigquery/result_incomplete",

@@ -284,6 +284,19 @@ describe("bigquery: read", () => {
     );
   });
 
+  test("conditions that are too long for a query are not pushed down, and the others are", async () => {
+    await using server = fakeBigQuery({ tables: [ordersTable(5)] });
+    const { read } = await connect(server);
+    const keys = Array.from({ length: 9000 }, (_, at) => `${at} ${"č".repeat(50)}`);
+    const filter = [
+      { column: "customer", operator: "eq", values: keys },
+      { column: "id", operator: "ge", values: [3] },
+    ] as const;
+    expect(await read("shop.orders", { columns: ["id"], filter, limit: 1 })).toHaveLength(2);
+    const { query } = server.inserted.at(-1)!.configuration;
+    expect(query.query).toBe("SELECT `id` FROM `shop-1`.`shop`.`orders` WHERE (`id` >= 3)");
+  });
+
   test("a table that requires a condition on its time partitions gets one that all rows match", async () => {
     const table = {
       ...ordersTable(5),

@@ -78,6 +78,21 @@ describe("bigquery: types", () => {
     expect(typeName(numbers as never)).toBe(name);
   });
 
+  test.each<[string, readonly FakeCell[], string]>([
+    ["a row without its last value", ["1"], "b"],
+    ["a record with a further value", ["1", { f: [{ v: "2" }, { v: "3" }] }], "b.c"],
+    ["a record without its value", ["1", { f: [] }], "b.c"],
+  ])("%s is an error and not null", async (_what, row, column) => {
+    await using server = fakeBigQuery({ tables: [] });
+    const record = { name: "b", type: "RECORD", fields: [{ name: "c", type: "INTEGER" }] };
+    server.results.set(SQL, { fields: [{ name: "a", type: "INTEGER" }, record], rows: [row] });
+    const { query } = await connect(server);
+    expect(await rejection(query(SQL))).toMatchObject({
+      code: "bigquery/value_unreadable",
+      details: { column },
+    });
+  });
+
   test("JSON is text, and a null in it is not NULL", async () => {
     expect(await valuesOf({ type: "JSON" }, '{"a":1}', "null", null)).toMatchObject({
       values: ['{"a":1}', "null", null],

@@ -4,6 +4,7 @@ import type { RegisteredQuery } from "agnes";
 import { definePlugin, int64, permanent, toSchema, type QueryEstimate } from "agnes/kit";
 import * as v from "valibot";
 
+import type { FakeTable } from "../fakes/bigquery/mod.ts";
 import {
   bq,
   failure,
@@ -56,6 +57,39 @@ describe("estimates and limits of register", () => {
     expect(calls).toEqual([]);
     estimate = { scannedBytes: 10 };
     expect(await rows(shop, sql, register)).toHaveLength(4);
+  });
+
+  test("the aliases of a source have its limit of bytes together", async () => {
+    const mebibyte = 1024 ** 2;
+    const own = (id: string, size: number): FakeTable => ({
+      dataset: "web",
+      id,
+      fields: [{ name: "id", type: "INTEGER" }],
+      rows: [["1"]],
+      resource: { numBytes: String(size * mebibyte) },
+    });
+    await using shop = await openHybridShop({
+      tables: [own("a", 20), own("b", 50), own("c", 31)],
+      bigquery: { maxBytesPerQuery: 100 * mebibyte },
+    });
+    const select = (id: string, more: Partial<RegisteredQuery> = {}) =>
+      bq(`SELECT id FROM \`shop-1\`.\`web\`.\`${id}\` WHERE id IN UNNEST(@keys)`, {
+        keys: "SELECT 1",
+        ...more,
+      });
+    const [a, b] = [select("a"), select("b")];
+    expect(await failure(shop, "SELECT * FROM a, b, c", { a, b, c: select("c") })).toMatchObject({
+      code: "alias_limit_exceeded",
+      details: { alias: "b", source: "bq", limit: "scanned bytes together", max: 100 * mebibyte },
+    });
+    expect(jobs(shop)).toEqual([]);
+    const none = select("c", { keys: "SELECT id FROM orders WHERE false" });
+    const limited = { ...a, limits: { maxScannedBytes: 30 * mebibyte } };
+    expect(
+      await rows(shop, "SELECT a.id FROM a, b LEFT JOIN c ON true", { a: limited, b, c: none }),
+    ).toHaveLength(1);
+    const limits = jobs(shop).map(({ maximumBytesBilled }) => Number(maximumBytesBilled) / mebibyte);
+    expect(limits.toSorted((one, other) => one - other)).toEqual([30, 65]);
   });
 
   test("an alias above its limit of rows or bytes is an error, and never a shorter table", async () => {

@@ -184,9 +184,7 @@ describe("register with access to some tables", () => {
     expect(await failure(shop, "SELECT * FROM p", { p }, { access })).toMatchObject({
       code: "alias_access_denied",
       status: 403,
-      message: expect.stringContaining(
-        "it reads the table web.pages that is not registered or not accessible",
-      ),
+      message: expect.stringContaining("tables are all registered and accessible as a whole"),
     });
     expect(jobs(shop)).toEqual([]);
   });
@@ -201,38 +199,37 @@ describe("register with access to some tables", () => {
     const base = { projectId: "shop-1", datasetId: "hidden", tableId: "salaries" };
     shop.server.script.dryRun = { referencedTables: [base] };
     const error = await failure(shop, "SELECT * FROM p", { p }, { access });
-    expect(error.message).toContain("it reads a table that is not registered or not accessible");
+    expect(error.code).toBe("alias_access_denied");
     expect(JSON.stringify(error)).not.toContain("salaries");
   });
 
   test("an alias may not run if the source does not name all tables, or not the kind of the statement", async () => {
     await using shop = await open();
-    const denied = async (alias: typeof p) => {
-      const error = await failure(shop, "SELECT * FROM p", { p: alias }, { access });
-      expect(error.code).toBe("alias_access_denied");
-      return error.message;
-    };
-    expect(await denied(wh("SELECT * FROM wh.pages"))).toContain("does not confirm that it is a SELECT");
-    expect(await denied(bq("SELECT 'information_schema' AS a"))).toContain(
-      "does not name the tables that it reads",
-    );
+    for (const alias of [wh("SELECT * FROM wh.pages"), bq("SELECT 'information_schema' AS a")])
+      expect(await failure(shop, "SELECT * FROM p", { p: alias }, { access })).toMatchObject({
+        code: "alias_access_denied",
+      });
     expect(jobs(shop)).toEqual([]);
   });
 
-  test("a rejection of the source reveals nothing of tables without access", async () => {
+  test("a rejection reveals nothing of tables without access", async () => {
     await using shop = await open({}, { bigquery: { maxBytesPerQuery: 100 } });
-    const unknown = await failure(
-      shop,
-      "SELECT * FROM p",
-      { p: bq(`SELECT nothing FROM ${PAGES}`) },
-      { access },
-    );
-    expect(unknown).toMatchObject({ code: "alias_access_denied", details: { alias: "p" } });
-    expect(unknown.message).toContain("the source cannot estimate it");
+    const messageOf = async (sql: string) => {
+      const only = new Set(["local.orders"]);
+      const error = await failure(shop, "SELECT * FROM p", { p: bq(sql) }, { access: only });
+      expect(error).toMatchObject({ code: "alias_access_denied", details: { alias: "p" } });
+      return JSON.stringify(error);
+    };
+    const message = await messageOf(`SELECT id FROM ${PAGES}`);
+    for (const sql of [
+      `SELECT nothing FROM ${PAGES}`,
+      "SELECT id FROM `shop-1`.`web`.`nothing`",
+      `SELECT 'information_schema' AS a FROM ${PAGES}`,
+      `DELETE FROM ${PAGES} WHERE true`,
+    ])
+      expect(await messageOf(sql)).toBe(message);
     const granted = await failure(shop, "SELECT * FROM p", { p }, { access });
     expect(granted).toMatchObject({ code: "bigquery/scan_too_large" });
-    const hidden = await failure(shop, "SELECT * FROM p", { p }, { access: new Set(["local.orders"]) });
-    expect(hidden).toMatchObject({ code: "alias_access_denied" });
   });
 
   test("keys read accessible tables only", async () => {

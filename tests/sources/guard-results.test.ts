@@ -11,7 +11,10 @@ const readOptions = { batchRows: 10, signal };
 
 describe("a connector's results", () => {
   test.each([
-    [5, "5 as the estimate, which is not an object; its fields are rows, scannedBytes, price"],
+    [
+      5,
+      "5 as the estimate, which is not an object; its fields are rows, scannedBytes, maxScannedBytes, price",
+    ],
     [[], " as the estimate, which is not an object"],
     ["x", '"x" as the estimate'],
     [null, "null as the estimate"],
@@ -23,6 +26,7 @@ describe("a connector's results", () => {
     [{ rows: Number.POSITIVE_INFINITY }, "Infinity as rows"],
     [{ scannedBytes: "5 GB" }, '"5 GB" as scannedBytes'],
     [{ scannedBytes: 0.5 }, "0.5 as scannedBytes"],
+    [{ maxScannedBytes: -1 }, "-1 as maxScannedBytes"],
     [{ scanedBytes: 1 }, 'the unknown field "scanedBytes"; did you mean "scannedBytes"?'],
     [{ rows: 1, note: "s3cret-value" }, 'the unknown field "note"; its fields are'],
     [{ rows: "s3cret-value" }, '"[redacted]" as rows'],

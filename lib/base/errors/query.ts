@@ -7,6 +7,8 @@ const ALIAS_ADVICE = {
   rows: "Aggregate or filter more in its SQL, select the rows by keys, or raise the limit with --register-max-rows.",
   bytes: "Select fewer columns or rows in its SQL, or raise the limit with --register-max-bytes.",
   "scanned bytes": "Read fewer columns or partitions in its SQL, or raise `maxScannedBytes`.",
+  "scanned bytes together":
+    "Read fewer columns or partitions in their SQL, run them in several queries, or raise the limit in the options of the source.",
   keys: "Select fewer keys, or compare with a range: `WHERE id BETWEEN` the smallest and the greatest key.",
 } as const;
 
@@ -54,12 +56,16 @@ export const queryErrors = {
   alias_limit_exceeded: errorSpec<{
     alias: string;
     source: string;
-    limit: "rows" | "bytes" | "scanned bytes" | "keys";
+    limit: "rows" | "bytes" | "scanned bytes" | "scanned bytes together" | "keys";
     max: number;
   }>({
     status: 413,
-    message: (d) =>
-      `the alias ${formatValue(d.alias)} of source ${d.source} has more ${d.limit} than its limit of ${d.max.toLocaleString("en")}`,
+    message: (d) => {
+      const [alias, max] = [formatValue(d.alias), d.max.toLocaleString("en")];
+      return d.limit === "scanned bytes together"
+        ? `the aliases of source ${d.source} together have more scanned bytes than its limit of one query, ${max}; the alias ${alias} has the most`
+        : `the alias ${alias} of source ${d.source} has more ${d.limit} than its limit of ${max}`;
+    },
     hint: (d) => ALIAS_ADVICE[d.limit],
   }),
   alias_access_denied: errorSpec<{ alias: string; source: string; reason: string }>({

@@ -4,6 +4,16 @@ import type { TableRecord } from "../../tables/mod.ts";
 import type { Alias } from "./types.ts";
 
 /**
+ * The error for a caller with access to some tables only. It is the same for each reason, also if the source rejects the SQL:
+ * otherwise a caller could find out which tables and columns exist.
+ */
+export function accessDenied({ name: alias, source }: Pick<Alias, "name" | "source">): AgnesError {
+  const reason =
+    "the source does not confirm that it is a SELECT whose tables are all registered and accessible as a whole";
+  return new AgnesError("alias_access_denied", { alias, source, reason });
+}
+
+/**
  * Checks that a caller with access to some tables only may read all tables of an alias. A table that is registered with
  * some of its columns, with conditions or as a query is not accessible as a whole.
  *
@@ -11,23 +21,15 @@ import type { Alias } from "./types.ts";
  * @throws `alias_access_denied`, also if the source does not name the tables
  */
 export function checkAccess(
-  { name: alias, source, sql }: Alias,
+  alias: Alias,
   { referencedTables, statementType }: Pick<QueryEstimate, "referencedTables" | "statementType">,
   accessible: readonly TableRecord[],
 ): void {
-  const deny = (reason: string) => new AgnesError("alias_access_denied", { alias, source, reason });
-  if (statementType !== "SELECT") throw deny("the source does not confirm that it is a SELECT");
-  if (referencedTables === undefined) throw deny("the source does not name the tables that it reads");
   const names = new Set(
-    accessible.filter((record) => record.source === source && isWhole(record)).map(sourceNameOf),
+    accessible.filter((record) => record.source === alias.source && isWhole(record)).map(sourceNameOf),
   );
-  const denied = referencedTables.find((name) => !names.has(name));
-  if (denied === undefined) return;
-  // A view may read a table whose name the caller does not know.
-  const isKnown = denied.split(".").every((part) => sql.includes(part));
-  throw deny(
-    `it reads ${isKnown ? `the table ${denied}` : "a table"} that is not registered or not accessible`,
-  );
+  const isAllowed = statementType === "SELECT" && referencedTables?.every((name) => names.has(name)) === true;
+  if (!isAllowed) throw accessDenied(alias);
 }
 
 function isWhole({ columns, whereFilters, sourceQuery }: TableRecord): boolean {

@@ -3,8 +3,9 @@ import type { QueryArray, QueryEstimate } from "../../kit/mod.ts";
 import type { SourceHandle } from "../../sources/mod.ts";
 import type { TableRecord } from "../../tables/mod.ts";
 import { aliasError, aliasText, isNamed } from "./alias-error.ts";
-import { checkAccess } from "./check-access.ts";
+import { accessDenied, checkAccess } from "./check-access.ts";
 import { checkColumns, loadAlias, type AliasPlace, type ReadyAlias } from "./load-alias.ts";
+import { shareBytes } from "./share-bytes.ts";
 import type { Alias, HybridPlace, HybridSources, RegisteredReceipt } from "./types.ts";
 
 /** How long connectors may cancel their jobs and close after a failure. */
@@ -48,6 +49,7 @@ export class Hybrid {
       hybrid.#ready = await hybrid.#together(request.aliases, (alias, signal) =>
         raceAbort(hybrid.#prepare(alias, signal), signal, aliasText(alias)),
       );
+      shareBytes(hybrid.#ready.filter((ready) => !hasNoKeys(ready)));
       return hybrid;
     } catch (error) {
       await hybrid.close();
@@ -114,7 +116,7 @@ export class Hybrid {
     const estimate = await this.#estimate(alias, handle, { signal, parameters });
     if (accessible !== null) checkAccess(alias, estimate, accessible);
     const totals = { rows: 0, sizeBytes: 0, elapsedMs: 0, ran: false };
-    const ready = { alias, handle, parameters, estimate, totals };
+    const ready = { alias, handle, parameters, estimate, totals, limitBytes: 0 };
     checkEstimate(ready);
     return ready;
   }
@@ -131,9 +133,7 @@ export class Hybrid {
       return await estimating;
     } catch (error) {
       if (this.#request.accessible === null || options.signal.aborted) throw error;
-      // The message may state columns of tables that the caller may not access.
-      const reason = "the source cannot estimate it, so the tables that it reads are unknown";
-      throw new AgnesError("alias_access_denied", { alias: alias.name, source: alias.source, reason });
+      throw accessDenied(alias);
     }
   }
 

@@ -19,6 +19,8 @@ export interface ReadyAlias {
   readonly handle: SourceHandle;
   readonly parameters: Readonly<Record<string, QueryParameter>>;
   readonly estimate: QueryEstimate;
+  /** The most bytes that it may scan. */
+  limitBytes: number;
   /** Counts what was read. */
   readonly totals: { rows: number; sizeBytes: number; elapsedMs: number; ran: boolean };
 }
@@ -62,13 +64,12 @@ export async function loadAlias(ready: ReadyAlias, place: AliasPlace): Promise<v
 }
 
 async function run(
-  { alias, handle, parameters, totals }: ReadyAlias,
+  { alias, handle, parameters, limitBytes, totals }: ReadyAlias,
   { onStart }: AliasPlace,
   signal: AbortSignal,
 ): Promise<SourceResult> {
-  const { maxScannedBytes } = alias.limits;
   // Not `maxRows`: a connector that cut off rows would hide that there are more. The signal includes the timeout.
-  const limits = maxScannedBytes === undefined ? {} : { maxScannedBytes };
+  const limits = Number.isFinite(limitBytes) ? { maxScannedBytes: limitBytes } : {};
   totals.ran = true;
   const running = handle.connector.query!(alias.sql, { signal, parameters, limits });
   onStart(running);

@@ -4,6 +4,7 @@ import type { ColumnToDescribe, MetadataChange, QueryEstimate } from "../../kit/
 const ESTIMATE_FIELDS = [
   "rows",
   "scannedBytes",
+  "maxScannedBytes",
   "price",
   "schema",
   "statementType",
@@ -20,9 +21,10 @@ const RESULT_FIELDS = ["unchanged", "state", "kept", "isWhole", "tableRows"];
 export function checkedEstimate(estimate: QueryEstimate, secrets: Iterable<string>): QueryEstimate {
   const read = fieldReader("the estimate", secrets);
   const found = read.fields(estimate, "", ESTIMATE_FIELDS);
-  const { rows, scannedBytes, price } = found;
+  const { rows, scannedBytes, maxScannedBytes, price } = found;
   read.figure(rows, "rows", true);
   read.figure(scannedBytes, "scannedBytes", true);
+  read.figure(maxScannedBytes, "maxScannedBytes", true);
   if (price !== undefined) {
     const { amount, currency } = read.fields(price, "price", PRICE_FIELDS);
     if (amount === undefined) throw read.problem("price.amount", amount, "is not a non-negative number");

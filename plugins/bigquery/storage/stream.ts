@@ -30,6 +30,7 @@ export function streamPart(request: StreamRequest): StreamPart<arrow.RecordBatch
     const { channel, retries, stream, what } = request;
     const failures = new Failures();
     const position = { rows: 0, progress: 0 };
+    let endedAt = -1;
     for (;;) {
       try {
         let isFirst = true;
@@ -42,7 +43,9 @@ export function streamPart(request: StreamRequest): StreamPart<arrow.RecordBatch
           failures.count = 0;
           if (batch.numRows > 0) yield batch;
         }
-        return;
+        // One that ends without an error and before its last row is a cut one, unless no row follows.
+        if (position.progress === 0 || position.progress >= 1 || endedAt === position.rows) return;
+        endedAt = position.rows;
       } catch (error) {
         const status = statusOf(error);
         if (status !== undefined && isExpired(status)) throw new SessionExpired(status.reason);
