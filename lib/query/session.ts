@@ -13,7 +13,7 @@ import {
   type CatalogEntry,
   type TableDescription,
 } from "./catalog.ts";
-import { planOf } from "./explain.ts";
+import { planOf, shippedPlan } from "./explain.ts";
 import { isFatal, queryFailure } from "./failure.ts";
 import { guardQuery, type GuardedQuery } from "./guard.ts";
 import {
@@ -31,7 +31,7 @@ import type { LiveResolver } from "../sources/mod.ts";
 import type { Opening } from "./opening.ts";
 import { parseSelect } from "./parse-select.ts";
 import { makePivotTypes } from "./pivot.ts";
-import { startQuery, TIMEOUT_MS, type Lease, type QueryResult, type Run } from "./run.ts";
+import { startQuery, TIMEOUT_MS, type Lease, type QueryResult, type Replacement, type Run } from "./run.ts";
 import type { QueryServices } from "./sandbox.ts";
 import type { TableNames } from "./tables.ts";
 import { checkTypes, trustedTypeChecks } from "./types.ts";
@@ -271,15 +271,16 @@ export class QuerySession implements AsyncDisposable {
     return readyOrReleased(lease, async () => {
       const { isExplained, pivots } = query;
       if (isExplained && pivots.length > 0) refuseLivePivot(lease);
-      await lease.prepareLive({
+      const replaced = await lease.prepareLive({
         sql: pivots.length === 0 && !isExplained ? query.sql : null,
+        ...(isExplained && { explained: query.sql }),
         schemaOnly: isExplained,
         rowsMax: (request.limits?.maxRows ?? Infinity) + 1,
         ...(hybrid && { load: (place) => hybrid.load(place, isExplained) }),
         signal,
       });
       const scope = { granted, isRestricted: access !== null, signal };
-      const whole = await this.#finish(lease, query, scope);
+      const whole = await this.#finish(lease, query, scope, replaced);
       return { ...lease, sql: whole, ...(hybrid && { registered: () => hybrid.receipts() }) };
     });
   }
@@ -293,12 +294,13 @@ export class QuerySession implements AsyncDisposable {
       readonly isRestricted: boolean;
       readonly signal: AbortSignal;
     },
+    replaced: Replacement | null,
   ): Promise<string> {
     const { connection, tables } = lease;
     const { signal } = scope;
     for (const bound of bounds) await connection.run(bound);
     const list = (part: unknown) => withListings(connection, part, scope.granted);
-    const whole = hasListings ? await renderSql(connection, await list(tree)) : sql;
+    const whole = replaced?.sql ?? (hasListings ? await renderSql(connection, await list(tree)) : sql);
     await makePivotTypes(connection, pivots, whole, { signal, rewritten: hasListings ? list : null });
     const checked = await checkTypes(lease, whole, typeChecks);
     if (!isExplained) return checked;
@@ -306,7 +308,8 @@ export class QuerySession implements AsyncDisposable {
     const hasDetails =
       !scope.isRestricted ||
       tables.every(({ accessMode, generation }) => accessMode === "file" && generation !== null);
-    const plan = await planOf(connection, checked, { hasDetails, signal });
+    const local = await planOf(connection, checked, { hasDetails, signal });
+    const plan = replaced === null ? local : shippedPlan(replaced.ranSql, local, hasDetails);
     return `SELECT 'physical_plan' AS explain_key, ${quoteLiteral(plan)} AS explain_value`;
   }
 

@@ -9,7 +9,7 @@ const DAY = /^\d{4}-\d\d-\d\d$/;
 const MOMENT = /^(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d:\d\d(?:\.\d{1,6})?))?$/;
 const INSTANT = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:\.\d{1,6})?)(Z|[+-]\d\d(?::\d\d)?)$/;
 const NUMERAL = /^-?\d{1,38}(?:\.\d{1,38})?$/;
-const SIGNS = { gt: ">", ge: ">=", lt: "<", le: "<=" } as const;
+export const SIGNS = { gt: ">", ge: ">=", lt: "<", le: "<=" } as const;
 /** The name of the parameter that holds the value of a cursor. */
 const CURSOR = "agnes_cursor";
 /** The name of the parameter that holds the time of a snapshot. */
@@ -102,10 +102,10 @@ export function selectOf(path: TablePath, schema: arrow.Schema, options: SelectO
 export const qualified = ({ project, dataset, table }: TablePath): string =>
   [project, dataset, table].map(quoted).join(".");
 
-const quoted = (name: string): string => quoteIdentifier(name, "bigquery");
+export const quoted = (name: string): string => quoteIdentifier(name, "bigquery");
 
 /** The type of a column for conditions, without parameters; undefined if it is only known as text. */
-function conditionType(field: arrow.Field): string | undefined {
+export function conditionType(field: arrow.Field): string | undefined {
   const stored = field.metadata.get(TYPE_KEY)?.replace(/\(.*$/, "");
   const { type } = field;
   const { DataType } = arrow;
@@ -135,7 +135,7 @@ function conditionOf({ operator, values }: Filter, field: arrow.Field): string |
 }
 
 /** Returns the literal of a value for a column of a type; null if it has no exact one. */
-function literalOf(value: FilterValue, type: string): string | null {
+export function literalOf(value: FilterValue, type: string): string | null {
   switch (type) {
     case "BOOL":
       return typeof value === "boolean" ? String(value) : null;
