@@ -13,9 +13,10 @@ import {
   type CatalogEntry,
   type TableDescription,
 } from "./catalog.ts";
+import { mayNameDirectly, withoutDirectNames, type Renamed } from "./direct-names.ts";
 import { planOf, shippedPlan } from "./explain.ts";
 import { isFatal, queryFailure } from "./failure.ts";
-import { guardQuery, type GuardedQuery } from "./guard.ts";
+import { guardQuery, OTHER_DATABASE, type GuardedQuery } from "./guard.ts";
 import {
   isAlias,
   isNamed,
@@ -33,6 +34,7 @@ import { parseSelect } from "./parse-select.ts";
 import { makePivotTypes } from "./pivot.ts";
 import { startQuery, TIMEOUT_MS, type Lease, type QueryResult, type Replacement, type Run } from "./run.ts";
 import type { QueryServices } from "./sandbox.ts";
+import { checkSize } from "./size.ts";
 import type { TableNames } from "./tables.ts";
 import { checkTypes, trustedTypeChecks } from "./types.ts";
 
@@ -209,20 +211,35 @@ export class QuerySession implements AsyncDisposable {
     await this.close();
   }
 
-  async #prepare(request: QueryRequest & { readonly access: Access }, opening: Opening): Promise<Run> {
+  async #prepare(entered: QueryRequest & { readonly access: Access }, opening: Opening): Promise<Run> {
     const { signal } = opening;
-    const { sql, register } = request;
+    const { sql, unknown } = await this.#withoutDirectNames(entered);
+    const request = { ...entered, sql };
+    const { register } = request;
     const isTrusted = request.trusted === true;
-    const query = await this.#instances.parse(
-      async (connection) => (isTrusted ? trustedQuery(connection, sql) : guardQuery(connection, sql)),
-      signal,
-    );
+    const query = await this.#instances
+      .parse(
+        async (connection) => (isTrusted ? trustedQuery(connection, sql) : guardQuery(connection, sql)),
+        signal,
+      )
+      .catch(async (error: unknown) => {
+        if (unknown === null || !isAgnesError(error, "sql_not_allowed")) throw error;
+        if (!error.details.reason.startsWith(OTHER_DATABASE)) throw error;
+        throw (await this.#instances.names(entered.access)).unknown(unknown.name, unknown.place);
+      });
     if (register === undefined || Object.keys(register).length === 0)
       return this.#prepareLocal(request, query, opening);
     const preparing = this.#prepareHybrid({ ...request, register }, query, opening);
     const ended = preparing.catch(() => {}).finally(() => this.#hybrids.delete(ended));
     this.#hybrids.add(ended);
     return preparing;
+  }
+
+  async #withoutDirectNames({ sql, access }: QueryRequest & { readonly access: Access }): Promise<Renamed> {
+    const { sources } = this.#options;
+    checkSize(sql);
+    if (sources === undefined || !mayNameDirectly(sql)) return { sql, unknown: null };
+    return withoutDirectNames(sql, await this.#instances.names(access), await sources.tables());
   }
 
   /** Prepares a query after the queries of `register`, whose sources are closed before it runs. */
