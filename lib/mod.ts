@@ -25,6 +25,7 @@ export type {
   RegisteredReceipt,
   RegisterLimits,
   RemoteReceipt,
+  ShippedStatement,
   TableDescription,
 } from "./query/mod.ts";
 export type { SourceHandle } from "./sources/mod.ts";

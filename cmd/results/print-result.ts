@@ -62,7 +62,9 @@ function reportReceipt(cli: Cli, result: QueryResult, output: string | undefined
   for (const { source, staleReason } of extracts) {
     if (staleReason !== null) cli.warn(`${source} has the data of an earlier sync: ${staleReason}`);
   }
-  for (const { id, pushedDown } of remotes) {
+  for (const { id, pushedDown, shipped } of remotes) {
+    if (shipped !== undefined)
+      cli.info(`${id} was read by the whole query in its source: ${plural(shipped.rows, "row")}`);
     if (pushedDown !== undefined) cli.info(`${id} was read live: ${liveText(pushedDown)}`);
   }
   for (const one of registered) cli.info(registeredText(one));

@@ -7,6 +7,7 @@ import type { StreamPart } from "./merge-parts.ts";
 import type { TableMetadata } from "./metadata.ts";
 import type { QueryParameter } from "./query-parameter.ts";
 import type { RemoteAttachInfo } from "./remote.ts";
+import type { SourceStatement } from "./statement.ts";
 import type { TableInfo } from "./table.ts";
 
 /** Limits of one query; the caller of the query sets the defaults. */
@@ -280,6 +281,14 @@ export interface CapabilityMethods {
      * conditions that all engines evaluate in the same manner.
      */
     selectSql?(table: TableInfo, request: SelectRequest): string;
+    /**
+     * Returns a whole query of live tables of this source in its SQL, which `query` then runs; null if the source may evaluate a
+     * part of it differently from DuckDB. The rows may have any order. Default: queries are never sent as a whole.
+     */
+    statementSql?(
+      statement: SourceStatement,
+      options: { readonly signal: AbortSignal },
+    ): Promise<string | null>;
   };
   metadata: {
     /** Returns metadata of tables without reading their rows; unknown tables are omitted. */
@@ -379,6 +388,6 @@ export const capabilityMethods: { readonly [C in Capability]: readonly (keyof An
 
 /** The names of the optional methods of each capability. */
 export const optionalMethods: { readonly [C in Capability]?: readonly (keyof AnyConnector)[] } = {
-  query: ["estimate", "selectSql"],
+  query: ["estimate", "selectSql", "statementSql"],
   write: ["writeTarget", "checkWrite", "writeMetadata"],
 };

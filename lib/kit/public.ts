@@ -118,6 +118,14 @@ export type {
 } from "./http/mod.ts";
 export { createRowBuilder } from "./rows/mod.ts";
 export type { RowBuilder, RowBuilderOptions } from "./rows/mod.ts";
+export type {
+  SourceColumn,
+  SourceComparison,
+  SourceExpression,
+  SourceOrder,
+  SourceRelation,
+  SourceStatement,
+} from "./statement.ts";
 export { filterToSql, quoteIdentifier, quoteLiteral, toSelectSql } from "./sql/mod.ts";
 export type { SqlDialect } from "./sql/mod.ts";
 export { table } from "./table.ts";

@@ -45,6 +45,11 @@ export async function planOf(
   return lines.join("\n");
 }
 
+/** Adds the statement that the source of the tables runs to the plan of the local statement over its rows. */
+export function shippedPlan(sql: string, local: string, hasDetails: boolean): string {
+  return [local, "SHIPPED_QUERY", ...(hasDetails ? [`  | SQL: ${sql}`] : [])].join("\n");
+}
+
 /** The public names of internal operators. */
 const PUBLIC_NAMES: ReadonlyMap<string, string> = new Map([["AGNES_SCAN", "LIVE_SCAN"]]);
 

@@ -132,10 +132,13 @@ function hasInternalDatabase(use: FunctionUse): boolean {
 /** The prefix of all `databaseNames`. */
 const DATABASE_PREFIX = "agnes:";
 
+/** The start of the reason why a table is rejected that has a name of three parts. */
+export const OTHER_DATABASE = "it refers to the database";
+
 function checkTable(use: PlacedTable): void {
   if (use.catalog !== "") {
     const advice = "Refer to tables as `table` or `source.table`.";
-    refuse(`it refers to the database ${formatValue(use.catalog)}`, advice, use.place);
+    refuse(`${OTHER_DATABASE} ${formatValue(use.catalog)}`, advice, use.place);
   }
   if (looksLikeFile(use.name)) {
     refuse(

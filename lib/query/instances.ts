@@ -69,7 +69,7 @@ export class Instances {
     return this.#exclusive(async () => {
       const sandbox = await this.#any();
       await sandbox.lock();
-      return leaseOf(sandbox, [], namesOf(sandbox, null), signal);
+      return leaseOf(sandbox, [], namesOf(sandbox, null), this.#services.log, signal);
     });
   }
 
@@ -96,7 +96,7 @@ export class Instances {
         if (!sandbox.serves(tables))
           return { before: sandbox, sandbox: sandbox.locked ? null : this.#take() };
         await sandbox.lock();
-        return { lease: await leaseOf(sandbox, tables, names, opening.signal) };
+        return { lease: await leaseOf(sandbox, tables, names, this.#services.log, opening.signal) };
       });
       // A new generation was published meanwhile: check it as well.
       if (found === null) continue;
@@ -145,7 +145,7 @@ export class Instances {
       await sandbox.lock();
       return await this.#exclusive(async () => {
         await this.#replaceBy(sandbox);
-        return leaseOf(sandbox, tables, names, opening.signal);
+        return leaseOf(sandbox, tables, names, this.#services.log, opening.signal);
       });
     } catch (error) {
       await this.#putBack(sandbox);

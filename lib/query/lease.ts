@@ -1,3 +1,4 @@
+import type { Log } from "../base/mod.ts";
 import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import { mayNameDatabase, PUBLIC_DATABASE } from "./database-name.ts";
 import type { QueryDatabase } from "./live/query-database.ts";
@@ -5,6 +6,7 @@ import { planLive, type LivePlace, type LiveStatement } from "./live/prepare-liv
 import type { Lease, RemoteReceipt } from "./run.ts";
 import type { RemoteAccessMode } from "./opening.ts";
 import type { Sandbox } from "./sandbox.ts";
+import { shipStatement, type ShippedQuery } from "./ship/shipped-query.ts";
 import type { TableNames } from "./tables.ts";
 
 /** Leases a locked instance for one query, whose signal stops all statements on the connection. */
@@ -12,6 +14,7 @@ export async function leaseOf(
   sandbox: Sandbox,
   tables: readonly AnalyticsTable[],
   names: TableNames,
+  log: Log,
   signal: AbortSignal,
 ): Promise<Lease> {
   const connection = await sandbox.connect();
@@ -19,21 +22,29 @@ export async function leaseOf(
   connection.stopWith(signal);
   if (tables.some(mayNameDatabase)) await connection.run(PUBLIC_DATABASE);
   let database: QueryDatabase | null = null;
+  let shipped: ShippedQuery | null = null;
   return {
     connection,
     tables,
     generation: sandbox.state?.generation ?? null,
     secrets: sandbox.secrets,
-    remotes: () => tables.flatMap((table) => remoteReceipt(table, sandbox.accessModeOf(table), database)),
+    remotes: () =>
+      tables.flatMap((table) => remoteReceipt(table, sandbox.accessModeOf(table), { database, shipped })),
     prepareLive: async (statement) => {
       const live = await sandbox.liveTables(tables);
       const load = loaderOf(sandbox, statement);
-      if (live.size === 0 && load === null) return;
-      const name = sandbox.newQueryName();
-      database = await planLive({ name, connection, names, tables, live, load }, statement);
+      if (live.size === 0 && load === null) return null;
+      const place = { connection, names, tables, live, load };
+      shipped = await shipStatement({ ...place, name: sandbox.newQueryName() }, statement, log);
+      if (shipped !== null) return { sql: shipped.sql, ranSql: shipped.statement.sql };
+      database = await planLive({ ...place, name: sandbox.newQueryName() }, statement);
       await sandbox.prepareLive(connection, database);
+      return null;
     },
-    release: () => sandbox.release(connection),
+    release: async () => {
+      shipped?.close();
+      await sandbox.release(connection);
+    },
   };
 }
 
@@ -47,10 +58,11 @@ function loaderOf(sandbox: Sandbox, { load }: LiveStatement): LivePlace["load"] 
 function remoteReceipt(
   table: AnalyticsTable,
   accessMode: RemoteAccessMode | null,
-  database: QueryDatabase | null,
+  { database, shipped }: { readonly database: QueryDatabase | null; readonly shipped: ShippedQuery | null },
 ): readonly RemoteReceipt[] {
   if (accessMode === null) return [];
   const id = tableId(table);
+  if (shipped !== null) return [{ id, accessMode: "shipped", shipped: { ...shipped.statement } }];
   const pushedDown = database?.pushed.get(id);
   return [{ id, accessMode, ...(pushedDown === undefined ? {} : { pushedDown: { ...pushedDown } }) }];
 }

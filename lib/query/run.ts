@@ -7,6 +7,7 @@ import type { QueryLimits } from "../kit/mod.ts";
 import type { RegisteredReceipt } from "./hybrid/types.ts";
 import type { PushedDown } from "./live/pushed-down.ts";
 import type { LiveStatement } from "./live/prepare-live.ts";
+import type { ShippedStatement } from "./ship/shipped-query.ts";
 import { readOnce } from "./read-once.ts";
 import type { Opening, RemoteAccessMode } from "./opening.ts";
 
@@ -49,10 +50,15 @@ export interface Receipt {
 export interface RemoteReceipt {
   /** `source.table`. */
   readonly id: string;
-  /** `attach`: DuckDB reads the source; `live`: the connector of the source reads it. */
-  readonly accessMode: RemoteAccessMode;
-  /** The request to the connector of a live table; missing for `attach`. */
+  /**
+   * `attach`: DuckDB reads the source; `live`: the connector of the source reads the part of the table that the query needs;
+   * `shipped`: the source ran the whole query and returned its result.
+   */
+  readonly accessMode: RemoteAccessMode | "shipped";
+  /** The request to the connector of a live table; missing for `attach` and `shipped`. */
   readonly pushedDown?: PushedDown;
+  /** The statement that the source ran; only for `shipped`, and the same for all its tables. */
+  readonly shipped?: ShippedStatement;
 }
 
 /** The state of one extract that a query read. */
@@ -74,9 +80,20 @@ export interface Lease {
   /** Values to remove from all messages. */
   readonly secrets: ReadonlySet<string>;
   readonly remotes: () => Receipt["remotes"];
-  /** Makes the live tables of a statement readable. Does nothing if there are none. */
-  readonly prepareLive: (statement: LiveStatement) => Promise<void>;
+  /**
+   * Makes the live tables of a statement readable. Does nothing if there are none. If their source runs the whole statement, the
+   * result is what to run instead.
+   */
+  readonly prepareLive: (statement: LiveStatement) => Promise<Replacement | null>;
   readonly release: () => Promise<void>;
+}
+
+/** A local statement that replaces one which runs in the source of its tables. */
+export interface Replacement {
+  /** Returns the rows that the source returned. */
+  readonly sql: string;
+  /** The statement that the source runs, in its own SQL. */
+  readonly ranSql: string;
 }
 
 /** A statement and the connection to run it on. */

@@ -13,9 +13,10 @@ import {
   type CatalogEntry,
   type TableDescription,
 } from "./catalog.ts";
-import { planOf } from "./explain.ts";
+import { mayNameDirectly, withoutDirectNames, type Renamed } from "./direct-names.ts";
+import { planOf, shippedPlan } from "./explain.ts";
 import { isFatal, queryFailure } from "./failure.ts";
-import { guardQuery, type GuardedQuery } from "./guard.ts";
+import { guardQuery, OTHER_DATABASE, type GuardedQuery } from "./guard.ts";
 import {
   isAlias,
   isNamed,
@@ -31,8 +32,9 @@ import type { LiveResolver } from "../sources/mod.ts";
 import type { Opening } from "./opening.ts";
 import { parseSelect } from "./parse-select.ts";
 import { makePivotTypes } from "./pivot.ts";
-import { startQuery, TIMEOUT_MS, type Lease, type QueryResult, type Run } from "./run.ts";
+import { startQuery, TIMEOUT_MS, type Lease, type QueryResult, type Replacement, type Run } from "./run.ts";
 import type { QueryServices } from "./sandbox.ts";
+import { checkSize } from "./size.ts";
 import type { TableNames } from "./tables.ts";
 import { checkTypes, trustedTypeChecks } from "./types.ts";
 
@@ -209,20 +211,35 @@ export class QuerySession implements AsyncDisposable {
     await this.close();
   }
 
-  async #prepare(request: QueryRequest & { readonly access: Access }, opening: Opening): Promise<Run> {
+  async #prepare(entered: QueryRequest & { readonly access: Access }, opening: Opening): Promise<Run> {
     const { signal } = opening;
-    const { sql, register } = request;
+    const { sql, unknown } = await this.#withoutDirectNames(entered);
+    const request = { ...entered, sql };
+    const { register } = request;
     const isTrusted = request.trusted === true;
-    const query = await this.#instances.parse(
-      async (connection) => (isTrusted ? trustedQuery(connection, sql) : guardQuery(connection, sql)),
-      signal,
-    );
+    const query = await this.#instances
+      .parse(
+        async (connection) => (isTrusted ? trustedQuery(connection, sql) : guardQuery(connection, sql)),
+        signal,
+      )
+      .catch(async (error: unknown) => {
+        if (unknown === null || !isAgnesError(error, "sql_not_allowed")) throw error;
+        if (!error.details.reason.startsWith(OTHER_DATABASE)) throw error;
+        throw (await this.#instances.names(entered.access)).unknown(unknown.name, unknown.place);
+      });
     if (register === undefined || Object.keys(register).length === 0)
       return this.#prepareLocal(request, query, opening);
     const preparing = this.#prepareHybrid({ ...request, register }, query, opening);
     const ended = preparing.catch(() => {}).finally(() => this.#hybrids.delete(ended));
     this.#hybrids.add(ended);
     return preparing;
+  }
+
+  async #withoutDirectNames({ sql, access }: QueryRequest & { readonly access: Access }): Promise<Renamed> {
+    const { sources } = this.#options;
+    checkSize(sql);
+    if (sources === undefined || !mayNameDirectly(sql)) return { sql, unknown: null };
+    return withoutDirectNames(sql, await this.#instances.names(access), await sources.tables());
   }
 
   /** Prepares a query after the queries of `register`, whose sources are closed before it runs. */
@@ -271,15 +288,16 @@ export class QuerySession implements AsyncDisposable {
     return readyOrReleased(lease, async () => {
       const { isExplained, pivots } = query;
       if (isExplained && pivots.length > 0) refuseLivePivot(lease);
-      await lease.prepareLive({
+      const replaced = await lease.prepareLive({
         sql: pivots.length === 0 && !isExplained ? query.sql : null,
+        ...(isExplained && { explained: query.sql }),
         schemaOnly: isExplained,
         rowsMax: (request.limits?.maxRows ?? Infinity) + 1,
         ...(hybrid && { load: (place) => hybrid.load(place, isExplained) }),
         signal,
       });
       const scope = { granted, isRestricted: access !== null, signal };
-      const whole = await this.#finish(lease, query, scope);
+      const whole = await this.#finish(lease, query, scope, replaced);
       return { ...lease, sql: whole, ...(hybrid && { registered: () => hybrid.receipts() }) };
     });
   }
@@ -293,12 +311,13 @@ export class QuerySession implements AsyncDisposable {
       readonly isRestricted: boolean;
       readonly signal: AbortSignal;
     },
+    replaced: Replacement | null,
   ): Promise<string> {
     const { connection, tables } = lease;
     const { signal } = scope;
     for (const bound of bounds) await connection.run(bound);
     const list = (part: unknown) => withListings(connection, part, scope.granted);
-    const whole = hasListings ? await renderSql(connection, await list(tree)) : sql;
+    const whole = replaced?.sql ?? (hasListings ? await renderSql(connection, await list(tree)) : sql);
     await makePivotTypes(connection, pivots, whole, { signal, rewritten: hasListings ? list : null });
     const checked = await checkTypes(lease, whole, typeChecks);
     if (!isExplained) return checked;
@@ -306,7 +325,8 @@ export class QuerySession implements AsyncDisposable {
     const hasDetails =
       !scope.isRestricted ||
       tables.every(({ accessMode, generation }) => accessMode === "file" && generation !== null);
-    const plan = await planOf(connection, checked, { hasDetails, signal });
+    const local = await planOf(connection, checked, { hasDetails, signal });
+    const plan = replaced === null ? local : shippedPlan(replaced.ranSql, local, hasDetails);
     return `SELECT 'physical_plan' AS explain_key, ${quoteLiteral(plan)} AS explain_value`;
   }
 

@@ -33,15 +33,18 @@ export class TableNames {
    */
   find(name: string, place?: SqlPlace): AnalyticsTable {
     const table = this.#byName.get(name.toLowerCase());
-    // An inaccessible table causes the same error as a missing one.
-    if (table === undefined)
-      throw new AgnesError("table_unknown", {
-        table: name,
-        known: this.#nearest(name),
-        more: Math.max(0, this.tables.length - SUGGESTIONS),
-        ...(place === undefined ? {} : { place }),
-      });
+    if (table === undefined) throw this.unknown(name, place);
     return table;
+  }
+
+  /** Returns the error of a name that is unknown or not accessible; both are the same. */
+  unknown(name: string, place?: SqlPlace): AgnesError {
+    return new AgnesError("table_unknown", {
+      table: name,
+      known: this.#nearest(name),
+      more: Math.max(0, this.tables.length - SUGGESTIONS),
+      ...(place === undefined ? {} : { place }),
+    });
   }
 
   /** Returns the tables of a query. @throws `table_unknown`, `sql_not_allowed` for a name that is not visible there */

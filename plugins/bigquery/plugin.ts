@@ -5,6 +5,7 @@ import { bigqueryOptions, bigquerySecrets } from "./options.ts";
 import { estimateQuery, runQuery, selectSql } from "./query.ts";
 import { readTable } from "./read.ts";
 import { Source } from "./source.ts";
+import { statementSql } from "./statement.ts";
 
 /** Tables of BigQuery. */
 export default definePlugin({
@@ -24,6 +25,7 @@ export default definePlugin({
       query: (sql, options) => runQuery(source, sql, options),
       estimate: (sql, options) => estimateQuery(source, sql, options),
       selectSql: (info, request) => selectSql(source, info, request),
+      statementSql: (statement, { signal }) => statementSql(source, statement, signal),
       metadata: (tables, { signal }) => source.metadata(tables, signal),
       health: ({ signal }) => source.health(signal),
       close: () => source.storage.close(),

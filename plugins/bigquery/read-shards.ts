@@ -1,7 +1,5 @@
 import {
   createRowBuilder,
-  quoteIdentifier,
-  quoteLiteral,
   type Batch,
   type ReadOptions,
   type ReadResult,
@@ -17,17 +15,17 @@ import { ORDER_ALIAS, selectOf } from "./select.ts";
 import {
   matchingShards,
   SHARD_COLUMN,
+  SHARD_SUFFIX,
   shardDateOf,
   shardFields,
   shardIdOf,
   shardSchema,
+  suffixCondition,
   wildcardOf,
 } from "./shards.ts";
 import { changedSlices, readSlices, type SlicedRead } from "./slices.ts";
 import type { Source } from "./source.ts";
 import { schemaOf } from "./types.ts";
-
-const SUFFIX = "_TABLE_SUFFIX";
 
 const stateSchema = v.object({
   /** The ids of the shards read, and when they were last modified. */
@@ -63,8 +61,8 @@ export async function* readShards(
         filter: filter.filter(({ column }) => !isDate(column)),
         limit,
         cursor: cursor === undefined || isDate(cursor.column) ? undefined : cursor,
-        condition: { sql: suffixCondition(ids), column: SUFFIX },
-        slice: { column: SUFFIX, isOrdered: options.byOrigin === true },
+        condition: { sql: suffixCondition(ids), column: SHARD_SUFFIX },
+        slice: { column: SHARD_SUFFIX, isOrdered: options.byOrigin === true },
         name,
       }),
     idOf: (value) => `2${String(value as string)}`,
@@ -107,10 +105,10 @@ export async function* readShards(
 }
 
 /** The shards with rows that may match the conditions on their date. */
-function wantedShards(
+export function wantedShards(
   group: readonly BigQueryTable[],
   hasDate: boolean,
-  { filter = [], cursor }: ReadOptions,
+  { filter = [], cursor }: Pick<ReadOptions, "filter" | "cursor">,
 ): readonly BigQueryTable[] {
   if (hasDate) return group;
   const matching = matchingShards(group, filter);
@@ -120,9 +118,4 @@ function wantedShards(
     const date = shardDateOf(shardIdOf({ table: tableReference.tableId }));
     return cursor.inclusive ? date >= from : date > from;
   });
-}
-
-function suffixCondition(ids: readonly string[]): string {
-  const list = ids.map((id) => quoteLiteral(id.slice(1), "bigquery")).join(", ");
-  return `${quoteIdentifier(SUFFIX, "bigquery")} IN (${list})`;
 }

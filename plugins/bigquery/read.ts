@@ -107,7 +107,7 @@ function endOf({ byOrigin, isDelta, cursor }: ReadOptions): ReadResult {
  * Returns the SELECT, with a condition that all rows match if the table requires one on its partitions and there is none.
  * @throws `bigquery/partition_filter_required` for partitions that are not by time
  */
-function withPartitionCondition(
+export function withPartitionCondition(
   table: BigQueryTable,
   select: Select,
   selectWith: (condition: { readonly sql: string; readonly column: string }) => Select,

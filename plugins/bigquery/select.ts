@@ -9,7 +9,7 @@ const DAY = /^\d{4}-\d\d-\d\d$/;
 const MOMENT = /^(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d:\d\d(?:\.\d{1,6})?))?$/;
 const INSTANT = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:\.\d{1,6})?)(Z|[+-]\d\d(?::\d\d)?)$/;
 const NUMERAL = /^-?\d{1,38}(?:\.\d{1,38})?$/;
-const SIGNS = { gt: ">", ge: ">=", lt: "<", le: "<=" } as const;
+export const SIGNS = { gt: ">", ge: ">=", lt: "<", le: "<=" } as const;
 /** The bytes of all conditions: BigQuery accepts 1 MB of SQL, and a query may have thousands of keys. */
 const CONDITIONS_BYTES_MAX = 800_000;
 /** The name of the parameter that holds the value of a cursor. */
@@ -107,10 +107,10 @@ export function selectOf(path: TablePath, schema: arrow.Schema, options: SelectO
 export const qualified = ({ project, dataset, table }: TablePath): string =>
   [project, dataset, table].map(quoted).join(".");
 
-const quoted = (name: string): string => quoteIdentifier(name, "bigquery");
+export const quoted = (name: string): string => quoteIdentifier(name, "bigquery");
 
 /** The type of a column for conditions, without parameters; undefined if it is only known as text. */
-function conditionType(field: arrow.Field): string | undefined {
+export function conditionType(field: arrow.Field): string | undefined {
   const stored = field.metadata.get(TYPE_KEY)?.replace(/\(.*$/, "");
   const { type } = field;
   const { DataType } = arrow;
@@ -140,7 +140,7 @@ function conditionOf({ operator, values }: Filter, field: arrow.Field): string |
 }
 
 /** Returns the literal of a value for a column of a type; null if it has no exact one. */
-function literalOf(value: FilterValue, type: string): string | null {
+export function literalOf(value: FilterValue, type: string): string | null {
   switch (type) {
     case "BOOL":
       return typeof value === "boolean" ? String(value) : null;

@@ -1,5 +1,7 @@
 import {
   arrow,
+  quoteIdentifier,
+  quoteLiteral,
   table as tableInfo,
   type EntityType,
   type Filter,
@@ -18,6 +20,8 @@ const SHARD = /^(.*_)(2\d{7})$/s;
 const NAME = /^(.*_)YYYYMMDD$/s;
 /** The column with the date of the shard, unless the table has one with this name. */
 export const SHARD_COLUMN = "shard_date";
+/** The pseudo column with the part of a shard's name that the wildcard stands for. */
+export const SHARD_SUFFIX = "_TABLE_SUFFIX";
 
 /** The tables `events_20260101`, `events_20260102` … as one table `events_YYYYMMDD`. */
 export interface ShardGroup {
@@ -38,12 +42,23 @@ export function shardPrefixOf({ table }: Pick<TablePath, "table">): string | nul
  */
 export const wildcardOf = (path: Pick<TablePath, "table">): string => `${shardPrefixOf(path)}2*`;
 
-/** The shards of a group as a relation with the column `shard_date`, for SQL that is written before they are known. */
-export function shardRelation(path: TablePath): string {
+/**
+ * The shards of a group as a relation with the column `shard_date`.
+ *
+ * @param ids the dates of the shards as `yyyymmdd`. Default: all, for SQL that is written before they are known
+ */
+export function shardRelation(path: TablePath, ids?: readonly string[]): string {
   const date = "SAFE.PARSE_DATE('%Y%m%d', CONCAT('2', `_TABLE_SUFFIX`))";
   const table = qualified({ ...path, table: wildcardOf(path) });
   const isDay = `REGEXP_CONTAINS(\`_TABLE_SUFFIX\`, r'^[0-9]{7}$') AND ${date} IS NOT NULL`;
-  return `(SELECT *, ${date} AS \`${SHARD_COLUMN}\` FROM ${table} WHERE ${isDay})`;
+  const condition = ids === undefined ? isDay : suffixCondition(ids);
+  return `(SELECT *, ${date} AS \`${SHARD_COLUMN}\` FROM ${table} WHERE ${condition})`;
+}
+
+/** The condition that selects the shards with some dates as `yyyymmdd`. */
+export function suffixCondition(ids: readonly string[]): string {
+  const list = ids.map((id) => quoteLiteral(id.slice(1), "bigquery")).join(", ");
+  return `${quoteIdentifier(SHARD_SUFFIX, "bigquery")} IN (${list})`;
 }
 
 /** The date of a shard as `yyyymmdd`. */

@@ -37,7 +37,7 @@ function isWhole({ columns, whereFilters, sourceQuery }: TableRecord): boolean {
 }
 
 /** The name of a table in its source, with its bucket. */
-function sourceNameOf({ sourceTable, bucket }: TableRecord): string | null {
+export function sourceNameOf({ sourceTable, bucket }: TableRecord): string | null {
   if (sourceTable === null || bucket === null || sourceTable.startsWith(`${bucket}.`)) return sourceTable;
   return `${bucket}.${sourceTable}`;
 }

@@ -1,4 +1,5 @@
 export { isNamed } from "./alias-error.ts";
 export type { Hybrid } from "./hybrid.ts";
+export { sourceNameOf } from "./check-access.ts";
 export { isAlias, openHybrid } from "./open-hybrid.ts";
 export type { HybridSources, RegisteredQuery, RegisteredReceipt, RegisterLimits } from "./types.ts";

@@ -1,5 +1,5 @@
 import { quoteLiteral, type Connection } from "../../duckdb/mod.ts";
-import type { Filter, FilterValue } from "../../kit/mod.ts";
+import type { Filter, FilterValue, SourceComparison } from "../../kit/mod.ts";
 import { castDecimal, constantDecimal, decimalTypeOf, fitDecimal, formatDecimalType } from "./decimals.ts";
 import { columnNamesOf, isNode, textOf, wholeNumberOf, type Node } from "./tree.ts";
 
@@ -26,7 +26,7 @@ export type ColumnFinder = (
   names: readonly string[],
 ) => { readonly name: string; readonly type: string } | null;
 
-const OPERATORS: Readonly<Record<string, Filter["operator"]>> = {
+export const OPERATORS: Readonly<Record<string, SourceComparison>> = {
   COMPARE_EQUAL: "eq",
   COMPARE_NOTEQUAL: "ne",
   COMPARE_LESSTHAN: "lt",
@@ -115,7 +115,7 @@ function draftsOf(node: Node, find: ColumnFinder): readonly Draft[] {
 }
 
 /** Converts constants to a column's type as DuckDB would; null if the conversion is not exact. */
-async function valuesOf(
+export async function valuesOf(
   connection: Connection,
   constants: readonly unknown[],
   type: string,
@@ -164,7 +164,7 @@ async function castText(connection: Connection, text: string, type: string): Pro
   return row?.text ?? null;
 }
 
-interface Constant {
+export interface Constant {
   readonly is: ValueClass | null;
   readonly value: FilterValue | null;
   /** The number of digits after the point in the type of a decimal. */
@@ -175,7 +175,7 @@ interface Constant {
 
 const CASTS: Readonly<Record<string, ValueClass>> = { DATE: "date", TIMESTAMP: "timestamp", BOOLEAN: "bool" };
 
-function constantOf(node: unknown): Constant | null {
+export function constantOf(node: unknown): Constant | null {
   if (!isNode(node)) return null;
   if (node["class"] === "CONSTANT") {
     const { type, is_null, value } = node["value"] as { type: Node; is_null: boolean; value?: unknown };

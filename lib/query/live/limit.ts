@@ -41,7 +41,8 @@ function isRowByRow(select: Node, table: Node): boolean {
   return true;
 }
 
-function countOf(node: unknown, missing: number): number | null {
+/** Returns a number of rows of a LIMIT or OFFSET; null if it is not a constant. */
+export function countOf(node: unknown, missing: number): number | null {
   if (node === null || node === undefined) return missing;
   if (!isNode(node) || node["class"] !== "CONSTANT") return null;
   const { value } = node["value"] as { readonly value?: unknown };

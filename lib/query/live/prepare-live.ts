@@ -11,6 +11,8 @@ import { nodesOf, type Node } from "./tree.ts";
 export interface LiveStatement {
   /** The SELECT; null if other statements run as well, so that all rows are needed. */
   readonly sql: string | null;
+  /** The SELECT of an EXPLAIN. Default: it is none. */
+  readonly explained?: string;
   /** Whether the statement is only bound or explained, so that no rows are read. Default: false. */
   readonly schemaOnly?: boolean;
   /** The number of rows of the result that are read. */

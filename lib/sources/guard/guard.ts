@@ -138,7 +138,7 @@ function guardedStream(connector: AnyConnector, origin: Origin): Pick<AnyConnect
 function guardedQuery(
   connector: AnyConnector,
   origin: Origin,
-): Pick<AnyConnector, "query" | "estimate" | "selectSql"> {
+): Pick<AnyConnector, "query" | "estimate" | "selectSql" | "statementSql"> {
   return {
     ...(connector.query && {
       query: async (sql, options) => {
@@ -162,6 +162,16 @@ function guardedQuery(
           operation: "selectSql",
           table: table.name,
         }),
+    }),
+    ...(connector.statementSql && {
+      statementSql: (statement, options) => {
+        const operation = { operation: "statementSql", signal: options.signal };
+        const work = async () => {
+          const sql = await connector.statementSql!(statement, options);
+          return sql === null ? null : checkedSql(sql);
+        };
+        return guardAsync(work, origin, operation);
+      },
     }),
     ...(connector.estimate && {
       estimate: (sql, options) => {

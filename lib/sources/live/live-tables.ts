@@ -1,45 +1,15 @@
-import type { RecordBatch, Schema } from "apache-arrow";
-
-import {
-  AgnesError,
-  atMost,
-  redactThrown,
-  formatValue,
-  silentLog,
-  type Host,
-  type Log,
-} from "../../base/mod.ts";
-import {
-  duckdbTypeOf,
-  openDatabase,
-  quoteIdentifier,
-  openFile,
-  readingOf,
-  spoolBytes,
-  type DuckDBLimits,
-} from "../../duckdb/mod.ts";
-import {
-  createRowBuilder,
-  isDeletions,
-  isFileChunk,
-  isRows,
-  toSelectSql,
-  type AnyPlugin,
-  type Batch,
-  type Capability,
-  type Deletions,
-  type FileChunk,
-  type Filter,
-  type TableInfo,
-} from "../../kit/mod.ts";
+import { AgnesError, atMost, redactThrown, silentLog } from "../../base/mod.ts";
+import { duckdbTypeOf } from "../../duckdb/mod.ts";
+import { toSelectSql, type AnyPlugin, type Capability, type Filter, type TableInfo } from "../../kit/mod.ts";
 import { sourceTableOf, type TableRecord, type TableRegistry } from "../../tables/mod.ts";
 import type { SourceHandle } from "../connect.ts";
 import { discoverTables } from "../discover.ts";
 import { openSource, type SourceServices } from "../open.ts";
-import { unknownKeyNote } from "../read/unknown-keys.ts";
 import { resultBatches } from "../read/result-batches.ts";
-import { checkedBatches, describeUnlisted } from "./describe-unlisted.ts";
+import { describeUnlisted } from "./describe-unlisted.ts";
 import type { LiveRequest, LiveResolver, LiveTable } from "./live-table.ts";
+import { BATCH_ROWS, checkResult, redactErrors, sourceBatches, type FileServices } from "./source-batches.ts";
+import { wholeQueries } from "./whole-queries.ts";
 
 /** Reads remote tables through the connectors of their sources, for queries. */
 export interface LiveTables extends AsyncDisposable {
@@ -83,7 +53,13 @@ export function openLiveTables(services: SourceServices, tables: () => Promise<T
       const isNarrowed = discovered === null && record.columns !== null;
       const own = isNarrowed ? { ...services, log: silentLog } : services;
       const live = liveTableOf(own, handle, info, record);
-      return live && { ...live, open: (...request) => redactErrors(() => live.open(...request), handle) };
+      if (live === null) return null;
+      const whole = wholeQueries(own, handle, info);
+      return {
+        ...live,
+        open: (...request) => redactErrors(() => live.open(...request), handle),
+        ...(whole === null ? {} : { whole }),
+      };
     },
     async [Symbol.asyncDispose]() {
       const handles = [...opened.values()];
@@ -104,18 +80,6 @@ function vanishedTable({ id, source, sourceTable, name }: TableRecord): AgnesErr
 /** Returns whether the connectors of a plugin return rows without an attached database. */
 export function canReadLive({ capabilities }: Pick<AnyPlugin, "capabilities">): boolean {
   return capabilities.includes("read") || capabilities.includes("query");
-}
-
-/** Redacts the secrets of a source in errors of its rows. */
-async function* redactErrors<T>(
-  open: () => AsyncIterable<T>,
-  handle: Pick<SourceHandle, "secrets">,
-): AsyncGenerator<T, void, void> {
-  try {
-    yield* open();
-  } catch (error) {
-    throw redactThrown(error, handle.secrets);
-  }
 }
 
 interface OpenedSource {
@@ -142,8 +106,6 @@ async function openWithTables(
     throw error;
   }
 }
-
-const BATCH_ROWS = 8192;
 
 /** Uses `read`, or `query` if the connector has no `read` or the table supports only SQL. */
 function liveTableOf(
@@ -212,95 +174,4 @@ function narrowForAnyEngine({ columns, filter, limit }: LiveRequest, { schema }:
   });
   const isExact = kept.length === filter.length && !kept.some((one) => isText(one) && one.values.length > 0);
   return { columns, filter: kept, ...(limit === undefined || !isExact ? {} : { limit }) };
-}
-
-/** Checks that a result has all selected columns. Rows are read by column name, so a missing column would be null. */
-function checkResult(table: string, selected: readonly string[], schema: Schema): void {
-  const present = schema.fields.map(({ name }) => String(name));
-  const missing = selected.filter((name) => !present.includes(name));
-  if (missing.length === 0) return;
-  const names = (list: readonly string[]) => list.map((name) => formatValue(name)).join(", ");
-  const differences = [`the result has no column ${names(missing)}; it has ${names(present) || "none"}`];
-  throw new AgnesError("batch_schema_mismatch", { table, batch: 1, differences });
-}
-
-interface FileServices {
-  readonly host: Host;
-  readonly log: Log;
-  readonly limits: DuckDBLimits;
-}
-
-/** Returns the rows of a read, including those before a failure; at least `limit` of them if there are as many. */
-export async function* sourceBatches(
-  services: FileServices,
-  batches: AsyncIterable<Batch | Deletions>,
-  info: TableInfo,
-  {
-    id,
-    columns,
-    limit = Infinity,
-  }: { readonly id: string; readonly columns: readonly string[]; readonly limit?: number },
-  signal: AbortSignal,
-): AsyncGenerator<RecordBatch, void, void> {
-  const builder = createRowBuilder(info, { columns });
-  let rows = 0;
-  try {
-    for await (const batch of checkedBatches(batches, info.name)) {
-      // Rows that were already returned cannot be deleted.
-      if (isDeletions(batch)) throw new AgnesError("deletions_in_live_read", { id, table: info.name });
-      if (isRows(batch)) {
-        rows += batch.length;
-        yield* builder.append(batch);
-      } else {
-        yield* builder.finish();
-        const found = isFileChunk(batch)
-          ? rowsOfFile(services, batch, info.schema, columns, signal)
-          : [batch];
-        for await (const one of found) {
-          rows += one.numRows;
-          yield one;
-        }
-      }
-      if (rows >= limit) break;
-    }
-    yield* builder.finish();
-  } catch (error) {
-    // The rows so far may be enough for a query with a LIMIT.
-    yield* builder.finish();
-    throw error;
-  } finally {
-    const note = unknownKeyNote(builder.unknownKeys);
-    if (note !== null) services.log.warn(`table ${id}: ${note}`);
-  }
-}
-
-/** Returns the rows of a file chunk, in the declared types of the table. */
-async function* rowsOfFile(
-  services: FileServices,
-  chunk: FileChunk,
-  schema: Schema,
-  columns: readonly string[],
-  signal: AbortSignal,
-): AsyncGenerator<RecordBatch, void, void> {
-  const directory = await services.host.files.makeTemporaryDirectory("agnes-live-");
-  try {
-    const spooled = await spoolBytes(services.host, chunk, directory, signal);
-    await using database = await openDatabase({ files: services.host.files, limits: services.limits });
-    await using connection = await database.connect();
-    const types = Object.fromEntries(schema.fields.map((field) => [field.name, duckdbTypeOf(field)]));
-    const reading = await readingOf(connection, spooled.chunk, { types, signal });
-    if (reading === null) return;
-    await using file = await openFile({ ...spooled.chunk, reading }, { connection, directory, signal });
-    const present = new Map(file.present.map(({ name }) => [name.toLowerCase(), name]));
-    const wanted = columns.map((name) => {
-      const column = present.get(name.toLowerCase());
-      const value = column === undefined ? "NULL" : quoteIdentifier(column);
-      return `CAST(${value} AS ${types[name]!}) AS ${quoteIdentifier(name)}`;
-    });
-    const sql = `SELECT ${wanted.join(", ")} FROM (${file.select})`;
-    const { batches } = await connection.stream(sql, { signal, batchRows: BATCH_ROWS });
-    yield* batches;
-  } finally {
-    await services.host.files.removeDirectory(directory);
-  }
 }

@@ -58,6 +58,7 @@ export function toDuckDB(sql: string, project: string, parameters: readonly Quer
     .replaceAll(`\`${project}\`.`, "")
     .replaceAll(/`([^`]*)`/g, '"$1"')
     .replaceAll(/\bBIGNUMERIC '([^']*)'/g, "CAST('$1' AS DECIMAL(38,9))")
+    .replaceAll(/ AS BIGNUMERIC\)/g, " AS DECIMAL(38,9))")
     .replaceAll("SAFE.PARSE_DATE('%Y%m%d', CONCAT", "CAST(try_strptime(CONCAT")
     .replaceAll('"_TABLE_SUFFIX"))', "\"_TABLE_SUFFIX\"), '%Y%m%d') AS DATE)")
     .replaceAll(/REGEXP_CONTAINS\(([^,]+), r'/g, "regexp_matches($1, '")
