@@ -120,5 +120,6 @@ export { createRowBuilder } from "./rows/mod.ts";
 export type { RowBuilder, RowBuilderOptions } from "./rows/mod.ts";
 export { filterToSql, quoteIdentifier, quoteLiteral, toSelectSql } from "./sql/mod.ts";
 export type { SqlDialect } from "./sql/mod.ts";
+export type { SourceJob } from "./source-job.ts";
 export { table } from "./table.ts";
 export type { TableInfo, TableOptions } from "./table.ts";

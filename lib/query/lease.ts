@@ -52,7 +52,14 @@ function remoteReceipt(
   if (accessMode === null) return [];
   const id = tableId(table);
   const pushedDown = database?.pushed.get(id);
-  return [{ id, accessMode, ...(pushedDown === undefined ? {} : { pushedDown: { ...pushedDown } }) }];
+  return [
+    {
+      id,
+      accessMode,
+      ...(pushedDown === undefined ? {} : { pushedDown: { ...pushedDown } }),
+      ...database?.jobs.get(id)?.field,
+    },
+  ];
 }
 
 /** Completes the preparation of a query; if it fails, the connection is released. */

@@ -193,7 +193,8 @@ export class QuerySession implements AsyncDisposable {
           ? `SELECT * FROM ${from} USING SAMPLE reservoir(${rows} ROWS)`
           : `SELECT * FROM ${from} LIMIT ${rows}`;
       return readyOrReleased(lease, async () => {
-        await lease.prepareLive({ sql, rowsMax: rows, signal: opening.signal });
+        const { signal, onJob } = opening;
+        await lease.prepareLive({ sql, rowsMax: rows, signal, ...(onJob && { onJob }) });
         return { ...lease, sql };
       });
     };
@@ -256,7 +257,7 @@ export class QuerySession implements AsyncDisposable {
     opening: Opening,
     hybrid?: Hybrid,
   ): Promise<Run> {
-    const { signal } = opening;
+    const { signal, onJob } = opening;
     const { access, register, trusted: isTrusted = false } = request;
     const isRegistered = isAlias(register);
     const tables = query.tables.filter((use) => !isRegistered(use));
@@ -276,6 +277,7 @@ export class QuerySession implements AsyncDisposable {
         schemaOnly: isExplained,
         rowsMax: (request.limits?.maxRows ?? Infinity) + 1,
         ...(hybrid && { load: (place) => hybrid.load(place, isExplained) }),
+        ...(onJob && { onJob }),
         signal,
       });
       const scope = { granted, isRestricted: access !== null, signal };

@@ -13,5 +13,6 @@ export { resultBatches } from "./read/result-batches.ts";
 export { batchProblem } from "./read/batch-problem.ts";
 export { inferColumns } from "./read/infer-columns.ts";
 export { inspectChunk } from "./read/inspect-chunk.ts";
+export { JobList, withStoppedJobs } from "./read/job-list.ts";
 export { registeredTable } from "./registered-table.ts";
 export { unknownKeyNote } from "./read/unknown-keys.ts";

@@ -6,6 +6,7 @@ import { DailyBytes } from "./daily-bytes.ts";
 import type { Datasets } from "./datasets.ts";
 import { checkBytes, checkStatement, dryRunOf, priceOf, type DryRun } from "./estimate.ts";
 import { failureOf, isPassing } from "./failures.ts";
+import { jobReport } from "./job-report.ts";
 import { jobLabels } from "./labels.ts";
 import type { TablePath } from "./names.ts";
 import type { NamedParameter } from "./parameters.ts";
@@ -38,6 +39,8 @@ export interface QueryRequest {
   readonly signal: AbortSignal;
   /** Called while the job runs. */
   readonly onProgress?: ReadOptions["onProgress"] | undefined;
+  /** Receives each job. */
+  readonly onJob: ReadOptions["onJob"] | undefined;
 }
 
 /** A finished job. */
@@ -73,7 +76,7 @@ export class Jobs {
    * Checks a query without running it, which is free.
    * @throws `bigquery/statement_refused`, `bigquery/query_invalid` and others of `failureOf`
    */
-  async dryRun(request: Omit<QueryRequest, "limitBytes">): Promise<DryRun> {
+  async dryRun(request: Omit<QueryRequest, "limitBytes" | "onJob">): Promise<DryRun> {
     const { signal, what, location } = request;
     const json = {
       jobReference: this.#reference(location),
@@ -115,12 +118,13 @@ export class Jobs {
 
   /** Runs a job until it succeeds. One that BigQuery could not run is repeated under a new id. */
   async #finished(request: QueryRequest, tables: readonly string[]): Promise<FinishedJob> {
-    const { what, limitBytes, signal } = request;
+    const { what, limitBytes, signal, onJob } = request;
     for (let attempt = 1; ; attempt += 1) {
       const id = `agnes_${crypto.randomUUID()}`;
       const { job, location } = await this.#once(id, request).catch((error: unknown) => {
         throw this.#api.failure(error, { what, job: id, limitBytes, tables });
       });
+      onJob?.(jobReport(id, job, this.#settings));
       const failure = job.status.errorResult;
       if (failure === undefined) {
         this.#report(id, location, job);
@@ -141,10 +145,12 @@ export class Jobs {
     id: string,
     request: QueryRequest,
   ): Promise<{ readonly job: Job; readonly location: string | undefined }> {
-    const { what, signal, onProgress, timeoutMs = TIMEOUT_MS } = request;
+    const { what, signal, onProgress, onJob, timeoutMs = TIMEOUT_MS } = request;
     let location = request.location;
     let [isStarted, isDone] = [false, false];
     try {
+      // Before the response, which may be lost.
+      onJob?.({ id, status: "running" });
       const started = await this.#start(id, request);
       isStarted = true;
       location = started?.jobReference.location ?? location;
@@ -163,7 +169,8 @@ export class Jobs {
       return { job, location };
     } catch (error) {
       // After another error than a rejection the job may exist.
-      isDone ||= !isStarted && error instanceof Rejection;
+      isDone = !isStarted && error instanceof Rejection;
+      onJob?.({ id, status: isDone ? "failed" : "cancelled" });
       throw error;
     } finally {
       if (!isDone) await this.#cancel(id, location);

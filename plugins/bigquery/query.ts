@@ -30,7 +30,7 @@ const BATCH_ROWS = 8192;
 export async function runQuery(
   { jobs, settings, storage }: Source,
   sql: string,
-  { parameters = {}, limits = {}, isMaterialized = false, signal }: SourceQueryOptions,
+  { parameters = {}, limits = {}, isMaterialized = false, signal, onJob }: SourceQueryOptions,
 ): Promise<SourceResult> {
   const {
     maxScannedBytes = Number.POSITIVE_INFINITY,
@@ -46,6 +46,7 @@ export async function runQuery(
     timeoutMs,
     what: WHAT,
     signal,
+    onJob,
   });
   if (result.totalRows > maxRows) throw errors.result_too_large({ what: WHAT, unit: "rows", limit: maxRows });
   const schema = schemaOf(result.fields, WHAT);
@@ -84,7 +85,7 @@ const asText = (_: string, value: unknown): unknown =>
 export async function estimateQuery(
   { jobs, settings }: Source,
   sql: string,
-  { parameters = {}, signal }: Omit<SourceQueryOptions, "limits" | "isMaterialized">,
+  { parameters = {}, signal }: Omit<SourceQueryOptions, "limits" | "isMaterialized" | "onJob">,
 ): Promise<QueryEstimate> {
   const { location, project } = settings;
   const dryRun = await jobs.dryRun({

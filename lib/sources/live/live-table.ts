@@ -1,6 +1,6 @@
 import type { RecordBatch, Schema } from "apache-arrow";
 
-import type { Filter } from "../../kit/mod.ts";
+import type { Filter, SourceJob } from "../../kit/mod.ts";
 
 /** A remote table that is read through the connector of its source. */
 export interface LiveTable {
@@ -9,8 +9,15 @@ export interface LiveTable {
   readonly rows?: number;
   /** Returns the part of a request that the connector handles. DuckDB does the rest, so no requested row is lost. */
   narrow(request: LiveRequest): LiveRequest;
-  /** Reads the request that `narrow` returned. Batches contain at least its columns. */
-  open(request: LiveRequest, signal: AbortSignal): AsyncIterable<RecordBatch>;
+  /**
+   * Reads the request that `narrow` returned. Batches contain at least its columns.
+   * @param onJob receives the jobs of the source. Default: they are not reported
+   */
+  open(
+    request: LiveRequest,
+    signal: AbortSignal,
+    onJob?: (job: SourceJob) => void,
+  ): AsyncIterable<RecordBatch>;
 }
 
 /** The part of a live table that a query needs. */

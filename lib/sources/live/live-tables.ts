@@ -165,7 +165,7 @@ function liveTableOf(
       // A connector may ignore conditions, so its limit would count rows that do not match.
       narrow: ({ limit, ...request }) =>
         request.filter.length > 0 || limit === undefined ? request : { ...request, limit },
-      open({ columns, filter, limit }, signal) {
+      open({ columns, filter, limit }, signal, onJob) {
         const selected = atLeastOne(columns, info);
         const limited = limit === undefined ? {} : { limit };
         const batches = connector.read!(info, {
@@ -174,6 +174,7 @@ function liveTableOf(
           signal,
           ...(filter.length === 0 ? {} : { filter }),
           ...limited,
+          ...(onJob === undefined ? {} : { onJob }),
           ...(bucket === null ? {} : { bucket }),
         });
         return sourceBatches(services, batches, info, { id, columns: selected, ...limited }, signal);
@@ -183,11 +184,11 @@ function liveTableOf(
   return {
     ...common,
     narrow: (request) => (connector.selectSql === undefined ? narrowForAnyEngine(request, info) : request),
-    async *open({ columns, filter, limit }, signal) {
+    async *open({ columns, filter, limit }, signal, onJob) {
       const selected = atLeastOne(columns, info);
       const wanted = { columns: selected, filter, ...(limit === undefined ? {} : { limit }) };
       const sql = connector.selectSql?.(info, wanted) ?? toSelectSql(info.remotePath ?? [info.name], wanted);
-      const result = await connector.query!(sql, { signal });
+      const result = await connector.query!(sql, { signal, ...(onJob === undefined ? {} : { onJob }) });
       checkResult(info.name, selected, result.schema);
       yield* sourceBatches(services, resultBatches(result, { signal }), info, { id, ...wanted }, signal);
     },
