@@ -3,6 +3,7 @@ import type { RecordBatch, Schema } from "apache-arrow";
 import {
   AgnesError,
   atMost,
+  isAgnesError,
   redactThrown,
   formatValue,
   silentLog,
@@ -38,6 +39,7 @@ import { discoverTables } from "../discover.ts";
 import { openSource, type SourceServices } from "../open.ts";
 import { unknownKeyNote } from "../read/unknown-keys.ts";
 import { resultBatches } from "../read/result-batches.ts";
+import { withTableCommand } from "../table-command.ts";
 import { checkedBatches, describeUnlisted } from "./describe-unlisted.ts";
 import type { LiveRequest, LiveResolver, LiveTable } from "./live-table.ts";
 
@@ -66,24 +68,25 @@ export function openLiveTables(services: SourceServices, tables: () => Promise<T
       if (!canReadLive(services.plugins.get(services.workspace.config.sources[source]!.plugin))) return null;
       const isListOld = opened.has(source);
       const { handle, discovered } = await open(source);
+      const { connector } = handle;
       const info =
         discovered === null
-          ? await describeUnlisted(services, handle.connector, record, closed.signal).catch(
-              (error: unknown) => {
-                throw redactThrown(error, handle.secrets);
-              },
-            )
+          ? await describeUnlisted(services, connector, record, closed.signal).catch((error: unknown) => {
+              throw ownError(error, handle, record);
+            })
           : (sourceTableOf(record, discovered) ??
             (isListOld
               ? sourceTableOf(record, await discoverTables(handle, { signal: closed.signal }))
               : undefined));
       if (info === undefined) throw vanishedTable(record);
-      if (info.problem !== undefined) throw info.problem;
+      if (info.problem !== undefined) throw ownError(info.problem, handle, record);
       // If rows describe the table, only the registered columns are known, so unknown keys are not reported.
       const isNarrowed = discovered === null && record.columns !== null;
       const own = isNarrowed ? { ...services, log: silentLog } : services;
       const live = liveTableOf(own, handle, info, record);
-      return live && { ...live, open: (...request) => redactErrors(() => live.open(...request), handle) };
+      return (
+        live && { ...live, open: (...request) => ownErrors(() => live.open(...request), handle, record) }
+      );
     },
     async [Symbol.asyncDispose]() {
       const handles = [...opened.values()];
@@ -106,15 +109,22 @@ export function canReadLive({ capabilities }: Pick<AnyPlugin, "capabilities">): 
   return capabilities.includes("read") || capabilities.includes("query");
 }
 
-/** Redacts the secrets of a source in errors of its rows. */
-async function* redactErrors<T>(
+/** Returns an error of a table without secrets of its source, whose hint names the table. */
+function ownError(error: unknown, { secrets, plugin }: SourceHandle, record: TableRecord): unknown {
+  const clean = redactThrown(error, secrets);
+  return isAgnesError(clean) ? withTableCommand(clean, record, plugin) : clean;
+}
+
+/** The rows of a table, with its errors. */
+async function* ownErrors<T>(
   open: () => AsyncIterable<T>,
-  handle: Pick<SourceHandle, "secrets">,
+  handle: SourceHandle,
+  record: TableRecord,
 ): AsyncGenerator<T, void, void> {
   try {
     yield* open();
   } catch (error) {
-    throw redactThrown(error, handle.secrets);
+    throw ownError(error, handle, record);
   }
 }
 

@@ -24,8 +24,8 @@ export function withStoppedJobs(error: unknown, { all }: JobList): unknown {
     .filter(({ status }) => status === "running" || status === "cancelled")
     .map(({ id }) => id);
   if (!isAgnesError(error) || stoppedJobs.length === 0) return error;
-  const { cause, message, stack } = error;
-  const hint = `${error.hint} Jobs that were stopped may still be billed: ${stoppedJobs.join(", ")}.`;
+  const { cause, stack } = error;
+  const moreHint = `Jobs that were stopped may still be billed: ${stoppedJobs.join(", ")}.`;
   const details = { ...error.details, stoppedJobs } as typeof error.details;
-  return Object.assign(error.withDetails(details, { cause, texts: { message, hint } }), { stack });
+  return Object.assign(error.withDetails(details, { cause, moreHint }), { stack });
 }
