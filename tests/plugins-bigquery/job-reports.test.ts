@@ -1,7 +1,10 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 
 import type { SourceJob } from "agnes/kit";
+import * as v from "valibot";
 
+import { jobReport } from "../../plugins/bigquery/job-report.ts";
+import { jobSchema } from "../../plugins/bigquery/schemas.ts";
 import { fakeBigQuery, type FakeBigQuery, type FakeScript } from "../fakes/bigquery/mod.ts";
 import { ordersTable } from "./sample.ts";
 import { connectBoth, large } from "./storage-support.ts";
@@ -58,6 +61,14 @@ describe("bigquery: reports of jobs", () => {
     const { all, onJob } = reports();
     await query(SQL, { onJob });
     expect(Object.keys(all.at(-1)!).sort()).toEqual(["id", "isCached", "slotMs", "status"]);
+  });
+
+  test("bytes of a row access policy are unknown, also if BigQuery reports 0", () => {
+    const statistics = { totalSlotMs: 5, query: { totalBytesProcessed: 0, totalBytesBilled: 0 } };
+    const hidden = { ...statistics, rowLevelSecurityStatistics: { rowLevelSecurityApplied: true } };
+    const reported = (own: object) => jobReport("a", v.parse(jobSchema, { statistics: own }), { price });
+    expect(reported(hidden)).toEqual({ id: "a", status: "done", slotMs: 5 });
+    expect(reported(statistics)).toMatchObject({ processedBytes: 0, billedBytes: 0, price: { amount: 0 } });
   });
 
   test("a job that failed in the service and the one that repeats it are both reported", async () => {
