@@ -2,10 +2,11 @@ import { DataType, type Field } from "apache-arrow";
 
 import { createHost, throwIfAborted, writeOutput } from "../../lib/base/mod.ts";
 import { batchTexts, encodeResult, resultFormats } from "../../lib/duckdb/mod.ts";
-import type { PushedDown, QueryResult, RegisteredReceipt } from "../../lib/query/mod.ts";
+import type { PushedDown, QueryResult, Receipt, RegisteredReceipt } from "../../lib/query/mod.ts";
 import { writeResult } from "../../lib/write-result.ts";
 import type { Cli } from "../cli/cli.ts";
 import { durationText, plural, sizeText } from "../terminal/figures.ts";
+import { jobsText, priceText } from "../terminal/jobs-text.ts";
 import { splitCompression, writePieces } from "./output-file.ts";
 import type { Cell } from "../terminal/print-table.ts";
 import { printRows } from "../terminal/print-rows.ts";
@@ -58,20 +59,31 @@ function isNumeric({ type }: Field): boolean {
 }
 
 function reportReceipt(cli: Cli, result: QueryResult, output: string | undefined): void {
-  const { rows, truncated, elapsedMs, extracts, remotes, registered } = result.receipt();
+  const receipt = result.receipt();
+  const { rows, truncated, elapsedMs, extracts, remotes, registered } = receipt;
   for (const { source, staleReason } of extracts) {
     if (staleReason !== null) cli.warn(`${source} has the data of an earlier sync: ${staleReason}`);
   }
-  for (const { id, pushedDown, shipped } of remotes) {
-    if (shipped !== undefined)
-      cli.info(`${id} was read by the whole query in its source: ${plural(shipped.rows, "row")}`);
-    if (pushedDown !== undefined) cli.info(`${id} was read live: ${liveText(pushedDown)}`);
-  }
-  for (const one of registered) cli.info(registeredText(one));
+  if (!cli.json) reportRemotes(cli, receipt);
+  else if (remotes.length + registered.length > 0) cli.info(JSON.stringify({ receipt }));
   if (truncated) cli.warn(`only the first ${plural(rows, "row")} are included; use --limit for more`);
   cli.info(
     `${plural(rows, "row")}, ${durationText(elapsedMs)}${output === undefined ? "" : `, in ${output}`}`,
   );
+}
+
+/** Reports what ran in the sources. */
+function reportRemotes(cli: Cli, { remotes, registered }: Receipt): void {
+  for (const { id, pushedDown, shipped, jobs } of remotes) {
+    if (shipped !== undefined)
+      cli.info(`${id} was read by the whole query in its source: ${plural(shipped.rows, "row")}`);
+    if (pushedDown !== undefined) cli.info(`${id} was read live: ${liveText(pushedDown)}`);
+    if (jobs !== undefined) cli.info(`${id}: ${jobsText(jobs)}`);
+  }
+  for (const one of registered) {
+    cli.info(registeredText(one));
+    if (one.jobs !== undefined) cli.info(`${one.alias}: ${jobsText(one.jobs)}`);
+  }
 }
 
 /** A summary of what ran for an alias. */
@@ -80,7 +92,7 @@ function registeredText({ alias, source, ran, keys, rows, estimate, elapsedMs }:
   const figures = [
     ...(keys === null ? [] : [plural(keys, "key")]),
     ...(scannedBytes === undefined ? [] : [`estimate ${sizeText(scannedBytes)} read`]),
-    ...(price === undefined ? [] : [`${price.amount.toFixed(2)} ${price.currency}`]),
+    ...(price === undefined ? [] : [priceText(price)]),
   ];
   if (!ran) return [`${alias} did not run in ${source}`, ...figures].join(", ");
   return [`${alias} ran in ${source}: ${plural(rows, "row")}`, ...figures, durationText(elapsedMs)].join(

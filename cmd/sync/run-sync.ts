@@ -5,6 +5,7 @@ import type { Cli } from "../cli/cli.ts";
 import type { ExitStatus } from "../cli/exit-status.ts";
 import { countText, durationText, plural, sizeText } from "../terminal/figures.ts";
 import { leftOutLines } from "./left-out.ts";
+import { jobsText } from "../terminal/jobs-text.ts";
 import { renderTable } from "../terminal/print-table.ts";
 import { partStatus } from "../cli/exit-status.ts";
 import { openProgress } from "../terminal/progress.ts";
@@ -93,7 +94,7 @@ function statusText(table: TableStats): string {
   return table.full ? "read" : "updated";
 }
 
-/** Reports warnings, then errors. Errors are printed even with `--quiet`. */
+/** Reports warnings and the jobs of sources, then errors. Errors are printed even with `--quiet`. */
 function reportProblems(cli: Cli, { sources, notes, analytics }: SyncReport): void {
   for (const note of notes) cli.warn(note);
   for (const { source, stats, ...report } of sources) {
@@ -102,6 +103,7 @@ function reportProblems(cli: Cli, { sources, notes, analytics }: SyncReport): vo
       const id = `${source}.${table.name}`;
       for (const change of table.schemaChanges) cli.warn(`${id}: ${describeChange(change)}`);
       for (const note of table.notes) cli.warn(`${id}: ${note}`);
+      if (!cli.json && table.jobs !== undefined) cli.info(`${id}: ${jobsText(table.jobs)}`);
     }
   }
   for (const line of leftOutLines(analytics)) cli.warn(line);

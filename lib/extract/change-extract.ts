@@ -166,6 +166,7 @@ class NextGeneration {
       full: false,
       ...nulledOf(plan),
       progress: { read: () => {}, readBytes: () => {}, report: () => {}, phase: () => {}, window: () => {} },
+      onJob: () => {},
       signal: this.#signal,
     };
     const quarantine = quarantineOf(job);

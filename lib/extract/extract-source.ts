@@ -16,7 +16,7 @@ import {
 } from "../base/mod.ts";
 import { acquireLock, openDatabase, type Database } from "../duckdb/mod.ts";
 import { extractTable, type TableOutcome } from "./extract-table.ts";
-import { PART_ROWS, type ExtractRun } from "./job/job.ts";
+import { PART_ROWS, type ExtractRun, type TableJob } from "./job/job.ts";
 import { checkPlan, duplicateNames, type TablePlan } from "./job/plan.ts";
 import { createProgress, type TableProgress } from "./progress.ts";
 import { MATERIALIZE_TIMEOUT_MS } from "./query-attempts.ts";
@@ -24,6 +24,7 @@ import { lockPath } from "./format/paths.ts";
 import { publish } from "./publish/publish.ts";
 import { sweepPublished, sweepReads, sweepTemporary } from "./publish/sweep.ts";
 import { remoteAttachments, remoteTable, sameAttachments } from "./remote.ts";
+import { JobList, withStoppedJobs } from "../sources/mod.ts";
 import type { ExtractServices, ExtractSource } from "./job/services.ts";
 import { summarise, withEarlier, type ExtractProgress, type ExtractStats, type TableStats } from "./stats.ts";
 import { failedStats, statsOf, withRemoteNote } from "./table-stats.ts";
@@ -260,6 +261,8 @@ class Extraction {
     const progress = this.#progress.get(plan) ?? createProgress(host, plan, onProgress);
     this.#progress.set(plan, progress);
     const previous = this.#published.get(plan.name.toLowerCase());
+    const jobs = new JobList();
+    const run = () => ({ elapsedMs: host.monotonicMs() - startedMs, jobs });
     using timeout = withTimeout(`table ${plan.name}`, timeoutMs, signal);
     try {
       const { problem, hasBadRows = false } = plan.info;
@@ -272,7 +275,11 @@ class Extraction {
           reason: "another table of the source has this name",
         });
       }
-      const outcome = await this.#outcome(plan, previous, timeout.signal, progress);
+      const outcome = await this.#outcome(plan, previous, {
+        signal: timeout.signal,
+        progress,
+        onJob: jobs.onJob,
+      });
       checkSecrets(outcome.table, source);
       // The remaining windows are read after this one is published.
       const isUnfinished = outcome.table.loadedUntil !== undefined;
@@ -282,24 +289,22 @@ class Extraction {
         isSame: !outcome.changed,
         changed: outcome.changed && plan.mode !== "remote",
         isUnfinished,
-        stats: statsOf(plan, outcome, source, host.monotonicMs() - startedMs),
+        stats: statsOf(plan, outcome, source, run()),
       };
     } catch (error) {
-      if (signal?.aborted === true) throw error;
+      if (signal?.aborted === true) throw withStoppedJobs(error, jobs);
       progress.finish("failed", previous);
-      const failure = redactError(
-        isAgnesError(error)
-          ? error
-          : new AgnesError("internal", { what: messageOf(error) }, { cause: error }),
-        source.secrets ?? [],
-      );
+      const known = isAgnesError(error)
+        ? error
+        : new AgnesError("internal", { what: messageOf(error) }, { cause: error });
+      const failure = withStoppedJobs(redactError(known, source.secrets ?? []), jobs) as AgnesError;
       log.error("the table failed; its published data is kept", { table: plan.name, error: failure });
       return {
         table: previous,
         isSame: true,
         changed: false,
         isUnfinished: false,
-        stats: failedStats(plan, previous, failure, host.monotonicMs() - startedMs),
+        stats: failedStats(plan, previous, failure, run()),
       };
     }
   }
@@ -307,8 +312,7 @@ class Extraction {
   async #outcome(
     plan: TablePlan,
     previous: PublishedTable | undefined,
-    signal: AbortSignal,
-    progress: TableProgress,
+    { signal, progress, onJob }: Pick<TableJob, "signal" | "progress" | "onJob">,
   ): Promise<TableOutcome> {
     const { services, source } = this.run;
     if (plan.mode === "remote") return remoteTable(services.host, source, plan, previous);
@@ -319,6 +323,7 @@ class Extraction {
       previous: previous?.mode === "remote" ? undefined : previous,
       full: this.#request.full ?? false,
       progress,
+      onJob,
       signal,
     });
   }

@@ -1,4 +1,5 @@
 import type { AgnesError } from "../base/mod.ts";
+import type { SourceJob } from "../kit/mod.ts";
 import type { SchemaChange } from "./format/extract-state.ts";
 import type { Strategy } from "../tables/mod.ts";
 
@@ -50,6 +51,8 @@ export interface TableStats {
   readonly schemaChanges: readonly SchemaChange[];
   /** Notes for the owner, for example that rows were appended because the table has no key. */
   readonly notes: readonly string[];
+  /** The jobs that the source reported, also of a table that failed; missing if it reported none. */
+  readonly jobs?: readonly SourceJob[];
   readonly error?: AgnesError;
   readonly elapsedMs: number;
 }
@@ -79,6 +82,7 @@ export interface ExtractProgress {
 /** Adds the figures of earlier rounds, one for each window of a first load. */
 export function withEarlier(earlier: TableStats | undefined, last: TableStats): TableStats {
   if (earlier === undefined) return last;
+  const jobs = [...(earlier.jobs ?? []), ...(last.jobs ?? [])];
   return {
     ...last,
     status: last.status === "unchanged" ? earlier.status : last.status,
@@ -89,6 +93,7 @@ export function withEarlier(earlier: TableStats | undefined, last: TableStats): 
     partsWritten: earlier.partsWritten + last.partsWritten,
     schemaChanges: [...earlier.schemaChanges, ...last.schemaChanges],
     notes: [...new Set([...earlier.notes, ...last.notes])],
+    ...(jobs.length === 0 ? {} : { jobs }),
     elapsedMs: earlier.elapsedMs + last.elapsedMs,
   };
 }

@@ -1,4 +1,5 @@
 import { isAgnesError, redactValue, type AgnesError } from "../base/mod.ts";
+import type { JobList } from "../sources/mod.ts";
 import type { TableOutcome } from "./extract-table.ts";
 import type { PublishedTable } from "./format/extract-state.ts";
 import type { TablePlan } from "./job/plan.ts";
@@ -20,7 +21,7 @@ export function statsOf(
   plan: TablePlan,
   outcome: TableOutcome,
   source: ExtractSource,
-  elapsedMs: number,
+  run: { readonly elapsedMs: number; readonly jobs: JobList },
 ): TableStats {
   const { table, changed, ...figures } = outcome;
   const stats: TableStats = {
@@ -33,7 +34,8 @@ export function statsOf(
     rows: table.rows,
     sizeBytes: table.sizeBytes,
     parts: table.parts.length,
-    elapsedMs,
+    ...run.jobs.field,
+    elapsedMs: run.elapsedMs,
   };
   return withoutSecrets(stats, source);
 }
@@ -43,7 +45,7 @@ export function failedStats(
   plan: TablePlan,
   previous: PublishedTable | undefined,
   error: AgnesError,
-  elapsedMs: number,
+  run: { readonly elapsedMs: number; readonly jobs: JobList },
 ): TableStats {
   const rejected = isAgnesError(error, "quarantine_exceeded") ? error.details : undefined;
   return {
@@ -62,8 +64,9 @@ export function failedStats(
     partsWritten: 0,
     schemaChanges: [],
     notes: previous === undefined ? [] : [`last published: ${previous.extractedAt.toISOString()}`],
+    ...run.jobs.field,
     error,
-    elapsedMs,
+    elapsedMs: run.elapsedMs,
   };
 }
 

@@ -1,5 +1,7 @@
 import type { RecordBatch } from "apache-arrow";
 
+import type { SourceJob } from "./source-job.ts";
+
 /** One row as an object: values by column name. A missing key is null; the column builders list the accepted values. */
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -361,6 +363,11 @@ export interface ReadOptions {
   readonly directory?: string;
   /** Receives progress for `agnes sync`; each call also resets the stall timeout. */
   readonly onProgress?: (progress: ReadProgress) => void;
+  /**
+   * Receives each job that the source runs and may bill: when it starts, and again with the same id when more is known, at
+   * the latest before the read ends. A job that is stopped is reported as cancelled, also after the read has ended.
+   */
+  readonly onJob?: (job: SourceJob) => void;
 }
 
 /** Returns whether a batch is a file chunk. */

@@ -7,6 +7,7 @@ import type { StreamPart } from "./merge-parts.ts";
 import type { TableMetadata } from "./metadata.ts";
 import type { QueryParameter } from "./query-parameter.ts";
 import type { RemoteAttachInfo } from "./remote.ts";
+import type { SourceJob } from "./source-job.ts";
 import type { SourceStatement } from "./statement.ts";
 import type { TableInfo } from "./table.ts";
 
@@ -50,6 +51,8 @@ export interface SourceQueryOptions {
   readonly isMaterialized?: boolean;
   /** Aborts when the query must stop. */
   readonly signal: AbortSignal;
+  /** Receives the jobs of the query, as in `ReadOptions.onJob`. */
+  readonly onJob?: (job: SourceJob) => void;
 }
 
 /**
@@ -273,7 +276,7 @@ export interface CapabilityMethods {
      */
     estimate?(
       sql: string,
-      options: Omit<SourceQueryOptions, "limits" | "isMaterialized">,
+      options: Omit<SourceQueryOptions, "limits" | "isMaterialized" | "onJob">,
     ): Promise<QueryEstimate>;
     /**
      * Returns the SELECT for a live table in the SQL dialect of the source. It may return rows that do not match the

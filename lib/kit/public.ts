@@ -128,5 +128,6 @@ export type {
 } from "./statement.ts";
 export { filterToSql, quoteIdentifier, quoteLiteral, toSelectSql } from "./sql/mod.ts";
 export type { SqlDialect } from "./sql/mod.ts";
+export type { SourceJob } from "./source-job.ts";
 export { table } from "./table.ts";
 export type { TableInfo, TableOptions } from "./table.ts";

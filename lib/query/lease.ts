@@ -62,9 +62,17 @@ function remoteReceipt(
 ): readonly RemoteReceipt[] {
   if (accessMode === null) return [];
   const id = tableId(table);
-  if (shipped !== null) return [{ id, accessMode: "shipped", shipped: { ...shipped.statement } }];
+  if (shipped !== null)
+    return [{ id, accessMode: "shipped", shipped: { ...shipped.statement }, ...shipped.jobs.field }];
   const pushedDown = database?.pushed.get(id);
-  return [{ id, accessMode, ...(pushedDown === undefined ? {} : { pushedDown: { ...pushedDown } }) }];
+  return [
+    {
+      id,
+      accessMode,
+      ...(pushedDown === undefined ? {} : { pushedDown: { ...pushedDown } }),
+      ...database?.jobs.get(id)?.field,
+    },
+  ];
 }
 
 /** Completes the preparation of a query; if it fails, the connection is released. */

@@ -1,3 +1,5 @@
+import type { SourceJob } from "../kit/mod.ts";
+
 /** The limits and callbacks for opening tables. */
 export interface Opening {
   readonly signal: AbortSignal;
@@ -8,6 +10,8 @@ export interface Opening {
    * @param what the kind of name. Default: `the remote table`
    */
   readonly onWait: (name: string | null, what?: string) => void;
+  /** Receives the jobs of all sources. Default: they are not collected. */
+  readonly onJob?: (job: SourceJob) => void;
 }
 
 /** The timeout for reopening tables that the current query does not need. */

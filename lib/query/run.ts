@@ -3,7 +3,8 @@ import type * as arrow from "apache-arrow";
 import { abortError, AgnesError, isAgnesError, raceAbort, withTimeout, type Host } from "../base/mod.ts";
 import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import { jsonRowSizes, poolGate, type Connection, type StreamResult } from "../duckdb/mod.ts";
-import type { QueryLimits } from "../kit/mod.ts";
+import type { QueryLimits, SourceJob } from "../kit/mod.ts";
+import { JobList, withStoppedJobs } from "../sources/mod.ts";
 import type { RegisteredReceipt } from "./hybrid/types.ts";
 import type { PushedDown } from "./live/pushed-down.ts";
 import type { LiveStatement } from "./live/prepare-live.ts";
@@ -59,6 +60,8 @@ export interface RemoteReceipt {
   readonly pushedDown?: PushedDown;
   /** The statement that the source ran; only for `shipped`, and the same for all its tables. */
   readonly shipped?: ShippedStatement;
+  /** The jobs that the connector reported, final once all rows are read; missing if it reported none. */
+  readonly jobs?: readonly SourceJob[];
 }
 
 /** The state of one extract that a query read. */
@@ -131,7 +134,8 @@ export async function startQuery(
   let awaited: string | null = null;
   const onWait: Opening["onWait"] = (name, what = "the remote table") =>
     void (awaited = name && `${what} ${name}`);
-  const preparing = prepare({ signal: timer.signal, onWait });
+  const jobs = new JobList();
+  const preparing = prepare({ signal: timer.signal, onWait, onJob: jobs.onJob });
   const totals: Totals = { rows: 0, sizeBytes: 0, truncated: false, elapsedMs: null };
   let ended: Promise<void> | null = null;
   const end = () =>
@@ -156,7 +160,7 @@ export async function startQuery(
     if (!timer.signal.aborted) await ending;
     // When all threads of the pool are occupied, a stat of a file does not return either.
     if (run === undefined && isAgnesError(error, "timed_out")) poolGate.rejectWhenStuck(WHAT);
-    throw failure(error, run?.secrets);
+    throw withStoppedJobs(failure(error, run?.secrets), jobs);
   }
   const { generation, remotes, secrets, tables, registered = () => [] } = run;
   // Unread rows must not hold the connection forever.
@@ -165,7 +169,7 @@ export async function startQuery(
     schema: result.schema,
     names: result.names,
     batches: readOnce(
-      limitedBatches(result, limits, totals, { end, failure, secrets, signal: timer.signal }),
+      limitedBatches(result, limits, totals, { end, failure, secrets, jobs, signal: timer.signal }),
     ),
     receipt: () => ({
       generation: tables.length === 0 ? null : generation,
@@ -206,7 +210,11 @@ async function* limitedBatches(
   limits: QueryLimits,
   totals: Totals,
   query: Pick<RunOptions, "failure"> &
-    Pick<Lease, "secrets"> & { readonly end: () => Promise<void>; readonly signal: AbortSignal },
+    Pick<Lease, "secrets"> & {
+      readonly end: () => Promise<void>;
+      readonly jobs: JobList;
+      readonly signal: AbortSignal;
+    },
 ): AsyncGenerator<arrow.RecordBatch, void, void> {
   const rows = batches[Symbol.asyncIterator]();
   try {
@@ -226,8 +234,8 @@ async function* limitedBatches(
       return;
     }
   } catch (error) {
-    const { failure, secrets, signal } = query;
-    throw signal.aborted ? abortError(signal, "the query") : failure(error, secrets);
+    const { failure, jobs, secrets, signal } = query;
+    throw withStoppedJobs(signal.aborted ? abortError(signal, "the query") : failure(error, secrets), jobs);
   } finally {
     const ending = query.end();
     if (!query.signal.aborted) await ending;

@@ -195,8 +195,10 @@ export class QuerySession implements AsyncDisposable {
           ? `SELECT * FROM ${from} USING SAMPLE reservoir(${rows} ROWS)`
           : `SELECT * FROM ${from} LIMIT ${rows}`;
       return readyOrReleased(lease, async () => {
-        await lease.prepareLive({ sql, rowsMax: rows, signal: opening.signal });
-        return { ...lease, sql };
+        const { signal, onJob } = opening;
+        const statement = { sql, rowsMax: rows, signal, ...(onJob && { onJob }) };
+        const replaced = await lease.prepareLive(statement);
+        return { ...lease, sql: replaced?.sql ?? sql };
       });
     };
     return startQuery(this.#services.host, { ...options, failure: this.#failureFor(access) }, prepare);
@@ -273,7 +275,7 @@ export class QuerySession implements AsyncDisposable {
     opening: Opening,
     hybrid?: Hybrid,
   ): Promise<Run> {
-    const { signal } = opening;
+    const { signal, onJob } = opening;
     const { access, register, trusted: isTrusted = false } = request;
     const isRegistered = isAlias(register);
     const tables = query.tables.filter((use) => !isRegistered(use));
@@ -294,6 +296,7 @@ export class QuerySession implements AsyncDisposable {
         schemaOnly: isExplained,
         rowsMax: (request.limits?.maxRows ?? Infinity) + 1,
         ...(hybrid && { load: (place) => hybrid.load(place, isExplained) }),
+        ...(onJob && { onJob }),
         signal,
       });
       const scope = { granted, isRestricted: access !== null, signal };

@@ -14,5 +14,7 @@ export { resultBatches } from "./read/result-batches.ts";
 export { batchProblem } from "./read/batch-problem.ts";
 export { inferColumns } from "./read/infer-columns.ts";
 export { inspectChunk } from "./read/inspect-chunk.ts";
+export { JobList, withStoppedJobs } from "./read/job-list.ts";
+export { withTableCommand } from "./table-command.ts";
 export { registeredTable } from "./registered-table.ts";
 export { unknownKeyNote } from "./read/unknown-keys.ts";

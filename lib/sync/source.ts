@@ -8,14 +8,13 @@ import {
 } from "../base/mod.ts";
 import { extractSource, type ExtractProgress, type ExtractStats } from "../extract/mod.ts";
 import type { TableInfo } from "../kit/mod.ts";
-import { discoverTables, openSource, type SourceHandle } from "../sources/mod.ts";
+import { discoverTables, openSource, withTableCommand, type SourceHandle } from "../sources/mod.ts";
 import { registerCommand, sourceTablesOf, type RegisteredTable, type TableRegistry } from "../tables/mod.ts";
 import { dataPaths, type SourceConfig } from "../workspace/mod.ts";
 import { planSource } from "./plan.ts";
 import type { RegistrationTurn } from "./registration-order.ts";
 import type { SourceReport } from "./report.ts";
 import type { SyncServices } from "./services.ts";
-import { withTableCommand } from "./table-command.ts";
 import { dropLeftTables } from "./unregister.ts";
 import { reportVanished } from "./vanished.ts";
 

@@ -6,6 +6,10 @@ function bytes(count: number): string {
   return mebibytes >= 10 ? `${Math.round(mebibytes)} MiB` : `${count} B`;
 }
 
+/** The command for the table of an error, which the caller that knows the table adds. */
+const updateOf = ({ tableCommand }: { readonly tableCommand?: { readonly update: string } }): string =>
+  tableCommand?.update ?? "agnes table update ID";
+
 /** The error codes of the plugin. */
 export const errors = defineErrors("bigquery", {
   project_missing: errorSpec<{ variable: string }>({
@@ -136,20 +140,29 @@ export const errors = defineErrors("bigquery", {
     hint: () =>
       "Add a condition on that column to the table with the option `--where`, or remove the requirement in BigQuery.",
   }),
-  partitions_unknown: errorSpec<{ table: string; reason: string }>({
+  partitions_unknown: errorSpec<{
+    table: string;
+    reason: string;
+    tableCommand?: { readonly update: string };
+  }>({
     isDataError: true,
     status: 502,
     message: (d) =>
       `the partitions of table ${formatValue(d.table)} are not known, so the changed ones cannot be read: ${d.reason}`,
-    hint: () =>
-      "Run it again, or read all rows at each sync with `agnes table update ID --strategy full_refresh`.",
+    hint: (d) =>
+      `Run it again, or read all rows at each sync with \`${updateOf(d)} --strategy full_refresh\`.`,
   }),
-  cursor_refused: errorSpec<{ table: string; column: string; type: string }>({
+  cursor_refused: errorSpec<{
+    table: string;
+    column: string;
+    type: string;
+    tableCommand?: { readonly update: string };
+  }>({
     isDataError: true,
     status: 409,
     message: (d) =>
       `column ${formatValue(d.column)} of ${formatValue(d.table)} has the type ${d.type}, so it cannot be a cursor`,
-    hint: () => "Set another cursor column with `agnes table update ID --incremental-column COLUMN`.",
+    hint: (d) => `Set another cursor column with \`${updateOf(d)} --incremental-column COLUMN\`.`,
   }),
   statement_refused: errorSpec<{ type: string }>({
     isDataError: true,
@@ -230,7 +243,7 @@ export const errors = defineErrors("bigquery", {
     isDataError: true,
     status: 503,
     retry: "transient",
-    message: (d) => `BigQuery did not respond to the request for ${d.what}: ${d.reason}`,
+    message: (d) => `BigQuery cannot serve the request for ${d.what} now: ${d.reason}`,
     hint: () => "Run it again later.",
   }),
 });

@@ -6,6 +6,7 @@ import { DailyBytes } from "./daily-bytes.ts";
 import type { Datasets } from "./datasets.ts";
 import { checkBytes, checkStatement, dryRunOf, priceOf, type DryRun } from "./estimate.ts";
 import { failureOf, isPassing } from "./failures.ts";
+import { jobReport } from "./job-report.ts";
 import { jobLabels } from "./labels.ts";
 import type { TablePath } from "./names.ts";
 import type { NamedParameter } from "./parameters.ts";
@@ -38,6 +39,8 @@ export interface QueryRequest {
   readonly signal: AbortSignal;
   /** Called while the job runs. */
   readonly onProgress?: ReadOptions["onProgress"] | undefined;
+  /** Receives each job. */
+  readonly onJob: ReadOptions["onJob"] | undefined;
 }
 
 /** A finished job. */
@@ -73,7 +76,7 @@ export class Jobs {
    * Checks a query without running it, which is free.
    * @throws `bigquery/statement_refused`, `bigquery/query_invalid` and others of `failureOf`
    */
-  async dryRun(request: Omit<QueryRequest, "limitBytes">): Promise<DryRun> {
+  async dryRun(request: Omit<QueryRequest, "limitBytes" | "onJob">): Promise<DryRun> {
     const { signal, what, location } = request;
     const json = {
       jobReference: this.#reference(location),
@@ -122,7 +125,7 @@ export class Jobs {
     neededBytes: number,
     tables: readonly string[],
   ): Promise<FinishedJob> {
-    const { what, signal } = request;
+    const { what, signal, onJob } = request;
     let lostBytes = 0;
     for (let attempt = 1; ; attempt += 1) {
       const id = `agnes_${crypto.randomUUID()}`;
@@ -130,6 +133,7 @@ export class Jobs {
       const { job, location } = await this.#once(id, { ...request, limitBytes }).catch((error: unknown) => {
         throw this.#api.failure(error, { what, job: id, limitBytes, tables });
       });
+      onJob?.(jobReport(id, job, this.#settings));
       const failure = job.status.errorResult;
       const { creationTime: startedMs, query } = job.statistics;
       const billed = query?.totalBytesBilled;
@@ -153,12 +157,14 @@ export class Jobs {
     id: string,
     request: QueryRequest,
   ): Promise<{ readonly job: Job; readonly location: string | undefined }> {
-    const { what, signal, onProgress, timeoutMs = TIMEOUT_MS } = request;
+    const { what, signal, onProgress, onJob, timeoutMs = TIMEOUT_MS } = request;
     let location = request.location;
     let [isStarted, isDone] = [false, false];
     // A request that is cut off may still start a job, which cannot be cancelled before it exists.
     using late = lateSignal(signal, CANCEL_TIMEOUT_MS);
     try {
+      // Before the response, which may be lost.
+      onJob?.({ id, status: "running" });
       const started = await this.#start(id, { ...request, signal: late.signal });
       isStarted = true;
       location = started?.jobReference.location ?? location;
@@ -177,7 +183,8 @@ export class Jobs {
       return { job, location };
     } catch (error) {
       // After another error than a rejection the job may exist.
-      isDone ||= !isStarted && error instanceof Rejection;
+      isDone = !isStarted && error instanceof Rejection;
+      onJob?.({ id, status: isDone ? "failed" : "cancelled" });
       throw error;
     } finally {
       if (!isDone) await this.#cancel(id, location);

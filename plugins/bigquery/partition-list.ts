@@ -1,4 +1,4 @@
-import { quoteIdentifier } from "agnes/kit";
+import { quoteIdentifier, type ReadOptions } from "agnes/kit";
 
 import { errors } from "./errors.ts";
 import type { TablePath } from "./names.ts";
@@ -28,7 +28,7 @@ export interface PartitionList {
  */
 export async function listPartitions(
   { jobs, settings }: Source,
-  { path, table, partitioning, location, name, signal }: ListRequest,
+  { path, table, partitioning, location, name, signal, onJob }: ListRequest,
 ): Promise<PartitionList | null> {
   const from = [path.project, path.dataset, "INFORMATION_SCHEMA", "PARTITIONS"];
   const result = await jobs.run({
@@ -41,6 +41,7 @@ export async function listPartitions(
     limitBytes: Math.min(LIST_BYTES_MAX, settings.maxBytesPerQuery),
     what: `the partitions of table ${name}`,
     signal,
+    onJob,
   });
   const fail = (reason: string) => errors.partitions_unknown({ table: name, reason });
   if (result.startedMs === undefined) throw fail("BigQuery does not report when the list was made");
@@ -74,6 +75,8 @@ export interface ListRequest {
   /** The name of the table, for errors. */
   readonly name: string;
   readonly signal: AbortSignal;
+  /** Receives the job that lists them. */
+  readonly onJob: ReadOptions["onJob"] | undefined;
 }
 
 function textOf(value: unknown): string | null {

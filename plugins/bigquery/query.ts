@@ -12,8 +12,9 @@ import {
 
 import { errors } from "./errors.ts";
 import { checkBytes, priceOf, type DryRun } from "./estimate.ts";
-import { tableNameOf, tablePathOf } from "./names.ts";
+import { tablePathOf } from "./names.ts";
 import { namedParameters } from "./parameters.ts";
+import { referencedTables } from "./referenced-tables.ts";
 import type { QueryResult } from "./results.ts";
 import { selectOf } from "./select.ts";
 import { shardPrefixOf, shardRelation } from "./shards.ts";
@@ -30,7 +31,7 @@ const BATCH_ROWS = 8192;
 export async function runQuery(
   { jobs, settings, storage }: Source,
   sql: string,
-  { parameters = {}, limits = {}, isMaterialized = false, signal }: SourceQueryOptions,
+  { parameters = {}, limits = {}, isMaterialized = false, signal, onJob }: SourceQueryOptions,
 ): Promise<SourceResult> {
   const {
     maxScannedBytes = Number.POSITIVE_INFINITY,
@@ -46,6 +47,7 @@ export async function runQuery(
     timeoutMs,
     what: WHAT,
     signal,
+    onJob,
   });
   if (result.totalRows > maxRows) throw errors.result_too_large({ what: WHAT, unit: "rows", limit: maxRows });
   const schema = schemaOf(result.fields, WHAT);
@@ -82,11 +84,11 @@ const asText = (_: string, value: unknown): unknown =>
 
 /** Estimates a query by a dry run. Bytes that are not an upper bound are unknown. */
 export async function estimateQuery(
-  { jobs, settings }: Source,
+  { jobs, datasets, settings }: Source,
   sql: string,
-  { parameters = {}, signal }: Omit<SourceQueryOptions, "limits" | "isMaterialized">,
+  { parameters = {}, signal }: Omit<SourceQueryOptions, "limits" | "isMaterialized" | "onJob">,
 ): Promise<QueryEstimate> {
-  const { location, project } = settings;
+  const { location } = settings;
   const dryRun = await jobs.dryRun({
     sql,
     parameters: namedParameters(parameters),
@@ -104,7 +106,7 @@ export async function estimateQuery(
     ...(statementType === undefined ? {} : { statementType }),
     ...(fields.length === 0 ? {} : { schema: schemaOf(fields, WHAT) }),
     ...(dryRun.hasAllTables && namesItsTables(sql)
-      ? { referencedTables: dryRun.references.map((path) => tableNameOf(path, project)) }
+      ? { referencedTables: await referencedTables(dryRun.references, { datasets, settings }, signal) }
       : {}),
     ...(problem === undefined ? {} : { problem }),
   };

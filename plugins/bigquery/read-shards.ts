@@ -39,7 +39,7 @@ export async function* readShards(
   info: TableInfo,
   options: ReadOptions,
 ): AsyncGenerator<Batch, ReadResult | void> {
-  const { filter = [], limit, cursor, batchRows, signal, onProgress, state } = options;
+  const { filter = [], limit, cursor, batchRows, signal, onProgress, onJob, state } = options;
   const { name } = info;
   const group = await source.datasets.shards(path, signal);
   if (group.length === 0) throw errors.table_missing({ table: name, project: path.project });
@@ -93,6 +93,7 @@ export async function* readShards(
     what: `table ${name}`,
     signal,
     onProgress,
+    onJob,
   });
   onProgress?.({ phase: "reading", totalRows: result.totalRows });
   const builder = createRowBuilder(sliced.info, { columns, batchRows });

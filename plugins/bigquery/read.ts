@@ -27,7 +27,7 @@ export async function* readTable(
   info: TableInfo,
   options: ReadOptions,
 ): AsyncGenerator<Batch, ReadResult | void> {
-  const { columns, filter, limit, cursor, bucket, batchRows, signal, onProgress } = options;
+  const { columns, filter, limit, cursor, bucket, batchRows, signal, onProgress, onJob } = options;
   const { project, maxBytesPerQuery } = source.settings;
   const path = tablePathOf(info.name, project, bucket);
   if (path !== null && shardPrefixOf(path) !== null) return yield* readShards(source, path, info, options);
@@ -54,6 +54,7 @@ export async function* readTable(
       location,
       name,
       signal,
+      onJob,
       info: own,
       select: wanted,
       schema,
@@ -88,6 +89,7 @@ export async function* readTable(
     ...job,
     limitBytes: maxBytesPerQuery,
     onProgress,
+    onJob,
   });
   onProgress?.({ phase: "reading", totalRows: result.totalRows });
   const types = schemaOfColumns(declared, wanted.columns);

@@ -31,6 +31,12 @@ export interface ShardGroup {
   readonly shards: readonly TablePath[];
 }
 
+/** Whether a table has the name of a shard. */
+export function isShardName(table: string): boolean {
+  const date = SHARD.exec(table)?.[2];
+  return date !== undefined && isDate(date);
+}
+
 /** The prefix of the shards that a name stands for: `events_` for `events_YYYYMMDD`; null if it is the name of one table. */
 export function shardPrefixOf({ table }: Pick<TablePath, "table">): string | null {
   return NAME.exec(table)?.[1] ?? null;

@@ -62,7 +62,7 @@ export async function* readSlices(
 ): AsyncGenerator<Batch, void, void> {
   if (slices.length === 0) return;
   const { location, info, options, selectOf } = read;
-  const { signal, onProgress, batchRows } = options;
+  const { signal, onProgress, onJob, batchRows } = options;
   const request = { location, what: `table ${info.name}`, signal };
   const all = await jobs.dryRun({ ...selectOf(slices.map(({ id }) => id)), ...request });
   checkBytes(all, settings.maxBytesPerQuery, settings);
@@ -78,6 +78,7 @@ export async function* readSlices(
       ...request,
       limitBytes: leftBytes,
       onProgress: () => onProgress?.({ phase }),
+      onJob,
     });
     leftBytes -= result.billedBytes ?? leftBytes;
     yield* withOrigins(result.rows(batchRows), read, ids);

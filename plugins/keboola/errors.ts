@@ -94,13 +94,14 @@ export const errors = defineErrors("keboola", {
     rowsMax: number;
     /** The LIMIT of the query that Keboola applies. */
     limit: number | null;
+    tableCommand?: { readonly update: string };
   }>({
     isDataError: true,
     status: 413,
     message: (d) =>
       `the table ${formatValue(d.table)} is too large to read ${d.limit === null ? "all of it" : `it with LIMIT ${d.limit}`} for a query: ${d.tableBytes === null ? "Keboola does not report its size" : `it has ${bytes(d.tableBytes)}`}, and \`remoteMaxBytes\` is ${bytes(d.remoteMaxBytes)}`,
     hint: (d) =>
-      `Add a condition that Keboola applies, such as \`column = 'value'\`${d.rowsMax < 1 ? "" : `, or a LIMIT of at most ${d.rowsMax} without conditions`}; or copy the table: change its mode to \`local\` with \`agnes table update\`; or raise \`remoteMaxBytes\` in the options of the source.`,
+      `Add a condition that Keboola applies, such as \`column = 'value'\`${d.rowsMax < 1 ? "" : `, or a LIMIT of at most ${d.rowsMax} without conditions`}; or copy the table: \`${d.tableCommand?.update ?? "agnes table update ID"} --mode local\`; or raise \`remoteMaxBytes\` in the options of the source.`,
   }),
   request_refused: errorSpec<{ what: string; reason: string; advice?: string }>({
     isDataError: true,

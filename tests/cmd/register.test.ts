@@ -55,14 +55,18 @@ describe("agnes query --register", () => {
     using own = await workspace();
     const keys = ["--keys", "p=SELECT page FROM orders WHERE false"];
     const register = ["--register", "p=wh:SELECT id FROM wh.pages WHERE id IN (SELECT unnest($keys))"];
-    const { status, stdout, stderr } = await own.query(
-      "SELECT count(*) AS n FROM p",
-      "--json",
-      ...register,
-      ...keys,
-    );
+    const query = (...format: string[]) =>
+      own.query("SELECT count(*) AS n FROM p", ...format, ...register, ...keys);
+    const { status, stdout, stderr } = await query("--format", "json");
     expect([status, JSON.parse(stdout)]).toEqual([0, [{ n: 0 }]]);
     expect(stderr).toContain("p did not run in wh, 0 keys");
+    const asJson = await query("--json");
+    expect(JSON.parse(asJson.stdout)).toEqual([{ n: 0 }]);
+    const line = asJson.stderr.split("\n").find((one) => one.startsWith("{"))!;
+    expect(JSON.parse(line)).toMatchObject({
+      receipt: { registered: [{ alias: "p", source: "wh", ran: false, keys: 0 }], rows: 1 },
+    });
+    expect(asJson.stderr).not.toContain("p did not run");
   });
 
   test("errors name the alias, also as JSON, and have the exit status of their code", async () => {

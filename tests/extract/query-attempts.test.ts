@@ -1,7 +1,16 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 
 import { AgnesError } from "../../lib/base/mod.ts";
-import { int64, permanent, table, transient, type Row, type SourceResult } from "../../lib/kit/mod.ts";
+import {
+  int64,
+  permanent,
+  table,
+  transient,
+  type Row,
+  type SourceJob,
+  type SourceQueryOptions,
+  type SourceResult,
+} from "../../lib/kit/mod.ts";
 import { openBench, planOf } from "./harness.ts";
 
 setDefaultTimeout(60_000);
@@ -109,4 +118,37 @@ test.each([
     details: { what: "the query of table totals", timeoutMs: 200 },
   });
   expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
+});
+
+test("the result has the jobs of all attempts, and an error names those that were stopped", async () => {
+  await using own = await bench();
+  const report = (id: string, status: SourceJob["status"], end?: () => Promise<unknown>) => {
+    const query = async (_sql: string, { onJob }: SourceQueryOptions): Promise<SourceResult> => {
+      onJob?.({ id, status: "running" });
+      await end?.();
+      const batches = (async function* () {
+        yield* rows(1);
+        onJob?.({ id, status, billedBytes: 5 });
+        if (status === "failed") throw transient("the stream was reset");
+      })();
+      return { schema: INFO.schema, batches };
+    };
+    return query;
+  };
+  const [first, second] = [report("a", "failed"), report("b", "done")];
+  let calls = 0;
+  const twice: typeof first = (...request) => (calls++ === 0 ? first : second)(...request);
+  const { tables } = await own.run([PLAN], { query: twice });
+  expect(tables[0]!.jobs).toEqual([
+    { id: "a", status: "failed", billedBytes: 5 },
+    { id: "b", status: "done", billedBytes: 5 },
+  ]);
+  const hanging = { query: report("c", "done", () => new Promise(() => {})) };
+  const stopped = await own.run([PLAN], hanging, { materializeTimeoutMs: 200 });
+  expect(stopped.tables[0]).toMatchObject({ status: "failed", jobs: [{ id: "c", status: "running" }] });
+  expect(stopped.errors[0]!.error).toMatchObject({
+    code: "timed_out",
+    hint: expect.stringContaining("Jobs that were stopped may still be billed: c."),
+    details: { stoppedJobs: ["c"] },
+  });
 });

@@ -387,6 +387,9 @@ describe("bigquery: rejections", () => {
     expect(await query(SQL)).toHaveLength(30);
     expect(host.sleeps.slice(0, 2)).toEqual([1000, 2000]);
     const all = Array.from({ length: 5 }, () => ({ path, error }));
-    expect((await failure({ rejections: all })).error).toMatchObject({ code: "bigquery/unavailable" });
+    expect((await failure({ rejections: all })).error).toMatchObject({
+      code: "bigquery/unavailable",
+      message: `BigQuery cannot serve the request for the query now: ${error.message}`,
+    });
   });
 });

@@ -1,7 +1,8 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 
-import { createAgnes } from "agnes";
+import { createAgnes, type AgnesError } from "agnes";
 
+import { withTableCommand } from "../../lib/sources/mod.ts";
 import plugin from "../../plugins/bigquery/plugin.ts";
 import { fakeBigQuery, type FakeTable } from "../fakes/bigquery/mod.ts";
 import { temporaryFolder } from "../sync/workspace.ts";
@@ -263,9 +264,12 @@ describe("bigquery: read", () => {
     await using server = fakeBigQuery({ tables: [ordersTable(3)] });
     const { read } = await connect(server);
     const cursor = { column, value: "1", inclusive: true };
-    expect(await rejection(read("shop.orders", { cursor }))).toMatchObject({
-      code: "bigquery/cursor_refused",
-    });
+    const error = (await rejection(read("shop.orders", { cursor }))) as AgnesError;
+    expect(error).toMatchObject({ code: "bigquery/cursor_refused" });
+    const record = { id: "bq.orders", quarantine: false, invalidValues: "fail", queryMode: "local" } as const;
+    expect(withTableCommand(error, record, plugin).hint).toBe(
+      "Set another cursor column with `agnes table update bq.orders --incremental-column COLUMN`.",
+    );
   });
 
   test("pushes down only conditions that BigQuery evaluates as DuckDB does", async () => {

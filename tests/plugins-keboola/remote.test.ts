@@ -126,6 +126,9 @@ describe("a live read of a large table", () => {
     const { agnes } = workspace;
     const error = await rejection(agnes.rows("SELECT count(*) FROM large"));
     expect(error).toMatchObject({ code: "keboola/condition_required" });
+    expect((error as AgnesError).hint).toContain(
+      "copy the table: `agnes table update crm.large --mode local`;",
+    );
     expect(error.message).toContain("it has 2048 MiB, and `remoteMaxBytes` is 1024 MiB");
     expect(await rejection(agnes.rows("FROM view"))).toMatchObject({
       code: "keboola/condition_required",

@@ -16,6 +16,7 @@ import {
   wh,
   withSpy,
   type Call,
+  type HybridShop,
 } from "./hybrid-shop.ts";
 
 setDefaultTimeout(60_000);
@@ -224,9 +225,27 @@ describe("failures of register", () => {
     );
     while (jobs(shop).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     controller.abort();
-    await failing;
+    const stoppedJobs = shop.server.inserted.flatMap(({ jobReference }) => jobReference.jobId ?? []);
+    expect(await failing).toMatchObject({
+      code: "aborted",
+      hint: `Run it again. Jobs that were stopped may still be billed: ${stoppedJobs[0]}.`,
+      details: { stoppedJobs },
+    });
     await shop[Symbol.asyncDispose]();
     expect(shop.server.cancelled).toHaveLength(1);
+  });
+
+  test("an error of one alias names the jobs of the others, which were stopped", async () => {
+    const query = async (): Promise<never> => {
+      while (shop.server.requests.every(({ url }) => !url.includes("/jobs/agnes_")))
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      throw permanent("no");
+    };
+    await using shop: HybridShop = await withSpy([], { query }, { script: { polls: Infinity } });
+    const register = { p: bq(`SELECT \`id\` FROM ${PAGES}`), q: SPY };
+    const error = await failure(shop, "SELECT * FROM p JOIN q USING (id)", register);
+    expect(error.details).toMatchObject({ alias: "q", stoppedJobs: [shop.server.cancelled[0]!] });
+    expect(error.hint).toEndWith(`Jobs that were stopped may still be billed: ${shop.server.cancelled[0]}.`);
   });
 
   test("a timeout of the whole query names the aliases that it waited for", async () => {

@@ -144,6 +144,10 @@ export const jobs = ({ server }: HybridShop) =>
     .filter(({ configuration }) => configuration.dryRun !== true)
     .map(({ configuration }) => configuration.query);
 
+/** The ids of the jobs that ran. */
+export const jobIds = ({ server }: HybridShop) =>
+  server.inserted.flatMap(({ jobReference }) => jobReference.jobId ?? []);
+
 export async function failure(
   shop: HybridShop,
   sql: string,

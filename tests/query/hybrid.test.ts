@@ -6,6 +6,7 @@ import { int64, toSchema } from "agnes/kit";
 import {
   bq,
   failure,
+  jobIds,
   jobs,
   openHybridShop,
   PAGES,
@@ -45,9 +46,20 @@ describe("query() with register", () => {
         rows: 5,
         sizeBytes: 80,
         estimate: { scannedBytes: 320 },
+        jobs: [
+          {
+            id: jobIds(shop)[0],
+            status: "done",
+            processedBytes: 320,
+            billedBytes: 10 * 1024 ** 2,
+            isCached: false,
+            slotMs: 12,
+          },
+        ],
       },
       { alias: "titles", source: "wh", ran: true, keys: null, rows: 15, estimate: {} },
     ]);
+    expect(registered[1]).not.toHaveProperty("jobs");
     for (const { elapsedMs } of registered) expect(elapsedMs).toBeWithin(0, 60_000);
   });
 

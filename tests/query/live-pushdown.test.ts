@@ -10,7 +10,7 @@ const { runLive, shopOf } = liveShops();
 
 /** The pushed-down options of a call. */
 function pushedOptions({ options }: ConnectorCall): Pick<ReadOptions, "columns" | "filter" | "limit"> {
-  const { signal: _signal, batchRows: _rows, ...rest } = options!;
+  const { signal: _signal, batchRows: _rows, onJob: _onJob, ...rest } = options!;
   return rest;
 }
 

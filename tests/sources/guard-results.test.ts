@@ -11,6 +11,54 @@ const readOptions = { batchRows: 10, signal };
 
 describe("a connector's results", () => {
   test.each([
+    [{ id: "" }, '"" as id, which is not the id of a job'],
+    [{ id: "a" }, "undefined as status, which is not running, done, failed, cancelled"],
+    [{ id: "a", status: "ok" }, '"ok" as status'],
+    [{ id: "a", status: "done", billedBytes: -1 }, "-1 as billedBytes, which is not a non-negative integer"],
+    [{ id: "a", status: "done", processedBytes: 0.5 }, "0.5 as processedBytes"],
+    [{ id: "a", status: "done", slotMs: "5" }, '"5" as slotMs'],
+    [{ id: "a", status: "done", isCached: 1 }, "1 as isCached, which is not a boolean"],
+    [{ id: "a", status: "done", price: { amount: 1 } }, "undefined as price.currency"],
+    [{ id: "a", status: "done", bytes: "s3cret-value" }, 'the job has the unknown field "bytes"'],
+    [{ id: 5, status: "done" }, "it reported 5 as id"],
+  ])("a job %p is a failure of the plugin", async (job, reason) => {
+    const { connector: c } = await connectTo(
+      {
+        query: async (_sql, { onJob }) => {
+          onJob!(job as never);
+          return { schema: numbers.schema, parts: [] };
+        },
+      },
+      ["query"],
+      { TOKEN: "s3cret-value" },
+    );
+    const error = await failureOf(c.query!("SELECT 1", { signal, onJob: () => {} }));
+    expect(error).toMatchObject({ code: "plugin_failed", message: expect.stringContaining(reason) });
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain("s3cret-value");
+  });
+
+  test("a job is reported without secrets, as it was at that time", async () => {
+    const price = { amount: 1, currency: "EUR" };
+    const job = { id: "job of s3cret-value", status: "done" as const, price };
+    const { connector: c } = await connectTo(
+      {
+        async *read(_table, { onJob }) {
+          onJob?.(job);
+          price.amount = 2;
+          yield [];
+        },
+      },
+      ["read"],
+      { TOKEN: "s3cret-value" },
+    );
+    const jobs: unknown[] = [];
+    await drain(c.read!(numbers, { ...readOptions, onJob: (one) => void jobs.push(one) }));
+    expect(jobs).toEqual([
+      { id: "job of [redacted]", status: "done", price: { amount: 1, currency: "EUR" } },
+    ]);
+  });
+
+  test.each([
     [
       5,
       "5 as the estimate, which is not an object; its fields are rows, scannedBytes, maxScannedBytes, price",

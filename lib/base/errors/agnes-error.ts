@@ -60,19 +60,25 @@ export class AgnesError<C extends ErrorCode = ErrorCode> extends Error {
   /**
    * Returns the same error with other details, and optionally with other texts than those of its code. The retry class is
    * kept; the cause is not.
+   *
+   * @param options.moreHint a sentence to append to the hint. Default: none
    */
   withDetails(
     details: ErrorDetails<C>,
     options: {
       readonly cause?: unknown;
       readonly texts?: { readonly message: string; readonly hint: string };
+      readonly moreHint?: string;
     } = {},
   ): AgnesError<C> {
-    const { texts, ...rest } = options;
-    const spec =
-      texts === undefined
-        ? this.#spec
-        : { ...this.#spec, message: () => texts.message, hint: () => texts.hint };
+    const { texts, moreHint, ...rest } = options;
+    const own = this.#spec as ErrorSpec<ErrorDetails<C>>;
+    const hintOf = texts === undefined ? own.hint : () => texts.hint;
+    const spec = {
+      ...own,
+      ...(texts === undefined ? {} : { message: () => texts.message }),
+      hint: (d: ErrorDetails<C>) => (moreHint === undefined ? hintOf(d) : `${hintOf(d)} ${moreHint}`),
+    };
     return new AgnesError(this.code, details, { ...rest, retry: this.retry, spec });
   }
 

@@ -1,5 +1,5 @@
 import type { Database } from "../../duckdb/mod.ts";
-import type { ReadProgress } from "../../kit/mod.ts";
+import type { ReadProgress, SourceJob } from "../../kit/mod.ts";
 import type { PublishedTable } from "../format/extract-state.ts";
 import type { NulledValues } from "./nulled-values.ts";
 import type { TablePlan } from "./plan.ts";
@@ -40,6 +40,8 @@ export interface TableJob {
   /** Counts the values that become null because they do not fit; absent if such values are errors. */
   readonly nulled?: NulledValues;
   readonly progress: JobProgress;
+  /** Receives the jobs of the source. */
+  readonly onJob: (job: SourceJob) => void;
   readonly signal: AbortSignal;
 }
 

@@ -72,12 +72,12 @@ async function start(
   { cursor, filter, window, changes }: ReadRange,
   passed: { readonly directory: string; readonly onProgress: (progress: ReadProgress) => void },
 ): Promise<{ plan: TablePlan; batches: AsyncIterable<Batch | Deletions, ReadResult | void> }> {
-  const { plan, signal } = job;
+  const { plan, signal, onJob } = job;
   const { source } = job.run;
   const { connector } = source;
   if (runsQuery(plan)) {
     if (connector.query === undefined) throw missing(job, "query");
-    const running = connector.query(plan.query!, { signal, isMaterialized: true });
+    const running = connector.query(plan.query!, { signal, isMaterialized: true, onJob });
     // A connector may ignore the signal.
     const result = await raceAbort(running, signal, "the extraction");
     const { columns: _, filter: __, ...rest } = plan;
@@ -97,6 +97,7 @@ async function start(
   const batches = connector.read(plan.info, {
     batchRows: BATCH_ROWS,
     signal,
+    onJob,
     ...passed,
     ...(isAll ? {} : { columns }),
     ...(filter.length === 0 ? {} : { filter }),

@@ -1,7 +1,8 @@
 import { abortError, AgnesError, atMost, linkedController, raceAbort } from "../../base/mod.ts";
 import type { QueryArray, QueryEstimate } from "../../kit/mod.ts";
-import type { SourceHandle } from "../../sources/mod.ts";
+import { JobList, type SourceHandle } from "../../sources/mod.ts";
 import type { TableRecord } from "../../tables/mod.ts";
+import type { Opening } from "../opening.ts";
 import { aliasError, aliasText, isNamed } from "./alias-error.ts";
 import { accessDenied, checkAccess } from "./check-access.ts";
 import { checkColumns, loadAlias, type AliasPlace, type ReadyAlias } from "./load-alias.ts";
@@ -22,6 +23,8 @@ export interface HybridRequest {
   readonly readKeys: (alias: Alias & { readonly keys: string }, signal: AbortSignal) => Promise<QueryArray>;
   /** Converts an error for the caller. */
   readonly failure: (error: unknown) => unknown;
+  /** Receives the jobs of the sources. */
+  readonly onJob?: Opening["onJob"];
   readonly signal: AbortSignal;
 }
 
@@ -62,7 +65,7 @@ export class Hybrid {
    * @param schemaOnly whether no query runs, so that the tables have no rows
    */
   async load({ database, connect, release }: HybridPlace, schemaOnly: boolean): Promise<void> {
-    const { services } = this.#request;
+    const { services, onJob } = this.#request;
     const byAlias = new Map(this.#ready.map((ready) => [ready.alias, ready]));
     await this.#together([...byAlias.keys()], async (alias, signal) => {
       const ready = byAlias.get(alias)!;
@@ -71,7 +74,7 @@ export class Hybrid {
       try {
         const isEmpty = schemaOnly || hasNoKeys(ready);
         const onStart = (running: Promise<unknown>) => void this.#running.push(running.catch(() => {}));
-        await loadAlias(ready, { database, connection, services, isEmpty, signal, onStart });
+        await loadAlias(ready, { database, connection, services, isEmpty, signal, onStart, onJob });
       } finally {
         await release(connection);
       }
@@ -79,7 +82,7 @@ export class Hybrid {
   }
 
   receipts(): readonly RegisteredReceipt[] {
-    return this.#ready.map(({ alias, parameters, estimate, totals }) => {
+    return this.#ready.map(({ alias, parameters, estimate, totals, jobs }) => {
       const { rows, scannedBytes, price } = estimate;
       return {
         alias: alias.name,
@@ -91,6 +94,7 @@ export class Hybrid {
           ...(price === undefined ? {} : { price }),
         },
         ...totals,
+        ...jobs.field,
       };
     });
   }
@@ -116,7 +120,7 @@ export class Hybrid {
     const estimate = await this.#estimate(alias, handle, { signal, parameters });
     if (accessible !== null) checkAccess(alias, estimate, accessible);
     const totals = { rows: 0, sizeBytes: 0, elapsedMs: 0, ran: false };
-    const ready = { alias, handle, parameters, estimate, totals, limitBytes: 0 };
+    const ready = { alias, handle, parameters, estimate, totals, limitBytes: 0, jobs: new JobList() };
     checkEstimate(ready);
     return ready;
   }

@@ -9,7 +9,8 @@ import {
   type StreamSource,
 } from "../../duckdb/mod.ts";
 import { table, type QueryEstimate, type QueryParameter, type SourceResult } from "../../kit/mod.ts";
-import { resultBatches, sourceBatches, type SourceHandle } from "../../sources/mod.ts";
+import { resultBatches, sourceBatches, type JobList, type SourceHandle } from "../../sources/mod.ts";
+import type { Opening } from "../opening.ts";
 import { aliasText } from "./alias-error.ts";
 import type { Alias } from "./types.ts";
 
@@ -23,6 +24,8 @@ export interface ReadyAlias {
   limitBytes: number;
   /** Counts what was read. */
   readonly totals: { rows: number; sizeBytes: number; elapsedMs: number; ran: boolean };
+  /** The jobs that the source reports. */
+  readonly jobs: JobList;
 }
 
 /** Where the rows of an alias are stored. */
@@ -36,6 +39,8 @@ export interface AliasPlace {
   readonly signal: AbortSignal;
   /** Receives the running query of a connector, which may end after its caller stopped waiting for it. */
   readonly onStart: (running: Promise<unknown>) => void;
+  /** Receives the jobs of the source. */
+  readonly onJob: Opening["onJob"] | undefined;
 }
 
 /**
@@ -64,14 +69,18 @@ export async function loadAlias(ready: ReadyAlias, place: AliasPlace): Promise<v
 }
 
 async function run(
-  { alias, handle, parameters, limitBytes, totals }: ReadyAlias,
-  { onStart }: AliasPlace,
+  { alias, handle, parameters, limitBytes, totals, jobs }: ReadyAlias,
+  { onStart, onJob: onQueryJob }: AliasPlace,
   signal: AbortSignal,
 ): Promise<SourceResult> {
   // Not `maxRows`: a connector that cut off rows would hide that there are more. The signal includes the timeout.
   const limits = Number.isFinite(limitBytes) ? { maxScannedBytes: limitBytes } : {};
   totals.ran = true;
-  const running = handle.connector.query!(alias.sql, { signal, parameters, limits });
+  const onJob: typeof jobs.onJob = (job) => {
+    jobs.onJob(job);
+    onQueryJob?.(job);
+  };
+  const running = handle.connector.query!(alias.sql, { signal, parameters, limits, onJob });
   onStart(running);
   return raceAbort(running, signal, aliasText(alias));
 }

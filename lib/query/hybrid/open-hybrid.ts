@@ -62,6 +62,7 @@ export async function openHybrid(
       }
     },
     failure,
+    ...(opening.onJob && { onJob: opening.onJob }),
     signal: opening.signal,
   });
 }

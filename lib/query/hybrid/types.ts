@@ -1,5 +1,5 @@
 import type { Connection } from "../../duckdb/mod.ts";
-import type { AnyPlugin, QueryEstimate } from "../../kit/mod.ts";
+import type { AnyPlugin, QueryEstimate, SourceJob } from "../../kit/mod.ts";
 import type { SourceHandle } from "../../sources/mod.ts";
 import type { TableRecord } from "../../tables/mod.ts";
 
@@ -63,6 +63,8 @@ export interface RegisteredReceipt {
   readonly estimate: Pick<QueryEstimate, "rows" | "scannedBytes" | "price">;
   /** The duration in milliseconds, from the start of the query until its last row was read. */
   readonly elapsedMs: number;
+  /** The jobs that the source reported; missing if it reported none. */
+  readonly jobs?: readonly SourceJob[];
 }
 
 /** The sources of the workspace, for the queries of `register`. */

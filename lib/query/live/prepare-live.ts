@@ -2,6 +2,7 @@ import { isAllowedTableFunction, parseSql } from "../../sql/mod.ts";
 import { tableId, type AnalyticsTable } from "../../analytics/mod.ts";
 import type { Connection } from "../../duckdb/mod.ts";
 import type { HybridPlace } from "../hybrid/types.ts";
+import type { Opening } from "../opening.ts";
 import type { TableNames } from "../tables.ts";
 import type { LiveTable } from "../../sources/mod.ts";
 import { QueryDatabase, type LiveQuery } from "./query-database.ts";
@@ -19,6 +20,8 @@ export interface LiveStatement {
   readonly rowsMax: number;
   /** Creates tables in the database of the query, besides the live ones. Default: there are none. */
   readonly load?: (place: HybridPlace) => Promise<void>;
+  /** Receives the jobs of the sources of live tables. Default: they are only in the receipt. */
+  readonly onJob?: Opening["onJob"];
   readonly signal: AbortSignal;
 }
 
@@ -38,7 +41,7 @@ export interface LivePlace {
 /** Plans the database of a query; `fill` creates its tables. */
 export async function planLive(place: LivePlace, statement: LiveStatement): Promise<QueryDatabase> {
   const { name, connection, names, tables, live, load } = place;
-  const { sql, rowsMax, signal, schemaOnly = false } = statement;
+  const { sql, rowsMax, signal, onJob, schemaOnly = false } = statement;
   const query: LiveQuery = {
     root: null,
     sql,
@@ -49,6 +52,7 @@ export async function planLive(place: LivePlace, statement: LiveStatement): Prom
     tables,
     live,
     rowsMax,
+    onJob,
     signal,
   };
   const parsed = sql === null ? null : await parseSql(connection, sql);

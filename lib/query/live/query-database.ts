@@ -10,7 +10,8 @@ import {
   type StreamTable,
 } from "../../duckdb/mod.ts";
 import { filterToSql, type Filter } from "../../kit/mod.ts";
-import type { LiveRequest, LiveTable } from "../../sources/mod.ts";
+import { JobList, type LiveRequest, type LiveTable } from "../../sources/mod.ts";
+import type { Opening } from "../opening.ts";
 import { keysOf, type KeySource } from "./keys.ts";
 import { demandForAll, demandForSchema, demandOf, type TableDemand } from "./plan.ts";
 import type { PushedDown } from "./pushed-down.ts";
@@ -38,6 +39,8 @@ export interface LiveQuery {
   readonly rowsMax: number;
   /** Creates further tables in this database; null: there are none. */
   readonly load: ((database: string) => Promise<void>) | null;
+  /** Receives the jobs of the sources. */
+  readonly onJob: Opening["onJob"] | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -54,6 +57,7 @@ export class QueryDatabase {
   readonly #query: LiveQuery;
   readonly #columns = new Map<string, readonly TypedColumn[]>();
   readonly #pushed = new Map<string, PushedDown>();
+  readonly #jobs = new Map<string, JobList>();
   readonly #streams: StreamTable[] = [];
   /** Whether the statement streams from its source. */
   #isDirect: boolean;
@@ -68,6 +72,11 @@ export class QueryDatabase {
   /** The requests to the connectors, by table id. */
   get pushed(): ReadonlyMap<string, PushedDown> {
     return this.#pushed;
+  }
+
+  /** The jobs of the connectors, by table id. */
+  get jobs(): ReadonlyMap<string, JobList> {
+    return this.#jobs;
   }
 
   /** Creates all tables, and makes this the current database of the connection. */
@@ -181,13 +190,20 @@ export class QueryDatabase {
       request.filter.some(({ operator, values }) => operator === "eq" && values.length === 0);
     const pushed = { ...(demand.isSchemaOnly ? NOTHING : pushedOf(request, keys)), rows: 0 };
     this.#pushed.set(id, pushed);
+    const jobs = this.#jobs.get(id) ?? new JobList();
+    this.#jobs.set(id, jobs);
+    const { onJob: onQueryJob } = this.#query;
+    const onJob: typeof jobs.onJob = (job) => {
+      jobs.onJob(job);
+      onQueryJob?.(job);
+    };
     const source: StreamSource = {
       schema: live.schema,
       ...(live.rows === undefined ? {} : { rows: live.rows }),
       async *open(columns, stop) {
         if (!demand.isSchemaOnly) Object.assign(pushed, { columns });
         if (isEmpty) return;
-        for await (const batch of live.open({ ...request, columns }, stop)) {
+        for await (const batch of live.open({ ...request, columns }, stop, onJob)) {
           pushed.rows += batch.numRows;
           yield batch;
         }

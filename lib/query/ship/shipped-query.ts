@@ -3,7 +3,7 @@ import { tableId } from "../../analytics/mod.ts";
 import { openStream } from "../../duckdb/mod.ts";
 import type { SourceStatement } from "../../kit/mod.ts";
 import type { LivePlace, LiveStatement } from "../live/prepare-live.ts";
-import type { WholeQueries } from "../../sources/mod.ts";
+import { JobList, type WholeQueries } from "../../sources/mod.ts";
 import { bindLocally } from "./bind.ts";
 import { NotListed, notListed } from "./not-listed.ts";
 import { isReturnedAsText, localSql, resultSchema } from "./result.ts";
@@ -24,6 +24,8 @@ export interface ShippedQuery {
   /** The local statement over the rows of the source. */
   readonly sql: string;
   readonly statement: ShippedStatement;
+  /** The jobs of the source. */
+  readonly jobs: JobList;
   /** Closes the stream of rows. */
   close(): void;
 }
@@ -41,7 +43,12 @@ export async function shipStatement(
   const sql = statement.sql ?? statement.explained ?? null;
   const whole = sourceOf(place);
   if (sql === null || whole === null) return null;
-  const { signal, rowsMax, schemaOnly = false } = statement;
+  const { signal, rowsMax, onJob: onQueryJob, schemaOnly = false } = statement;
+  const jobs = new JobList();
+  const onJob: typeof jobs.onJob = (job) => {
+    jobs.onJob(job);
+    onQueryJob?.(job);
+  };
   try {
     const shipped = await translateStatement(place, sql, rowsMax);
     if (!isWorthShipping(shipped.statement)) return null;
@@ -52,7 +59,7 @@ export async function shipStatement(
       (await whole.toSql(wanted, signal)) ?? notListed("a part that the source does not translate");
     const types = wanted.columns.map(({ expression }) => expression.type);
     const schema = resultSchema(types);
-    const rows = schemaOnly ? null : await whole.run(text, schema, signal);
+    const rows = schemaOnly ? null : await whole.run(text, schema, signal, onJob);
     const ran = { sql: text, rows: 0 };
     const stream = openStream(place.connection, {
       schema,
@@ -65,7 +72,7 @@ export async function shipStatement(
     });
     const order = shipped.order.map((key) => ({ ...key, type: types[key.column]! }));
     const relation = schemaOnly ? stream.plannedRelation : stream.relation;
-    return { sql: localSql(relation, bound, order), statement: ran, close: () => stream.close() };
+    return { sql: localSql(relation, bound, order), statement: ran, jobs, close: () => stream.close() };
   } catch (error) {
     throwIfAborted(signal, "the query");
     if (!(error instanceof NotListed) && !isAgnesError(error)) throw error;

@@ -1,5 +1,6 @@
-import { counted, formatValue, nearest, redact } from "../../base/mod.ts";
+import { counted, formatValue } from "../../base/mod.ts";
 import type { ColumnToDescribe, MetadataChange, QueryEstimate } from "../../kit/mod.ts";
+import { checkPrice, fieldReader, type FieldReader } from "./field-reader.ts";
 
 const ESTIMATE_FIELDS = [
   "rows",
@@ -11,7 +12,6 @@ const ESTIMATE_FIELDS = [
   "referencedTables",
   "problem",
 ];
-const PRICE_FIELDS = ["amount", "currency"];
 const RESULT_FIELDS = ["unchanged", "state", "kept", "isWhole", "tableRows"];
 
 /**
@@ -25,13 +25,7 @@ export function checkedEstimate(estimate: QueryEstimate, secrets: Iterable<strin
   read.figure(rows, "rows", true);
   read.figure(scannedBytes, "scannedBytes", true);
   read.figure(maxScannedBytes, "maxScannedBytes", true);
-  if (price !== undefined) {
-    const { amount, currency } = read.fields(price, "price", PRICE_FIELDS);
-    if (amount === undefined) throw read.problem("price.amount", amount, "is not a non-negative number");
-    read.figure(amount, "price.amount", false);
-    if (typeof currency !== "string" || !/^[A-Z]{3}$/.test(currency))
-      throw read.problem("price.currency", currency, "is not an ISO 4217 code");
-  }
+  checkPrice(price, read);
   checkFacts(found, read);
   return estimate;
 }
@@ -39,7 +33,7 @@ export function checkedEstimate(estimate: QueryEstimate, secrets: Iterable<strin
 /** Checks what is known of a query besides its cost. */
 function checkFacts(
   { schema, statementType, referencedTables: tables, problem }: Readonly<Record<string, unknown>>,
-  read: ReturnType<typeof fieldReader>,
+  read: FieldReader,
 ): void {
   const isText = (value: unknown) => typeof value === "string" && value !== "";
   if (schema !== undefined && !Array.isArray((schema as { readonly fields?: unknown } | null)?.fields))
@@ -64,35 +58,6 @@ export function checkedReadResult<R>(result: R, secrets: Iterable<string>): R {
     throw read.problem("isWhole", isWhole, "is not a boolean");
   read.figure(tableRows, "tableRows", true);
   return result;
-}
-
-/** Reads the fields of a value that a plugin returned. */
-function fieldReader(what: string, secrets: Iterable<string>) {
-  const hidden = [...secrets];
-  const formatted = (value: unknown) => redact(formatValue(value), hidden);
-  const problem = (path: string, value: unknown, reason: string) =>
-    new TypeError(`it returned ${formatted(value)} as ${path === "" ? what : path}, which ${reason}`);
-  return {
-    problem,
-    /** Returns the fields of an object that has no others. */
-    fields(value: unknown, path: string, known: readonly string[]): Readonly<Record<string, unknown>> {
-      if (typeof value !== "object" || value === null || Array.isArray(value))
-        throw problem(path, value, `is not an object; its fields are ${known.join(", ")}`);
-      const unknown = Reflect.ownKeys(value).find((key) => !known.includes(key as string));
-      if (unknown === undefined) return value as Readonly<Record<string, unknown>>;
-      const near = nearest(String(unknown), known);
-      const advice =
-        near === undefined ? `its fields are ${known.join(", ")}` : `did you mean ${formatValue(near)}?`;
-      const place = path === "" ? what : `${path} of ${what}`;
-      throw new TypeError(`${place} has the unknown field ${formatted(unknown)}; ${advice}`);
-    },
-    figure(value: unknown, path: string, isInteger: boolean): void {
-      if (value === undefined) return;
-      const isFigure = typeof value === "number" && value >= 0 && value < Number.POSITIVE_INFINITY;
-      if (isFigure && (!isInteger || Number.isInteger(value))) return;
-      throw problem(path, value, `is not a non-negative ${isInteger ? "integer" : "number"}`);
-    },
-  };
 }
 
 /** Checks the result of `write`: without a number of rows, lost ones would not be noticed. */

@@ -13,6 +13,7 @@ import {
   type TableMetadata,
 } from "../../kit/mod.ts";
 import { attachProblem } from "./attach-problem.ts";
+import { withCheckedJobs } from "./checked-job.ts";
 import { checkedChange, checkedEvents } from "./checked-push.ts";
 import { checkedChanges, checkedEstimate, checkedReadResult, checkedWrite } from "./checked-results.ts";
 import { hasSecretName, CONTAINS_SECRET, withoutSecretTexts } from "./clean-tables.ts";
@@ -107,7 +108,7 @@ function guardedRead(connector: AnyConnector, origin: Origin): NonNullable<AnyCo
   return (table, options) => {
     const operation = { operation: "read", table: table.name, signal: options.signal };
     return guardIterable(
-      () => connector.read!(table, options),
+      () => connector.read!(table, withCheckedJobs(options, origin.secrets)),
       origin,
       operation,
       (batch) => guardBatch(batch, origin, operation),
@@ -144,7 +145,7 @@ function guardedQuery(
       query: async (sql, options) => {
         const operation = { operation: "query", signal: options.signal };
         const result = await guardAsync(
-          () => checkedResult(connector, origin, sql, options),
+          () => checkedResult(connector, origin, sql, withCheckedJobs(options, origin.secrets)),
           origin,
           operation,
         );

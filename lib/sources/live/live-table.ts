@@ -1,6 +1,6 @@
 import type { RecordBatch, Schema } from "apache-arrow";
 
-import type { Filter, SourceStatement, TableInfo } from "../../kit/mod.ts";
+import type { Filter, SourceJob, SourceStatement, TableInfo } from "../../kit/mod.ts";
 
 /** A remote table that is read through the connector of its source. */
 export interface LiveTable {
@@ -9,19 +9,27 @@ export interface LiveTable {
   readonly rows?: number;
   /** Returns the part of a request that the connector handles. DuckDB does the rest, so no requested row is lost. */
   narrow(request: LiveRequest): LiveRequest;
-  /** Reads the request that `narrow` returned. Batches contain at least its columns. */
-  open(request: LiveRequest, signal: AbortSignal): AsyncIterable<RecordBatch>;
+  /**
+   * Reads the request that `narrow` returned. Batches contain at least its columns.
+   * @param onJob receives the jobs of the source. Default: they are not reported
+   */
+  open(request: LiveRequest, signal: AbortSignal, onJob?: OnJob): AsyncIterable<RecordBatch>;
   /** How its source runs a whole query of its tables. Missing if it cannot. */
   readonly whole?: WholeQueries;
 }
+
+type OnJob = (job: SourceJob) => void;
 
 /** A source that runs whole queries of its tables, with one of these tables. */
 export interface WholeQueries {
   readonly table: TableInfo;
   /** Returns a statement in the SQL of the source; null if the source may evaluate it differently from DuckDB. */
   toSql(statement: SourceStatement, signal: AbortSignal): Promise<string | null>;
-  /** Runs the SQL. The batches have the columns of the schema; they are read after the promise is resolved. */
-  run(sql: string, schema: Schema, signal: AbortSignal): Promise<AsyncIterable<RecordBatch>>;
+  /**
+   * Runs the SQL. The batches have the columns of the schema; they are read after the promise is resolved.
+   * @param onJob receives the jobs of the source. Default: they are not reported
+   */
+  run(sql: string, schema: Schema, signal: AbortSignal, onJob?: OnJob): Promise<AsyncIterable<RecordBatch>>;
 }
 
 /** The part of a live table that a query needs. */

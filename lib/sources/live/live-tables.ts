@@ -1,4 +1,4 @@
-import { AgnesError, atMost, redactThrown, silentLog } from "../../base/mod.ts";
+import { AgnesError, atMost, isAgnesError, redactThrown, silentLog } from "../../base/mod.ts";
 import { duckdbTypeOf } from "../../duckdb/mod.ts";
 import { toSelectSql, type AnyPlugin, type Capability, type Filter, type TableInfo } from "../../kit/mod.ts";
 import { sourceTableOf, type TableRecord, type TableRegistry } from "../../tables/mod.ts";
@@ -6,9 +6,10 @@ import type { SourceHandle } from "../connect.ts";
 import { discoverTables } from "../discover.ts";
 import { openSource, type SourceServices } from "../open.ts";
 import { resultBatches } from "../read/result-batches.ts";
+import { withTableCommand } from "../table-command.ts";
 import { describeUnlisted } from "./describe-unlisted.ts";
 import type { LiveRequest, LiveResolver, LiveTable } from "./live-table.ts";
-import { BATCH_ROWS, checkResult, redactErrors, sourceBatches, type FileServices } from "./source-batches.ts";
+import { BATCH_ROWS, checkResult, sourceBatches, type FileServices } from "./source-batches.ts";
 import { wholeQueries } from "./whole-queries.ts";
 
 /** Reads remote tables through the connectors of their sources, for queries. */
@@ -36,19 +37,18 @@ export function openLiveTables(services: SourceServices, tables: () => Promise<T
       if (!canReadLive(services.plugins.get(services.workspace.config.sources[source]!.plugin))) return null;
       const isListOld = opened.has(source);
       const { handle, discovered } = await open(source);
+      const { connector } = handle;
       const info =
         discovered === null
-          ? await describeUnlisted(services, handle.connector, record, closed.signal).catch(
-              (error: unknown) => {
-                throw redactThrown(error, handle.secrets);
-              },
-            )
+          ? await describeUnlisted(services, connector, record, closed.signal).catch((error: unknown) => {
+              throw ownError(error, handle, record);
+            })
           : (sourceTableOf(record, discovered) ??
             (isListOld
               ? sourceTableOf(record, await discoverTables(handle, { signal: closed.signal }))
               : undefined));
       if (info === undefined) throw vanishedTable(record);
-      if (info.problem !== undefined) throw info.problem;
+      if (info.problem !== undefined) throw ownError(info.problem, handle, record);
       // If rows describe the table, only the registered columns are known, so unknown keys are not reported.
       const isNarrowed = discovered === null && record.columns !== null;
       const own = isNarrowed ? { ...services, log: silentLog } : services;
@@ -57,7 +57,7 @@ export function openLiveTables(services: SourceServices, tables: () => Promise<T
       const whole = wholeQueries(own, handle, info);
       return {
         ...live,
-        open: (...request) => redactErrors(() => live.open(...request), handle),
+        open: (...request) => ownErrors(() => live.open(...request), handle, record),
         ...(whole === null ? {} : { whole }),
       };
     },
@@ -80,6 +80,25 @@ function vanishedTable({ id, source, sourceTable, name }: TableRecord): AgnesErr
 /** Returns whether the connectors of a plugin return rows without an attached database. */
 export function canReadLive({ capabilities }: Pick<AnyPlugin, "capabilities">): boolean {
   return capabilities.includes("read") || capabilities.includes("query");
+}
+
+/** Returns an error of a table without secrets of its source, whose hint names the table. */
+function ownError(error: unknown, { secrets, plugin }: SourceHandle, record: TableRecord): unknown {
+  const clean = redactThrown(error, secrets);
+  return isAgnesError(clean) ? withTableCommand(clean, record, plugin) : clean;
+}
+
+/** The rows of a table, with its errors. */
+async function* ownErrors<T>(
+  open: () => AsyncIterable<T>,
+  handle: SourceHandle,
+  record: TableRecord,
+): AsyncGenerator<T, void, void> {
+  try {
+    yield* open();
+  } catch (error) {
+    throw ownError(error, handle, record);
+  }
 }
 
 interface OpenedSource {
@@ -127,7 +146,7 @@ function liveTableOf(
       // A connector may ignore conditions, so its limit would count rows that do not match.
       narrow: ({ limit, ...request }) =>
         request.filter.length > 0 || limit === undefined ? request : { ...request, limit },
-      open({ columns, filter, limit }, signal) {
+      open({ columns, filter, limit }, signal, onJob) {
         const selected = atLeastOne(columns, info);
         const limited = limit === undefined ? {} : { limit };
         const batches = connector.read!(info, {
@@ -136,6 +155,7 @@ function liveTableOf(
           signal,
           ...(filter.length === 0 ? {} : { filter }),
           ...limited,
+          ...(onJob === undefined ? {} : { onJob }),
           ...(bucket === null ? {} : { bucket }),
         });
         return sourceBatches(services, batches, info, { id, columns: selected, ...limited }, signal);
@@ -145,11 +165,11 @@ function liveTableOf(
   return {
     ...common,
     narrow: (request) => (connector.selectSql === undefined ? narrowForAnyEngine(request, info) : request),
-    async *open({ columns, filter, limit }, signal) {
+    async *open({ columns, filter, limit }, signal, onJob) {
       const selected = atLeastOne(columns, info);
       const wanted = { columns: selected, filter, ...(limit === undefined ? {} : { limit }) };
       const sql = connector.selectSql?.(info, wanted) ?? toSelectSql(info.remotePath ?? [info.name], wanted);
-      const result = await connector.query!(sql, { signal });
+      const result = await connector.query!(sql, { signal, ...(onJob === undefined ? {} : { onJob }) });
       checkResult(info.name, selected, result.schema);
       yield* sourceBatches(services, resultBatches(result, { signal }), info, { id, ...wanted }, signal);
     },

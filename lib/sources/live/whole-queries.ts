@@ -30,15 +30,16 @@ export function wholeQueries(
   return {
     table,
     toSql: (statement, signal) => redacted(() => statementSql.call(connector, statement, { signal })),
-    run: (sql: string, schema: Schema, signal) =>
+    run: (sql: string, schema: Schema, signal, onJob) =>
       redacted(async () => {
-        const result = await query.call(connector, sql, { signal });
+        const options = { signal, ...(onJob === undefined ? {} : { onJob }) };
+        const result = await query.call(connector, sql, options);
         const columns = schema.fields.map(({ name }) => String(name));
         checkResult(RESULT, columns, result.schema);
         const info = { name: RESULT, schema, primaryKey: [] };
         const batches = resultBatches(result, { signal });
-        const options = { id: table.name, columns };
-        return redactErrors(() => sourceBatches(services, batches, info, options, signal), handle);
+        const read = { id: table.name, columns };
+        return redactErrors(() => sourceBatches(services, batches, info, read, signal), handle);
       }),
   };
 }

@@ -7,6 +7,7 @@ import { deletionCases } from "./deletion-cases.ts";
 import { downloadCases } from "./download-cases.ts";
 import { extractCases } from "./extract-cases.ts";
 import { failureCases } from "./failure-cases.ts";
+import { jobCases } from "./job-cases.ts";
 import { metadataCases } from "./metadata-cases.ts";
 import { parameterCases } from "./parameter-cases.ts";
 import { pushCases } from "./push-cases.ts";
@@ -25,6 +26,7 @@ const ALL: readonly SourceCase[] = [
   ...readCases,
   ...sourceQueryCases,
   ...queryCases,
+  ...jobCases,
   ...parameterCases,
   ...pushCases,
   ...writeCases,

@@ -81,10 +81,7 @@ export class StorageReads {
     const total = { rows: 0, bytes: 0 };
     for (let count = 1; ; count += 1) {
       try {
-        for await (const batch of mergeParts(await this.#parts(session, request, total), { signal })) {
-          total.rows += batch.numRows;
-          yield batch;
-        }
+        yield* this.#reported(session, request, total, signal);
         this.#context.services.log.info(`read session ${session.name} is read`, { ...total });
         return true;
       } catch (error) {
@@ -105,7 +102,33 @@ export class StorageReads {
     }
   }
 
-  async #parts(session: Session, { limitBytes, what, path }: StorageRequest, total: { bytes: number }) {
+  /** Yields the rows of a session, and reports it. What a session bills is not known. */
+  async *#reported(
+    { name: id, ...session }: Session,
+    request: StorageRequest,
+    total: { rows: number; bytes: number },
+    signal: AbortSignal,
+  ): AsyncGenerator<arrow.RecordBatch, void, void> {
+    const { onJob } = request;
+    const before = total.bytes;
+    let status: "done" | "cancelled" = "cancelled";
+    onJob?.({ id, status: "running" });
+    try {
+      for await (const batch of mergeParts(await this.#parts(session, request, total), { signal })) {
+        total.rows += batch.numRows;
+        yield batch;
+      }
+      status = "done";
+    } finally {
+      onJob?.({ id, status, processedBytes: total.bytes - before });
+    }
+  }
+
+  async #parts(
+    session: Pick<Session, "streams" | "decode">,
+    { limitBytes, what, path }: StorageRequest,
+    total: { bytes: number },
+  ) {
     const channel = await this.#connected();
     const tables = [`${path.project}.${path.dataset}.${path.table}`];
     return session.streams.map((stream) =>

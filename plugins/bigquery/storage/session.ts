@@ -1,4 +1,4 @@
-import type { arrow, ConnectContext } from "agnes/kit";
+import type { arrow, ConnectContext, ReadOptions } from "agnes/kit";
 
 import { errors } from "../errors.ts";
 import { checkBytes } from "../estimate.ts";
@@ -22,6 +22,8 @@ export interface StorageRequest {
   /** The bytes that a job would bill for the same rows. Undefined: they are the same, or unknown. */
   readonly jobBytes?: Promise<number | undefined>;
   readonly streamsMax: number;
+  /** Receives each session, unless it is free. */
+  readonly onJob?: ReadOptions["onJob"] | undefined;
   /** What is read, for errors: `table sales.orders`. */
   readonly what: string;
 }

@@ -22,7 +22,7 @@ export interface TableRequest {
   readonly name: string;
   /** Estimates the bytes that a job would bill. */
   readonly jobBytes: () => Promise<number | undefined>;
-  readonly options: Pick<ReadOptions, "limit" | "signal" | "onProgress">;
+  readonly options: Pick<ReadOptions, "limit" | "signal" | "onProgress" | "onJob">;
 }
 
 /** Whether a table is large enough for a session. The size of one with a streaming buffer is not known. */
@@ -43,7 +43,7 @@ export async function* tableRows(
   const { restriction, isWhole } = request.select;
   const schema = schemaOfColumns(request.schema, columns);
   if (!isLarge(table) || schema === null || restriction === null) return false;
-  const { limit, signal, onProgress } = options;
+  const { limit, signal, onProgress, onJob } = options;
   const rows = await storage.open(
     {
       path,
@@ -53,6 +53,7 @@ export async function* tableRows(
       // Without a condition both read the same columns.
       ...(restriction === "" ? {} : { jobBytes: request.jobBytes() }),
       streamsMax: STREAMS_MAX,
+      onJob,
       what: `table ${request.name}`,
     },
     signal,

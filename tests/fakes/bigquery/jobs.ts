@@ -121,6 +121,7 @@ export class FakeJobs {
       statistics: {
         creationTime: String(createdMs),
         totalSlotMs: "12",
+        ...(isHidden ? { rowLevelSecurityStatistics: { rowLevelSecurityApplied: true } } : {}),
         query: {
           statementType: "SELECT",
           ...(isHidden ? {} : { totalBytesProcessed: String(bytes), totalBytesBilled: String(billed) }),

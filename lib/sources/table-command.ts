@@ -10,15 +10,18 @@ import type { TableRecord } from "../tables/mod.ts";
 export function withTableCommand(
   error: AgnesError,
   table:
-    | Pick<TableRecord, "id" | "quarantine" | "invalidValues">
+    | Pick<TableRecord, "id" | "quarantine" | "invalidValues" | "queryMode">
     | { readonly source: string; readonly table: string },
   plugin: { readonly options: unknown },
 ): AgnesError {
   const { cause, message, stack } = error;
   const tableCommand = commandOf(table, hasOption(plugin.options, "types"));
   const details = { ...error.details, tableCommand } as typeof error.details;
-  const hint = hintOf(error, details);
-  if (hint === hintOf(error, error.details)) return error;
+  const before = hintOf(error, error.details);
+  const completed = hintOf(error, details);
+  if (completed === before) return error;
+  // What follows the hint of the code stays.
+  const hint = error.hint.startsWith(before) ? completed + error.hint.slice(before.length) : completed;
   return Object.assign(error.withDetails(details, { cause, texts: { message, hint } }), { stack });
 }
 
@@ -32,7 +35,8 @@ function commandOf(table: Parameters<typeof withTableCommand>[1], hasTypes: bool
   return "id" in table
     ? {
         update: `agnes table update ${shellQuoted(table.id)}`,
-        canQuarantine: !table.quarantine && table.invalidValues === "fail",
+        // A live read quarantines nothing.
+        canQuarantine: table.queryMode !== "remote" && !table.quarantine && table.invalidValues === "fail",
         hasTypes,
       }
     : {

@@ -3,12 +3,13 @@ import { expect, test } from "bun:test";
 import * as v from "valibot";
 
 import { AgnesError, defineErrors, errorSpec, redactError } from "../../lib/base/mod.ts";
-import { withTableCommand } from "../../lib/sync/table-command.ts";
+import { JobList, withStoppedJobs } from "../../lib/sources/read/job-list.ts";
+import { withTableCommand } from "../../lib/sources/table-command.ts";
 
 const plugin = {
   options: v.strictObject({ tables: v.optional(v.array(v.strictObject({ path: v.string() }))) }),
 };
-const registered = { id: "s.t", quarantine: false, invalidValues: "fail" } as const;
+const registered = { id: "s.t", quarantine: false, invalidValues: "fail", queryMode: "local" } as const;
 const unregistered = { source: "s", table: "it's" };
 const value = { table: "t", row: 1, column: "c", value: "x", reason: "it is no number" };
 const row = { file: "f", line: 1, reason: "it is no object", text: "1" };
@@ -119,4 +120,35 @@ test("withTableCommand() keeps the cause and retry class of an error, and every 
     new AgnesError("aborted", { what: "x" }),
   ])
     expect(withTableCommand(error, registered, plugin)).toBe(error);
+});
+
+test("withTableCommand() advises no quarantine of rows of a remote table", () => {
+  const error = new AgnesError("value_invalid", value);
+  expect(withTableCommand(error, { ...registered, queryMode: "remote" }, plugin).hint).toBe(error.hint);
+});
+
+test("withTableCommand() keeps the jobs that a hint names", () => {
+  const { cursor_wrong } = defineErrors("p", {
+    cursor_wrong: errorSpec<{ table: string; tableCommand?: { readonly update: string } }>({
+      message: () => "x",
+      hint: (d) => `Run \`${d.tableCommand?.update ?? "agnes table update ID"}\`.`,
+    }),
+  });
+  const jobs = new JobList();
+  jobs.onJob({ id: "a", status: "done" });
+  jobs.onJob({ id: "b", status: "running" });
+  const billed = "Jobs that were stopped may still be billed: b.";
+  for (const [error, hint] of [
+    [cursor_wrong({ table: "t" }), "Run `agnes table update s.t`."],
+    [
+      new AgnesError("value_invalid", value),
+      "Correct the type that the plugin declares, or let the table quarantine such rows with `agnes table update s.t --quarantine true`.",
+    ],
+  ] as const) {
+    const stopped = withStoppedJobs(error, jobs) as AgnesError;
+    expect(withTableCommand(stopped, registered, plugin)).toMatchObject({
+      hint: `${hint} ${billed}`,
+      details: { stoppedJobs: ["b"] },
+    });
+  }
 });
