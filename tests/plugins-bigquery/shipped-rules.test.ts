@@ -68,8 +68,9 @@ describe("bigquery: rules of whole queries", () => {
         query: { query: sql, maximumBytesBilled: String(50 * MEBIBYTE), useLegacySql: false },
       },
     ]);
+    const jobs = [expect.objectContaining({ status: "done", billedBytes: 10 * MEBIBYTE, isCached: false })];
     expect(receipt.remotes).toEqual([
-      { id: "r.sales", accessMode: "shipped", shipped: { sql, rows: rows.length } },
+      { id: "r.sales", accessMode: "shipped", shipped: { sql, rows: rows.length }, jobs },
     ]);
   });
 
