@@ -21,7 +21,7 @@ export const jobCases: readonly SourceCase[] = [
     },
   },
   {
-    name: "read() reports the end of all its jobs before its last row",
+    name: "read() reports the end of all its jobs when it ends, also if it is stopped",
     needs: ["read"],
     needsTables: true,
     async run(session) {
@@ -30,7 +30,8 @@ export const jobCases: readonly SourceCase[] = [
       if (table === undefined) return "there is no table to read";
       const jobs = new JobList();
       const read = able(session, "read").read(table, { batchRows: 1, limit: 1, signal, onJob: jobs.onJob });
-      for await (const _ of read);
+      // The table may be large, and its connector may ignore the limit.
+      for await (const _ of read) break;
       return checkEnded(jobs.all, "read()");
     },
   },
