@@ -66,6 +66,11 @@ interface Stub {
 }
 
 const SESSION_TIMEOUT_MS = 120_000;
+/**
+ * What a server may send without an acknowledgement: with the default of 64 KB, it sends at most 2 MB/s over a distance of
+ * 30 ms. On Bun more memory than the window remains in use.
+ */
+const WINDOW_BYTES = (process.versions.bun === undefined ? 4 : 1) * 1024 ** 2;
 /** Node.js before 20.10 reads `assert`. */
 const JSON_MODULE = { with: { type: "json" }, assert: { type: "json" } };
 
@@ -88,9 +93,9 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
   const isSecure = protocol === "https:";
   const address = `${hostname}:${port === "" ? (isSecure ? 443 : 80) : port}`;
   const credentials = isSecure ? grpc.credentials.createSsl() : grpc.credentials.createInsecure();
-  // The window of HTTP/2 keeps its default: with a larger one, Bun receives more than is read, without an end.
   const stub = new BigQueryRead(address, credentials, {
     "grpc.max_receive_message_length": -1,
+    "grpc-node.flow_control_window": WINDOW_BYTES,
   }) as unknown as Stub;
   return new GrpcChannel(grpc, stub, bearer, options.idleMs);
 }
