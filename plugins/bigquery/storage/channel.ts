@@ -31,6 +31,8 @@ interface SessionRequest {
   readonly columns: readonly string[];
   /** The condition of the rows; empty: all. */
   readonly restriction: string;
+  /** The time at which the table is read, as ISO 8601 text. Undefined: now. */
+  readonly snapshot?: string | undefined;
   readonly streamsMax: number;
 }
 
@@ -106,6 +108,13 @@ function servicesOf(loaded: Grpc.GrpcObject): { readonly BigQueryRead: Grpc.Serv
   return names.reduce((at, name) => at[name] as Grpc.GrpcObject, loaded) as never;
 }
 
+/** A time as a message of protocol buffers. */
+function timestampOf(time: string): { readonly seconds: number; readonly nanos: number } {
+  const timeMs = Date.parse(time);
+  const seconds = Math.floor(timeMs / 1000);
+  return { seconds, nanos: (timeMs - seconds * 1000) * 1_000_000 };
+}
+
 class GrpcChannel implements Channel {
   readonly #grpc: typeof Grpc;
   readonly #stub: Stub;
@@ -121,7 +130,7 @@ class GrpcChannel implements Channel {
   }
 
   async createReadSession(request: SessionRequest, signal: AbortSignal): Promise<ReadSession> {
-    const { parent, table, columns, restriction, streamsMax } = request;
+    const { parent, table, columns, restriction, snapshot, streamsMax } = request;
     const metadata = await this.#metadata(`read_session.table=${encodeURIComponent(table)}`, signal);
     const body = {
       parent,
@@ -129,6 +138,7 @@ class GrpcChannel implements Channel {
       readSession: {
         table,
         dataFormat: "ARROW",
+        ...(snapshot === undefined ? {} : { tableModifiers: { snapshotTime: timestampOf(snapshot) } }),
         readOptions: { selectedFields: columns, rowRestriction: restriction },
       },
     };
