@@ -33,7 +33,7 @@ export interface SlicedRead {
 }
 
 /** What a read session reads of a slice. */
-export interface SliceSession {
+interface SliceSession {
   readonly path: TablePath;
   /** The columns that the session reads. */
   readonly schema: arrow.Schema;
