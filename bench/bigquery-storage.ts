@@ -15,15 +15,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
-import { createHost, silentLog } from "../lib/base/mod.ts";
-import { createEngine, openDatabase, quoteLiteral } from "../lib/duckdb/mod.ts";
-import { extractSource } from "../lib/extract/mod.ts";
-import { createPluginRegistry } from "../lib/plugins/mod.ts";
-import { connectSource, discoverTables } from "../lib/sources/mod.ts";
+import { createHost } from "../lib/base/mod.ts";
+import { openDatabase, quoteLiteral } from "../lib/duckdb/mod.ts";
 import plugin from "../plugins/bigquery/plugin.ts";
 import { fakeBigQuery, type FakeCell, type FakeField } from "../tests/fakes/bigquery/mod.ts";
 import { arrowMessages } from "../tests/fakes/bigquery/storage-arrow.ts";
 import { serverOf } from "../tests/fakes/bigquery/storage.ts";
+import { median, publishTable, timed, type Spent } from "./connector.ts";
 
 const { values } = parseArgs({
   options: {
@@ -127,11 +125,7 @@ async function compare(): Promise<void> {
 }
 
 function report(rounds: readonly Record<"client" | "copy" | "connector", Spent>[]): void {
-  const middle = (of: (round: (typeof rounds)[number]) => number) =>
-    rounds
-      .map(of)
-      .toSorted((one, other) => one - other)
-      [Math.floor(rounds.length / 2)]!.toFixed(2);
+  const middle = (of: (round: (typeof rounds)[number]) => number) => median(rounds, of);
   console.log(`${rows} rows × ${fields.length} columns in ${STREAMS} streams`);
   for (const [name, title] of [
     ["client", "the client alone, decoded"],
@@ -210,51 +204,10 @@ async function sync(port: number, target: string): Promise<void> {
     fetch: server.fetch,
     env: { BIGQUERY_SERVICE_ACCOUNT_JSON: server.signIn.serviceAccount },
   });
-  const engine = createEngine(host, {});
-  const services = { host, log: silentLog, engine, directory: target };
   const options = {
     project: server.project,
     storageEndpoint: `http://127.0.0.1:${port}`,
     maxBytesPerQuery: Number.MAX_SAFE_INTEGER,
   };
-  await using source = await connectSource(services, createPluginRegistry([plugin]), "bq", {
-    plugin: "bigquery",
-    options,
-  });
-  const [info] = await discoverTables(source);
-  const stats = await extractSource(
-    { host, log: silentLog, limits: {} },
-    {
-      directory: target,
-      source,
-      tables: [
-        {
-          id: "bq.orders",
-          name: "orders",
-          info: info!,
-          mode: "local",
-          strategy: "full_refresh",
-          primaryKey: [],
-          schemaPolicy: "evolve",
-          quarantine: false,
-          description: "",
-        },
-      ],
-    },
-  );
-  await engine.close();
-  if (stats.totalRows !== rows) throw stats.errors[0]?.error ?? new Error(`${stats.totalRows} rows`);
-}
-
-/** Seconds, and those of all processors. */
-interface Spent {
-  readonly seconds: number;
-  readonly cpu: number;
-}
-
-async function timed(work: () => Promise<unknown>): Promise<Spent> {
-  const [start, before] = [performance.now(), process.cpuUsage()];
-  await work();
-  const { user, system } = process.cpuUsage(before);
-  return { seconds: (performance.now() - start) / 1000, cpu: (user + system) / 1e6 };
+  await publishTable({ host, plugin, options, target, rows });
 }

@@ -12,12 +12,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
-import { createHost, silentLog } from "../lib/base/mod.ts";
-import { createEngine, openDatabase, quoteIdentifier, quoteLiteral } from "../lib/duckdb/mod.ts";
-import { extractSource } from "../lib/extract/mod.ts";
-import { createPluginRegistry } from "../lib/plugins/mod.ts";
-import { connectSource, discoverTables } from "../lib/sources/mod.ts";
+import { createHost } from "../lib/base/mod.ts";
+import { openDatabase, quoteIdentifier, quoteLiteral } from "../lib/duckdb/mod.ts";
 import plugin from "../plugins/keboola/plugin.ts";
+import { median, publishTable, timed, type Spent } from "./connector.ts";
 import { peakMemoryMb } from "./extract-data.ts";
 import { serveKeboola, type ServedKeboola } from "./keboola-server.ts";
 
@@ -132,11 +130,7 @@ async function compare(format: Format, paths: readonly string[], rows: number): 
     await rm(target, { recursive: true });
     rounds.push({ bare: alone, connector });
   }
-  const middle = (of: (round: (typeof rounds)[number]) => number) =>
-    rounds
-      .map(of)
-      .toSorted((one, other) => one - other)
-      [Math.floor(rounds.length / 2)]!.toFixed(2);
+  const middle = (of: (round: (typeof rounds)[number]) => number) => median(rounds, of);
   console.log(`${format}, ${rows} rows × ${columns.length} columns in ${paths.length} slices`);
   console.log(
     `  DuckDB alone: ${middle((one) => one.bare.seconds)} s, ${middle((one) => one.bare.cpu)} s of processor time`,
@@ -246,46 +240,7 @@ async function serve<T>(
 /** Extracts the table. Returns the most slices that were open at once. */
 async function extract(keboola: ServedKeboola, rows: number, target: string): Promise<number> {
   const host = createHost({ fetch: keboola.fetch, env: { KEBOOLA_STORAGE_TOKEN: keboola.token } });
-  const engine = createEngine(host, {});
-  const services = { host, log: silentLog, engine, directory };
   const options = { url: `${keboola.stack}/`, allowPrivateAddress: true };
-  const config = { plugin: "keboola", options };
-  await using source = await connectSource(services, createPluginRegistry([plugin]), "kbc", config);
-  const [info] = await discoverTables(source);
-  const stats = await extractSource(
-    { host, log: silentLog, limits: {} },
-    {
-      directory: target,
-      source,
-      tables: [
-        {
-          id: "kbc.orders",
-          name: "orders",
-          info: info!,
-          mode: "local",
-          strategy: "full_refresh",
-          primaryKey: [],
-          schemaPolicy: "evolve",
-          quarantine: false,
-          description: "",
-        },
-      ],
-    },
-  );
-  await engine.close();
-  if (stats.totalRows !== rows) throw stats.errors[0]?.error ?? new Error(`${stats.totalRows} rows`);
-  return await keboola.openSlicesMax();
-}
-
-/** Seconds, and those of all processors. */
-interface Spent {
-  readonly seconds: number;
-  readonly cpu: number;
-}
-
-async function timed(work: () => Promise<unknown>): Promise<Spent> {
-  const [start, before] = [performance.now(), process.cpuUsage()];
-  await work();
-  const { user, system } = process.cpuUsage(before);
-  return { seconds: (performance.now() - start) / 1000, cpu: (user + system) / 1e6 };
+  await publishTable({ host, plugin, options, target, rows });
+  return keboola.openSlicesMax();
 }

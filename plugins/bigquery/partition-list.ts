@@ -5,7 +5,7 @@ import type { TablePath } from "./names.ts";
 import { parameterOf } from "./parameters.ts";
 import { isSelectable, type TimePartitioning } from "./partitions.ts";
 import type { BigQueryTable } from "./schemas.ts";
-import type { Slice } from "./slices.ts";
+import type { Slice } from "./slice.ts";
 import type { Source } from "./source.ts";
 
 /** A list of partitions bills 10 MiB. */

@@ -8,6 +8,7 @@ import type { BigQueryTable } from "./schemas.ts";
 import { selectOf, type SelectOptions } from "./select.ts";
 import { changedSlices, readSlices } from "./slices.ts";
 import type { Source } from "./source.ts";
+import { schemaOfColumns } from "./storage/table.ts";
 
 const stateSchema = v.object({
   /** The partitioning by which the ids are named. */
@@ -61,17 +62,26 @@ export async function* readPartitions(
   if (list === null) return null;
   const { changed, kept } = changedSlices(list.partitions, before?.partitions);
   const sliced = { info, columns: select.columns, location, options };
+  const { at: snapshot } = list;
+  const selectSome = (ids: readonly string[]) =>
+    selectOf(path, schema, {
+      ...select,
+      condition: { sql: partitionCondition(ids, partitioning), column: partitioning.column },
+      snapshot,
+      slice: { column: partitioning.column, isOrdered: true },
+    });
+  const columns = schemaOfColumns(info.schema, select.columns);
   yield* readSlices(
     source,
     {
       ...sliced,
-      selectOf: (ids) =>
-        selectOf(path, schema, {
-          ...select,
-          condition: { sql: partitionCondition(ids, partitioning), column: partitioning.column },
-          snapshot: list.at,
-          slice: { column: partitioning.column, isOrdered: true },
-        }),
+      selectOf: selectSome,
+      sessionOf({ id }) {
+        const { restriction } = selectSome([id]);
+        return columns === null || restriction === null
+          ? null
+          : { path, schema: columns, restriction, snapshot };
+      },
       idOf: (value) => partitionOf(value, partitioning),
       strayRow: (id) => errors.partitions_unknown({ table: name, reason: `a row is in partition ${id}` }),
     },

@@ -1,43 +1,14 @@
-import {
-  createRowBuilder,
-  withOrigin,
-  type Batch,
-  type ReadOptions,
-  type Row,
-  type TableInfo,
-} from "agnes/kit";
+import { createRowBuilder, withOrigin, type arrow, type Batch, type Row } from "agnes/kit";
 
+import { Budget } from "./budget.ts";
 import { checkBytes } from "./estimate.ts";
-import { ORDER_ALIAS, type Select } from "./select.ts";
+import { ORDER_ALIAS } from "./select.ts";
+import type { Slice, SlicedRead } from "./slice.ts";
+import { hasSession, sliceRows } from "./slice-sessions.ts";
 import type { Source } from "./source.ts";
 
 /** Small slices are read by one job up to this size, because each job bills at least 10 MiB. */
 const JOB_BYTES = 256 * 1024 ** 2;
-
-/** A part of a table whose changes are known: a partition or a shard. */
-export interface Slice {
-  readonly id: string;
-  /** When it was last modified, as text that only equals itself. Null: unknown. */
-  readonly modified: string | null;
-  readonly sizeBytes: number;
-}
-
-/** How the slices of a table are read. */
-export interface SlicedRead {
-  /** The table, with the columns of the rows. */
-  readonly info: TableInfo;
-  readonly columns: readonly string[];
-  readonly location: string | undefined;
-  readonly options: ReadOptions;
-  /** The SELECT of the rows of some slices, in their order. */
-  readonly selectOf: (ids: readonly string[]) => Select;
-  /** The slice of a row, by the value of the column `agnes_partition`. */
-  readonly idOf: (value: unknown) => string;
-  /** Completes a row. Default: as it is. */
-  readonly rowOf?: ((row: Row, id: string) => Row) | undefined;
-  /** The error for a row of a slice that was not requested. */
-  readonly strayRow: (id: string) => Error;
-}
 
 /** The slices to read and those whose rows are published already. */
 export function changedSlices(
@@ -52,37 +23,60 @@ export function changedSlices(
 }
 
 /**
- * Yields the rows of slices, which are sorted by id; each slice is an origin.
- * @throws the errors of `jobs.run`; `bigquery/scan_too_large` for all slices together
+ * Yields the rows of slices, which are sorted by id; each slice is an origin. Large ones are read by a session each, and the
+ * others by jobs.
+ * @throws the errors of `jobs.run` and `StorageReads`; `bigquery/scan_too_large` for all slices together
  */
 export async function* readSlices(
-  { jobs, settings }: Source,
+  source: Source,
   read: SlicedRead,
   slices: readonly Slice[],
 ): AsyncGenerator<Batch, void, void> {
   if (slices.length === 0) return;
+  const { jobs, settings } = source;
   const { location, info, options, selectOf } = read;
   const { signal, onProgress, onJob, batchRows } = options;
   const request = { location, what: `table ${info.name}`, signal };
   const all = await jobs.dryRun({ ...selectOf(slices.map(({ id }) => id)), ...request });
   checkBytes(all, settings.maxBytesPerQuery, settings);
+  const budget = new Budget(settings.maxBytesPerQuery, all.scannedBytes ?? 0);
   // Without an estimate only one job has a known limit.
-  const groups = all.scannedBytes === undefined ? [slices] : grouped(slices);
-  let leftBytes = settings.maxBytesPerQuery;
-  for (const [number, group] of groups.entries()) {
-    const phase = groups.length === 1 ? "querying" : `querying ${number + 1} of ${groups.length}`;
-    onProgress?.({ phase });
+  const groups = all.scannedBytes === undefined ? [slices] : grouped(slices, hasSession(source, read));
+  let done = 0;
+  for (const group of groups) {
     const ids = group.map(({ id }) => id);
+    const phase = group.length === slices.length ? "querying" : `querying, ${done} of ${slices.length} read`;
+    done += group.length;
+    onProgress?.({ phase });
+    if (all.scannedBytes !== undefined && (yield* sessionRows(source, read, group, budget))) continue;
     const result = await jobs.run({
       ...selectOf(ids),
       ...request,
-      limitBytes: leftBytes,
+      limitBytes: budget.leftBytes,
       onProgress: () => onProgress?.({ phase }),
       onJob,
     });
-    leftBytes -= result.billedBytes ?? leftBytes;
+    const billedBytes = result.billedBytes ?? budget.leftBytes;
+    budget.spend(billedBytes, billedBytes);
     yield* withOrigins(result.rows(batchRows), read, ids);
   }
+}
+
+/** Yields the rows of a group by a session. Returns false, before it yields any row, if a job must read them. */
+async function* sessionRows(
+  source: Source,
+  read: SlicedRead,
+  group: readonly Slice[],
+  budget: Budget,
+): AsyncGenerator<Batch, boolean, void> {
+  const [slice, ...others] = group;
+  if (others.length > 0 || !hasSession(source, read)(slice!)) return false;
+  const { batchOf = (batch) => batch } = read;
+  const named = {
+    ...read,
+    batchOf: (batch: arrow.RecordBatch, id: string) => withOrigin(batchOf(batch, id), id),
+  };
+  return yield* sliceRows(source, named, slice!, budget);
 }
 
 /** Builds the batches of each slice from the rows of several. */
@@ -126,17 +120,28 @@ function* runsOf(
   }
 }
 
-/** Groups consecutive slices, so that each job reads many small ones or one large one. */
-function grouped(slices: readonly Slice[]): readonly (readonly Slice[])[] {
-  const groups: Slice[][] = [];
-  let sizeBytes = Number.POSITIVE_INFINITY;
+/**
+ * Groups consecutive slices, so that each job reads many small ones or one large one. A slice that may be read by a session
+ * is a group of its own; whether it may is determined when the groups before it are read.
+ */
+function* grouped(
+  slices: readonly Slice[],
+  hasOwnSession: (slice: Slice) => boolean,
+): Generator<readonly Slice[], void, void> {
+  let group: Slice[] = [];
+  let sizeBytes = 0;
   for (const slice of slices) {
-    if (sizeBytes + slice.sizeBytes > JOB_BYTES) {
-      groups.push([]);
+    const isAlone = hasOwnSession(slice);
+    if (group.length > 0 && (isAlone || sizeBytes + slice.sizeBytes > JOB_BYTES)) {
+      yield group;
+      group = [];
       sizeBytes = 0;
     }
-    groups.at(-1)!.push(slice);
-    sizeBytes += slice.sizeBytes;
+    if (isAlone) yield [slice];
+    else {
+      group.push(slice);
+      sizeBytes += slice.sizeBytes;
+    }
   }
-  return groups;
+  if (group.length > 0) yield group;
 }

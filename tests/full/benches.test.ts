@@ -11,6 +11,7 @@ const benches: Readonly<Record<string, readonly string[]>> = {
   "extract-files.ts": ["--rows", "3000", "--rounds", "1"],
   "keboola.ts": ["--rows", "3000", "--slices", "3", "--rounds", "1", "--no-memory", "--no-many"],
   "bigquery-storage.ts": ["--rows", "3000", "--rounds", "1"],
+  "remote.ts": ["--rows", "2000", "--tables", "20"],
   "merge.ts": ["--rows", "3000"],
   "unchanged.ts": ["--rows", "3000", "--rounds", "1"],
   "analytics.ts": ["--tables", "10"],

@@ -48,12 +48,26 @@ describe("bigquery: the Storage Read API of the emulator", () => {
     const into = `INSERT INTO \`p-1\`.\`shop\`.\`orders\` (${names})`;
     for (const rows of [`VALUES ${FIRST}`, OTHERS])
       await emulator.post("/queries", { query: `${into} ${rows}`, useLegacySql: false });
+    for (const day of ["20260101", "20260102"]) {
+      const tableReference = { projectId: "p-1", datasetId: "shop", tableId: `events_${day}` };
+      await emulator.post("/datasets/shop/tables", {
+        tableReference,
+        schema: { fields: FIELDS.slice(0, 2) },
+      });
+      const query = `INSERT INTO \`p-1\`.\`shop\`.\`events_${day}\` (id, amount) VALUES (${day}, 1.5), (2, 2.5), (3, NULL)`;
+      await emulator.post("/queries", { query, useLegacySql: false });
+    }
   });
   afterAll(() => emulator[Symbol.asyncDispose]());
 
-  /** The tables are too small for a session. */
+  /** The tables are too small for a session, and a dry run does not report how accurate its estimate is. */
   const fetchOf = async (url: string, init: RequestInit) => {
     const response = await fetch(url, init);
+    if (url.endsWith("/jobs") && response.ok) {
+      const job = (await response.json()) as { statistics: { query?: object } };
+      const query = { totalBytesProcessedAccuracy: "PRECISE", ...job.statistics.query };
+      return Response.json({ ...job, statistics: { ...job.statistics, query } });
+    }
     if (!/\/tables\/\w+$/.test(url)) return response;
     return Response.json({ ...((await response.json()) as object), numBytes: "20000000" });
   };
@@ -120,6 +134,22 @@ describe("bigquery: the Storage Read API of the emulator", () => {
     ]);
   });
 
+  test("tables by date are read by a session each, with their date", async () => {
+    await using source = await open();
+    const filter: readonly Filter[] = [{ column: "id", operator: "ne", values: [2] }];
+    const rows = await source.read("shop.events_YYYYMMDD", { byOrigin: true, filter });
+    const row = (day: number) => [
+      {
+        id: `202601${String(day).padStart(2, "0")}`,
+        amount: "1500000000",
+        shard_date: Date.UTC(2026, 0, day),
+      },
+      { id: "3", amount: null, shard_date: Date.UTC(2026, 0, day) },
+    ];
+    expect(rows).toEqual([...row(1), ...row(2)]);
+    expect(source.log.entries.filter(({ message }) => message.endsWith("is open"))).toHaveLength(2);
+  });
+
   test("a table without rows has none", async () => {
     await using source = await open();
     expect(await source.read("shop.nothing")).toEqual([]);
@@ -138,6 +168,7 @@ describe("bigquery: the Storage Read API of the emulator", () => {
           table: "projects/p-1/datasets/shop/tables/orders",
           columns: ["id"],
           restriction: "id < 10",
+          snapshot: new Date().toISOString(),
           streamsMax: 1,
         },
         signal,

@@ -14,12 +14,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
+import { status } from "@grpc/grpc-js";
 import { publint } from "publint";
 
 import { buildPackage } from "../../tools/package.ts";
 import { ROOT } from "../../tools/source.ts";
-import { fakeBigQuery } from "../fakes/bigquery/mod.ts";
+import { fakeBigQuery, type FakeBigQuery } from "../fakes/bigquery/mod.ts";
+import { fakeStorage } from "../fakes/bigquery/storage.ts";
 import { ordersTable } from "../plugins-bigquery/sample.ts";
+import { large } from "../plugins-bigquery/storage-support.ts";
 
 const CONSUMER = join(ROOT, "tests/package/consumer");
 let project: string;
@@ -128,9 +131,8 @@ describe("the built package", () => {
     });
   });
 
-  test("Node runs the plugin bigquery, which signs in with a service account", async () => {
-    const { resource, ...orders } = ordersTable(20);
-    await using server = fakeBigQuery({ tables: [{ ...orders, resource: { ...resource } }] });
+  /** Runs a program of this folder on Node, with requests to BigQuery sent to a fake. */
+  const runBigQuery = async (name: string, server: FakeBigQuery, env: Readonly<Record<string, string>>) => {
     const proxy = Bun.serve({
       port: 0,
       hostname: "127.0.0.1",
@@ -142,27 +144,69 @@ describe("the built package", () => {
         }),
     });
     try {
-      copyFileSync(join(ROOT, "tests/package/bigquery.mjs"), join(project, "bigquery.mjs"));
-      const env = {
-        ...process.env,
-        PROXY: proxy.url.href,
-        BIGQUERY_SERVICE_ACCOUNT_JSON: server.signIn.serviceAccount,
-      };
-      const { stdout, stderr } = await promisify(execFile)("node", ["bigquery.mjs"], { cwd: project, env });
-      expect(stderr).toBe("");
-      expect(JSON.parse(stdout)).toEqual({
-        status: "complete",
-        again: ["unchanged", "unchanged"],
-        orders: [{ n: 20, total: "195.00", last: "2026-01-01 00:00:19.000019+00" }],
-        totals: [{ n: 20 }],
-        live: [{ customer: "Čapek '3' \\" }],
+      copyFileSync(join(ROOT, "tests/package", name), join(project, name));
+      const { stdout, stderr } = await promisify(execFile)("node", [name], {
+        cwd: project,
+        env: {
+          ...process.env,
+          ...env,
+          PROXY: proxy.url.href,
+          BIGQUERY_SERVICE_ACCOUNT_JSON: server.signIn.serviceAccount,
+        },
       });
-      expect(server.signIn.issued).toBeGreaterThan(0);
-      expect(server.requests.every(({ headers }) => headers.get("x-url") !== null)).toBe(true);
+      expect(stderr).toBe("");
+      return JSON.parse(stdout) as unknown;
     } finally {
       await proxy.stop(true);
     }
+  };
+
+  test("Node runs the plugin bigquery, which signs in with a service account", async () => {
+    const { resource, ...orders } = ordersTable(20);
+    await using server = fakeBigQuery({ tables: [{ ...orders, resource: { ...resource } }] });
+    expect(await runBigQuery("bigquery.mjs", server, {})).toEqual({
+      status: "complete",
+      again: ["unchanged", "unchanged"],
+      orders: [{ n: 20, total: "195.00", last: "2026-01-01 00:00:19.000019+00" }],
+      totals: [{ n: 20 }],
+      live: [{ customer: "Čapek '3' \\" }],
+    });
+    expect(server.signIn.issued).toBeGreaterThan(0);
+    expect(server.requests.every(({ headers }) => headers.get("x-url") !== null)).toBe(true);
   });
+
+  test.each([true, false])(
+    "Node reads a large table of BigQuery, with gRPC installed: %p",
+    async (isInstalled) => {
+      const tables = [large(ordersTable(500))];
+      await using server = fakeBigQuery({ tables });
+      const unavailable = { code: status.UNAVAILABLE, message: "Connection reset" };
+      await using storage = await fakeStorage({
+        tables,
+        script: { batchRows: 50, cut: ({ attempt }, at) => (attempt === 1 && at === 1 ? unavailable : null) },
+      });
+      const grpc = join(project, "node_modules", "@grpc");
+      if (!isInstalled) rmSync(grpc);
+      try {
+        expect(await runBigQuery("bigquery-storage.mjs", server, { STORAGE: storage.url })).toEqual({
+          orders: [
+            { n: 500, ids: 500, total: "124875.00", last: "2026-01-01 00:08:19.000499+00", lines: 499 },
+          ],
+          missing: isInstalled
+            ? []
+            : [
+                "the Storage Read API is not used for table shop.orders: the optional package @grpc/grpc-js is not installed",
+              ],
+        });
+      } finally {
+        if (!isInstalled) symlinkSync(join(ROOT, "node_modules", "@grpc"), grpc);
+      }
+      // Each of three streams is cut once; without gRPC a dry run and a job read the table.
+      expect([storage.sessions.length, storage.reads.length, server.inserted.length]).toEqual(
+        isInstalled ? [1, 6, 0] : [0, 0, 2],
+      );
+    },
+  );
 
   test("node:test runs the contract suite of a connector", () => {
     writeFileSync(join(project, "people.csv"), "n,name\n1,Ann\n");

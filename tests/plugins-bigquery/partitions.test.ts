@@ -59,7 +59,7 @@ async function syncs(versions: readonly FakeTable[], settings: Readonly<Record<s
       host: { fetch: server.fetch, env: { BIGQUERY_SERVICE_ACCOUNT_JSON: server.signIn.serviceAccount } },
       config: {
         version: 1,
-        sources: { bq: { plugin: "bigquery", options: { project: server.project } } },
+        sources: { bq: { plugin: "bigquery", options: { project: server.project, storageRead: false } } },
       },
     });
     if (at === 0) {

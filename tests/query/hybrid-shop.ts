@@ -55,6 +55,8 @@ export interface HybridShopOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Called before each request of a connector. */
   readonly onRequest?: (url: string) => Promise<void>;
+  /** Called with the response to each of them. */
+  readonly onResponse?: (url: string, response: Pick<Response, "arrayBuffer">) => Promise<void>;
   readonly local?: string;
   readonly warehouse?: string;
 }
@@ -89,7 +91,9 @@ export async function openHybridShop(options: HybridShopOptions = {}): Promise<H
     host: {
       fetch: (async (url: string, init: RequestInit) => {
         await options.onRequest?.(url);
-        return server.fetch(url, init);
+        const response = await server.fetch(url, init);
+        await options.onResponse?.(url, response.clone());
+        return response;
       }) as typeof fetch,
       env: { BIGQUERY_SERVICE_ACCOUNT_JSON: server.signIn.serviceAccount, ...options.env },
     },

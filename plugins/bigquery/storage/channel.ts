@@ -31,6 +31,8 @@ interface SessionRequest {
   readonly columns: readonly string[];
   /** The condition of the rows; empty: all. */
   readonly restriction: string;
+  /** The time at which the table is read, as ISO 8601 text. Undefined: now. */
+  readonly snapshot?: string | undefined;
   readonly streamsMax: number;
 }
 
@@ -66,6 +68,11 @@ interface Stub {
 }
 
 const SESSION_TIMEOUT_MS = 120_000;
+/**
+ * What a server may send without an acknowledgement: with the default of 64 KB, it sends at most 2 MB/s over a distance of
+ * 30 ms. On Bun more memory than the window remains in use.
+ */
+const WINDOW_BYTES = (process.versions.bun === undefined ? 4 : 1) * 1024 ** 2;
 /** Node.js before 20.10 reads `assert`. */
 const JSON_MODULE = { with: { type: "json" }, assert: { type: "json" } };
 
@@ -88,9 +95,9 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
   const isSecure = protocol === "https:";
   const address = `${hostname}:${port === "" ? (isSecure ? 443 : 80) : port}`;
   const credentials = isSecure ? grpc.credentials.createSsl() : grpc.credentials.createInsecure();
-  // The window of HTTP/2 keeps its default: with a larger one, Bun receives more than is read, without an end.
   const stub = new BigQueryRead(address, credentials, {
     "grpc.max_receive_message_length": -1,
+    "grpc-node.flow_control_window": WINDOW_BYTES,
   }) as unknown as Stub;
   return new GrpcChannel(grpc, stub, bearer, options.idleMs);
 }
@@ -99,6 +106,13 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
 function servicesOf(loaded: Grpc.GrpcObject): { readonly BigQueryRead: Grpc.ServiceClientConstructor } {
   const names = ["google", "cloud", "bigquery", "storage", "v1"];
   return names.reduce((at, name) => at[name] as Grpc.GrpcObject, loaded) as never;
+}
+
+/** A time as a message of protocol buffers. */
+function timestampOf(time: string): { readonly seconds: number; readonly nanos: number } {
+  const timeMs = Date.parse(time);
+  const seconds = Math.floor(timeMs / 1000);
+  return { seconds, nanos: (timeMs - seconds * 1000) * 1_000_000 };
 }
 
 class GrpcChannel implements Channel {
@@ -116,7 +130,7 @@ class GrpcChannel implements Channel {
   }
 
   async createReadSession(request: SessionRequest, signal: AbortSignal): Promise<ReadSession> {
-    const { parent, table, columns, restriction, streamsMax } = request;
+    const { parent, table, columns, restriction, snapshot, streamsMax } = request;
     const metadata = await this.#metadata(`read_session.table=${encodeURIComponent(table)}`, signal);
     const body = {
       parent,
@@ -124,6 +138,7 @@ class GrpcChannel implements Channel {
       readSession: {
         table,
         dataFormat: "ARROW",
+        ...(snapshot === undefined ? {} : { tableModifiers: { snapshotTime: timestampOf(snapshot) } }),
         readOptions: { selectedFields: columns, rowRestriction: restriction },
       },
     };

@@ -34,6 +34,8 @@ export interface StorageRows {
   readonly estimatedRows: number | undefined;
   /** Yields all rows. Returns false, before it yields any row, if a job must read the table after all. */
   batches(): AsyncGenerator<arrow.RecordBatch, boolean, void>;
+  /** The bytes that the session bills, as far as they are known: its estimate, or those received until now if they are more. */
+  scannedBytes(): number;
 }
 
 /** The read sessions of a source. Google's client is loaded when the first session is created. */
@@ -59,10 +61,17 @@ export class StorageReads {
     if (this.#obstacle !== undefined) return null;
     const first = await this.#session(request, signal);
     if (first === null) return null;
+    const total = { rows: 0, bytes: 0 };
     return {
       estimatedRows: first.estimatedRows,
-      batches: () => this.#batches(first, request, signal),
+      batches: () => this.#batches(first, request, total, signal),
+      scannedBytes: () => Math.max(first.estimatedBytes ?? 0, total.bytes),
     };
+  }
+
+  /** Whether sessions are created, as far as it is known. */
+  get isUsed(): boolean {
+    return this.#obstacle === undefined;
   }
 
   /** Closes the connection. */
@@ -75,10 +84,10 @@ export class StorageReads {
   async *#batches(
     first: Session,
     request: StorageRequest,
+    total: { rows: number; bytes: number },
     signal: AbortSignal,
   ): AsyncGenerator<arrow.RecordBatch, boolean, void> {
     let session: Session | null = first;
-    const total = { rows: 0, bytes: 0 };
     for (let count = 1; ; count += 1) {
       try {
         yield* this.#reported(session, request, total, signal);

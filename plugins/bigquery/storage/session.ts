@@ -17,6 +17,8 @@ export interface StorageRequest {
   readonly schema: arrow.Schema;
   /** The condition of the rows in GoogleSQL; empty: all. */
   readonly restriction: string;
+  /** The time at which the table is read, as ISO 8601 text. Default: now. */
+  readonly snapshot?: string | undefined;
   /** The bytes that the read may bill. Undefined: it is free. */
   readonly limitBytes: number | undefined;
   /** The bytes that a job would bill for the same rows. Undefined: they are the same, or unknown. */
@@ -72,7 +74,7 @@ export async function openSession(
   signal: AbortSignal,
 ): Promise<Session> {
   const { channel, retries, settings, log } = services;
-  const { path, schema, restriction, limitBytes, streamsMax, what } = request;
+  const { path, schema, restriction, snapshot, limitBytes, streamsMax, what } = request;
   if (Buffer.byteLength(restriction) > RESTRICTION_BYTES_MAX)
     throw new StorageUnusable("the condition is longer than 1 MiB");
   const created = await retries.run({ what, signal }, async () => {
@@ -83,6 +85,7 @@ export async function openSession(
           table: `projects/${path.project}/datasets/${path.dataset}/tables/${path.table}`,
           columns: schema.fields.map(({ name }) => name),
           restriction,
+          snapshot,
           streamsMax,
         },
         signal,

@@ -6,7 +6,7 @@ import type { Select } from "../select.ts";
 import { STREAMS_MAX, type StorageReads } from "./reads.ts";
 
 /** A job reads a smaller table in one or two pages, sooner than the client of sessions is loaded. */
-const LARGE_BYTES = 10 * 1024 ** 2;
+export const LARGE_BYTES = 10 * 1024 ** 2;
 /** Tables whose rows BigQuery stores. Clones are of type TABLE. */
 const STORED = ["TABLE", "SNAPSHOT"];
 
