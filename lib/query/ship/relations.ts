@@ -7,7 +7,7 @@ import { condition } from "./kinds.ts";
 import { notListed } from "./not-listed.ts";
 
 /** A live table at a place of a statement. */
-export interface ShippedTable {
+interface ShippedTable {
   readonly info: TableInfo;
   readonly columns: readonly TypedColumn[];
   /** Conditions that all needed rows match. */
@@ -140,7 +140,7 @@ function equal([left, right]: readonly [SourceExpression, SourceExpression]): So
 }
 
 /** Returns the column with a name, which becomes a used one. @throws NotListed if there is not exactly one */
-export function findIn(relations: readonly ScopedRelation[], parts: readonly string[]): SourceExpression {
+function findIn(relations: readonly ScopedRelation[], parts: readonly string[]): SourceExpression {
   return findAmong(relations, parts) ?? notListed("a name that is not a column");
 }
 

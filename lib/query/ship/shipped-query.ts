@@ -76,10 +76,15 @@ export async function shipStatement(
   } catch (error) {
     throwIfAborted(signal, "the query");
     if (!(error instanceof NotListed) && !isAgnesError(error)) throw error;
-    log.debug("a query over remote tables is not run as a whole in their source", {
-      source: place.tables[0]!.source,
-      reason: messageOf(error),
-    });
+    const details = { source: place.tables[0]!.source, reason: messageOf(error) };
+    // A job that failed may be billed.
+    if (error instanceof NotListed)
+      log.debug("a query is not run as a whole in the source of its tables", details);
+    else
+      log.warn(
+        "a query failed as a whole in the source of its tables, which are now read one by one",
+        details,
+      );
     return null;
   }
 }
