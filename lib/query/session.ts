@@ -1,10 +1,9 @@
 import { resolve } from "node:path";
 
 import { AgnesError, atMost, isAgnesError, withTimeout } from "../base/mod.ts";
-import { analyticsPath, type AnalyticsTable } from "../analytics/mod.ts";
+import { analyticsPath, tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import { renderSql } from "../sql/mod.ts";
-import { quoteLiteral, type Connection } from "../duckdb/mod.ts";
-import type { QueryLimits } from "../kit/mod.ts";
+import { encodeResult, quoteLiteral, type Connection } from "../duckdb/mod.ts";
 import { dataPaths } from "../workspace/mod.ts";
 import {
   describeTableIn,
@@ -13,17 +12,11 @@ import {
   type CatalogEntry,
   type TableDescription,
 } from "./catalog.ts";
+import type { AccessOptions, EncodedRequest, EncodedResult, QueryRequest } from "./queries.ts";
 import { planOf } from "./explain.ts";
 import { isFatal, queryFailure } from "./failure.ts";
 import { guardQuery, type GuardedQuery } from "./guard.ts";
-import {
-  isAlias,
-  isNamed,
-  openHybrid,
-  type Hybrid,
-  type HybridSources,
-  type RegisteredQuery,
-} from "./hybrid/mod.ts";
+import { isAlias, isNamed, openHybrid, type Hybrid, type HybridSources } from "./hybrid/mod.ts";
 import { withListings } from "./listings.ts";
 import { Instances, type Choice } from "./instances.ts";
 import { readyOrReleased } from "./lease.ts";
@@ -45,35 +38,8 @@ export interface SessionOptions {
   readonly sources?: HybridSources;
   /** The timeout for attaching one remote database, in milliseconds. Default: 10 seconds. */
   readonly attachTimeoutMs?: number;
-}
-
-/** The tables a caller may access. */
-export interface AccessOptions {
-  /**
-   * The tables the caller may access, by id or view name, in any case; null: all. Other tables do not exist for the
-   * caller. Default: null.
-   */
-  readonly access?: ReadonlySet<string> | null;
-}
-
-/** The SQL and options of one query. */
-export interface QueryRequest extends AccessOptions {
-  /** One SELECT, optionally followed by `;`. */
-  readonly sql: string;
-  /** Rows beyond the limits are cut off, and the receipt has `truncated: true`. Default: 60 seconds, all rows. */
-  readonly limits?: QueryLimits;
-  /** Allows all tables and functions, for SQL that the caller wrote. Files and settings stay blocked. Default: false. */
-  readonly trusted?: boolean;
-  /**
-   * Queries that run in the engines of sources first, by the alias under which the SQL reads their rows. All are estimated
-   * before any of them runs; then they run at once, and if one fails, the others stop. An alias is an identifier that no
-   * table and no common table expression has, in any case. With `access`, a source must name the tables that a query reads,
-   * and all of them must be accessible and registered as a whole. Default: none.
-   */
-  readonly register?: Readonly<Record<string, RegisteredQuery>>;
-  /** The maximum number of rows per batch. Default: 16384. */
-  readonly batchRows?: number;
-  readonly signal?: AbortSignal;
+  /** Whether it runs in a worker process, where remote tables are rejected. Default: false. */
+  readonly isIsolated?: boolean;
 }
 
 /**
@@ -101,6 +67,12 @@ export class QuerySession implements AsyncDisposable {
   readonly #instances: Instances;
   /** Queries whose sources are being closed. */
   readonly #hybrids = new Set<Promise<unknown>>();
+  /** Queries that are releasing their connections. */
+  readonly #ending = new Set<Promise<void>>();
+  readonly #onEnding = (ending: Promise<void>) => {
+    const ended = ending.catch(() => {}).finally(() => this.#ending.delete(ended));
+    this.#ending.add(ended);
+  };
 
   constructor(services: QueryServices, options: SessionOptions) {
     this.#services = services;
@@ -124,7 +96,7 @@ export class QuerySession implements AsyncDisposable {
       throw new AgnesError("invalid_input", { what: "the options of the query", reason });
     }
     const failure = this.#failureFor(access, request.sql);
-    const checked = { ...request, access };
+    const checked = { ...request, access, onEnding: this.#onEnding };
     const run = () =>
       startQuery(this.#services.host, { ...checked, failure }, (opening) => this.#prepare(checked, opening));
     try {
@@ -134,6 +106,14 @@ export class QuerySession implements AsyncDisposable {
       if (!isAgnesError(error, "query_lost") || request.register !== undefined) throw error;
       return run();
     }
+  }
+
+  /** Runs a query and encodes its rows. @throws the errors of `runQuery` */
+  async encodeQuery({ format, ...request }: EncodedRequest): Promise<EncodedResult> {
+    const result = await this.runQuery(request);
+    const { host, limits } = this.#services;
+    const bytes = encodeResult(result, format, { files: host.files, limits });
+    return { bytes, receipt: () => result.receipt(), close: () => result.close() };
   }
 
   /** Returns all tables, sorted by name. @throws `analytics_unreadable` */
@@ -150,10 +130,7 @@ export class QuerySession implements AsyncDisposable {
     const access = accessOf(options);
     using timer = withTimeout(`describing the table ${name}`, TIMEOUT_MS, options.signal);
     const { signal } = timer;
-    const leasing = this.#instances.lease((names) => [names.find(name)], access, {
-      signal,
-      onWait: () => {},
-    });
+    const leasing = this.#lease((names) => [names.find(name)], access, { signal, onWait: () => {} });
     const { connection, release, secrets, prepareLive, tables } = await leasing;
     try {
       const [table] = tables;
@@ -186,7 +163,7 @@ export class QuerySession implements AsyncDisposable {
     const access = accessOf(options);
     const prepare = async (opening: Opening) => {
       const choose: Choice = (names) => [names.find(name)];
-      const lease = await this.#instances.lease(choose, access, opening);
+      const lease = await this.#lease(choose, access, opening);
       const from = quotedTable(lease.tables[0]!);
       const sql =
         options.random === true
@@ -197,7 +174,13 @@ export class QuerySession implements AsyncDisposable {
         return { ...lease, sql };
       });
     };
-    return startQuery(this.#services.host, { ...options, failure: this.#failureFor(access) }, prepare);
+    const running = { ...options, onEnding: this.#onEnding, failure: this.#failureFor(access) };
+    return startQuery(this.#services.host, running, prepare);
+  }
+
+  /** Waits until the queries that have failed or were stopped have left DuckDB, however long that takes. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#ending);
   }
 
   /** Stops all queries and closes the session. Waits at most half a second for calls that cannot be interrupted. */
@@ -207,6 +190,18 @@ export class QuerySession implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** Leases an instance for chosen tables. @throws `query_not_isolated`, and the errors of `Instances.lease` */
+  #lease(choose: Choice, access: Access, opening: Opening): Promise<Lease> {
+    const checked: Choice = (names) => {
+      const tables = choose(names);
+      const remote = tables.find(({ accessMode }) => accessMode === "remote");
+      if (this.#options.isIsolated === true && remote !== undefined)
+        throw new AgnesError("query_not_isolated", { what: `the remote table ${tableId(remote)}` });
+      return tables;
+    };
+    return this.#instances.lease(checked, access, opening);
   }
 
   async #prepare(request: QueryRequest & { readonly access: Access }, opening: Opening): Promise<Run> {
@@ -267,7 +262,7 @@ export class QuerySession implements AsyncDisposable {
     };
     const lease = await (tables.length === 0 && !isTrusted && !query.hasListings
       ? this.#instances.leaseBare(signal)
-      : this.#instances.lease(choose, access, opening));
+      : this.#lease(choose, access, opening));
     return readyOrReleased(lease, async () => {
       const { isExplained, pivots } = query;
       if (isExplained && pivots.length > 0) refuseLivePivot(lease);
@@ -326,13 +321,13 @@ export class QuerySession implements AsyncDisposable {
 }
 
 /** The tables a caller may access; null: all. */
-type Access = ReadonlySet<string> | null;
+export type Access = ReadonlySet<string> | null;
 
 /**
  * Returns a checked copy of the tables a caller may access, which the caller cannot change while the query runs.
  * @throws `invalid_input` for a value that is not a Set
  */
-function accessOf({ access = null }: AccessOptions): Access {
+export function accessOf({ access = null }: AccessOptions): Access {
   if (access === null) return null;
   const names: readonly unknown[] = access instanceof Set ? [...access] : [null];
   if (names.every((name) => typeof name === "string")) return new Set(names);

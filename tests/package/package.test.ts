@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { execFile, spawnSync } from "node:child_process";
+import { execFile, spawn, spawnSync } from "node:child_process";
 import {
   copyFileSync,
   mkdirSync,
@@ -19,6 +19,7 @@ import { publint } from "publint";
 import { buildPackage } from "../../tools/package.ts";
 import { ROOT } from "../../tools/source.ts";
 import { fakeBigQuery } from "../fakes/bigquery/mod.ts";
+import { isRunning, until, workersOf } from "../query/workers/isolated.ts";
 import { ordersTable } from "../plugins-bigquery/sample.ts";
 
 const CONSUMER = join(ROOT, "tests/package/consumer");
@@ -162,6 +163,23 @@ describe("the built package", () => {
     } finally {
       await proxy.stop(true);
     }
+  });
+
+  test("Node runs queries in worker processes, which end when it is killed", async () => {
+    copyFileSync(join(ROOT, "tests/package/workers.mjs"), join(project, "workers.mjs"));
+    const closed = run("node", "workers.mjs", project, "close");
+    expect(closed.stderr).toBe("");
+    expect(JSON.parse(closed.stdout)).toEqual({
+      rows: [{ n: 0 }, { n: 1 }, { n: 2 }],
+      failed: "sql_failed",
+      stopped: "aborted",
+    });
+    const parent = spawn("node", ["workers.mjs", project], { cwd: project });
+    await new Promise((resolve) => parent.stdout.once("data", resolve));
+    const workers = workersOf(parent.pid!);
+    expect(workers.length).toBeGreaterThan(0);
+    parent.kill("SIGKILL");
+    await until(() => !workers.some(isRunning), 1000);
   });
 
   test("node:test runs the contract suite of a connector", () => {
