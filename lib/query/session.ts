@@ -24,6 +24,7 @@ import type { LiveResolver } from "../sources/mod.ts";
 import type { Opening } from "./opening.ts";
 import { parseSelect } from "./parse-select.ts";
 import { makePivotTypes } from "./pivot.ts";
+import { RecentQueries } from "./recent-queries.ts";
 import { startQuery, TIMEOUT_MS, type Lease, type QueryResult, type Run } from "./run.ts";
 import type { QueryServices } from "./sandbox.ts";
 import type { TableNames } from "./tables.ts";
@@ -65,6 +66,7 @@ export class QuerySession implements AsyncDisposable {
   readonly #services: QueryServices;
   readonly #options: SessionOptions;
   readonly #instances: Instances;
+  readonly #recent = new RecentQueries();
   /** Queries whose sources are being closed. */
   readonly #hybrids = new Set<Promise<unknown>>();
   /** Queries that are releasing their connections. */
@@ -208,16 +210,22 @@ export class QuerySession implements AsyncDisposable {
     const { signal } = opening;
     const { sql, register } = request;
     const isTrusted = request.trusted === true;
-    const query = await this.#instances.parse(
-      async (connection) => (isTrusted ? trustedQuery(connection, sql) : guardQuery(connection, sql)),
-      signal,
-    );
+    const query = this.#recent.get(sql, isTrusted) ?? (await this.#parse(sql, isTrusted, signal));
     if (register === undefined || Object.keys(register).length === 0)
       return this.#prepareLocal(request, query, opening);
     const preparing = this.#prepareHybrid({ ...request, register }, query, opening);
     const ended = preparing.catch(() => {}).finally(() => this.#hybrids.delete(ended));
     this.#hybrids.add(ended);
     return preparing;
+  }
+
+  async #parse(sql: string, isTrusted: boolean, signal: AbortSignal): Promise<GuardedQuery> {
+    const query = await this.#instances.parse(
+      async (connection) => (isTrusted ? trustedQuery(connection, sql) : guardQuery(connection, sql)),
+      signal,
+    );
+    this.#recent.add(sql, isTrusted, query);
+    return query;
   }
 
   /** Prepares a query after the queries of `register`, whose sources are closed before it runs. */
