@@ -22,6 +22,8 @@ test("workers end within a second of their killed parent, busy or not, and the n
     name.startsWith(`agnes-workers-${hostname()}-${parent.pid}-`),
   );
   expect(files).toHaveLength(1);
+  // A stopped process stands for one whose JavaScript thread is busy, and does not see the end of its standard input.
+  process.kill(workers[0]!, "SIGSTOP");
   parent.kill("SIGKILL");
   await parent.exited;
   await until(() => !workers.some(isRunning), 1000);
