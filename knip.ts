@@ -10,6 +10,8 @@ const config: KnipConfig = {
     "lib/kit/public.ts!",
     "lib/catalog/public.ts!",
     "lib/testing/mod.ts!",
+    // A program: the pool starts it in a process of its own.
+    "lib/query/workers/entry.ts!",
     // The server that receives pushed events will use it.
     "lib/push/mod.ts!",
     "plugins/*/plugin.ts!",

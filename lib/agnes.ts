@@ -8,6 +8,7 @@ import type {
   QueryResult,
   QueryRequest,
   TableDescription,
+  WorkerOptions,
 } from "./query/mod.ts";
 import type { ConnectServices, SourceHandle } from "./sources/mod.ts";
 import type { SyncOptions, SyncReport } from "./sync/mod.ts";
@@ -29,6 +30,14 @@ export interface AgnesOptions {
   readonly host?: Partial<Host>;
   /** Receives log messages. Default: discarded. */
   readonly log?: Log;
+  /**
+   * Where the SQL of `query`, `rows`, `sample` and `describe` runs. `none`: in this process. `process`: in worker processes
+   * with an empty environment, which are killed when a query takes too long or too much memory, and replaced. Queries of
+   * sources and remote tables then fail with `query_not_isolated`. Default: `none`.
+   */
+  readonly isolation?: "process" | "none";
+  /** The worker processes of `isolation: "process"`. Default: as many as fit the machine. */
+  readonly workers?: WorkerOptions;
   /** Imports the module of a plugin by its path. Default: `import()`. */
   readonly importPlugin?: PluginImporter;
   /** Called with each source and the values that no output may contain, before its plugin connects. */
@@ -130,7 +139,11 @@ export interface Agnes extends AsyncDisposable {
    *
    * `register` adds queries that run in sources, and whose rows the SQL joins; see `RegisteredQuery`.
    *
-   * @throws `sql_malformed`, `sql_not_allowed`, `sql_failed`, `table_unknown`, `timed_out`, `aborted`, `duckdb_stuck`, and
+   * With `isolation: "process"` none of this applies: see `AgnesOptions.isolation`.
+   *
+   * @throws `sql_malformed`, `sql_not_allowed`, `sql_failed`, `table_unknown`, `timed_out`, `aborted`, `duckdb_stuck`; with
+   * `isolation: "process"` also `query_not_isolated`, `query_memory_exceeded`, `queries_waiting`, `worker_lost`,
+   * `rows_not_read`; and
    * with `register` also `alias_refused`, `alias_limit_exceeded`, `alias_access_denied`, `invalid_identifier`,
    * `source_unknown`, `capability_missing` and the errors of the plugin, each with the alias in `details`
    */

@@ -16,19 +16,20 @@ import {
   type RebuildReport,
   type RemoteTable,
 } from "./analytics/mod.ts";
-import { createHost, silentLog, type Host, currentActor } from "./base/mod.ts";
+import { AgnesError, createHost, currentActor, formatValue, silentLog, type Host } from "./base/mod.ts";
 import { fileStorage, type CatalogStorage } from "./catalog/mod.ts";
-import { encodeResult } from "./duckdb/mod.ts";
 import { publishedStates, rollbackExtract } from "./extract/mod.ts";
 import { createPluginRegistry, loadWorkspacePlugins, type PluginRegistry } from "./plugins/mod.ts";
 import {
+  IsolatedSession,
   openQuerySession,
+  workerSettings,
   type AccessOptions,
   type CatalogEntry,
   type HybridSources,
+  type Queries,
   type QueryRequest,
   type QueryResult,
-  type QuerySession,
 } from "./query/mod.ts";
 import {
   checkHealth,
@@ -104,7 +105,23 @@ export async function createAgnes(options: AgnesOptions): Promise<Agnes> {
     publishedStates: states,
     ...(onConnect && { onConnect }),
   };
-  return new WorkspaceAgnes(services, options.actor);
+  const isolated = isolatedSession(services, options);
+  return new WorkspaceAgnes(services, options.actor, isolated);
+}
+
+/** Opens the worker processes of a workspace; null if its SQL runs in this process. @throws `invalid_input` */
+function isolatedSession(
+  services: SourceServices,
+  { isolation = "none", workers = {} }: AgnesOptions,
+): Queries | null {
+  if (isolation === "none") return null;
+  if (isolation !== "process") {
+    const reason = `${formatValue(isolation)} is neither process nor none`;
+    throw new AgnesError("invalid_input", { what: "the option isolation", reason });
+  }
+  const { dataDirectory } = services.workspace;
+  const settings = workerSettings(workers, services.limits);
+  return new IsolatedSession(services, { dataDirectory, settings });
 }
 
 async function workspaceOf(host: Host, options: AgnesOptions): Promise<Workspace> {
@@ -122,26 +139,28 @@ class WorkspaceAgnes implements Agnes {
   readonly connectors: Connectors;
   readonly #services: SourceServices;
   readonly #actor: string | undefined;
-  readonly #session: QuerySession;
+  readonly #session: Queries;
   readonly #live: LiveTables;
   #tables: Promise<TableRegistry> | undefined;
   #state: Promise<SyncState> | undefined;
 
-  constructor(services: SourceServices, actor: string | undefined) {
+  constructor(services: SourceServices, actor: string | undefined, isolated: Queries | null) {
     this.#services = services;
     this.#actor = actor;
     this.workspace = services.workspace;
     this.plugins = services.plugins;
     this.connectors = connectorsOf(services);
     this.#live = openLiveTables(services, () => this.tables());
-    this.#session = openQuerySession(
-      { ...services, extensions: extensionsOf(services) },
-      {
-        dataDirectory: services.workspace.dataDirectory,
-        live: this.#live.resolve,
-        sources: hybridSources(services, () => this.tables()),
-      },
-    );
+    this.#session =
+      isolated ??
+      openQuerySession(
+        { ...services, extensions: extensionsOf(services) },
+        {
+          dataDirectory: services.workspace.dataDirectory,
+          live: this.#live.resolve,
+          sources: hybridSources(services, () => this.tables()),
+        },
+      );
   }
 
   tables(): Promise<TableRegistry> {
@@ -176,9 +195,9 @@ class WorkspaceAgnes implements Agnes {
   }
 
   async rows<T>(sql: string, options: QueryOptions = {}): Promise<readonly T[]> {
-    const result = await this.query(sql, options);
+    const encoding = this.#session.encodeQuery({ ...options, sql, format: "json" });
     const pieces: Uint8Array[] = [];
-    for await (const bytes of encodeResult(result, "json")) pieces.push(bytes);
+    for await (const bytes of (await this.#explained(encoding, options.access)).bytes) pieces.push(bytes);
     return JSON.parse(Buffer.concat(pieces).toString()) as T[];
   }
 

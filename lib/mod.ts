@@ -27,7 +27,9 @@ export type {
   RemoteReceipt,
   ShippedStatement,
   TableDescription,
+  WorkerOptions,
 } from "./query/mod.ts";
+export { runQueryWorker } from "./query/mod.ts";
 export type { SourceHandle } from "./sources/mod.ts";
 export type { SourceReport, SyncOptions, SyncReport } from "./sync/mod.ts";
 export type {

@@ -11,6 +11,14 @@ export {
   withTimeout,
 } from "./async.ts";
 export { checkAgainst } from "./check.ts";
+export {
+  endFirstWhenMemoryIsShort,
+  processExists,
+  residentBytes,
+  setProcessPriority,
+  startProcess,
+  type ChildProcess,
+} from "./child-process.ts";
 export { eachOf } from "./concurrency.ts";
 export { copyRow } from "./copy-row.ts";
 export { counted } from "./counted.ts";
@@ -57,6 +65,7 @@ export {
 export { JsonText } from "./json-text.ts";
 export { createLog, silentLog } from "./log.ts";
 export type { Log, LogEntry, LogLevel } from "./log.ts";
+export { machineLimits } from "./machine.ts";
 export { Mutex } from "./mutex.ts";
 export { nearest } from "./nearest.ts";
 export { bigintAsText } from "./json.ts";

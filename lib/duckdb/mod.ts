@@ -28,3 +28,4 @@ export { storedExpression, storedType } from "./stored-type.ts";
 export { spoolBytes } from "./spool-bytes.ts";
 export { batchTexts, jsonRowSizes } from "./result/encode.ts";
 export { encodeResult, resultFormats, writeResult, type ResultFormat } from "./result/write-result.ts";
+export { withUniqueNames } from "./result/unique-names.ts";

@@ -110,6 +110,8 @@ interface RunOptions {
   readonly limits?: QueryLimits;
   readonly batchRows?: number;
   readonly signal?: AbortSignal;
+  /** Receives the end of the query: its connection is then released, even if the caller did not wait for it. */
+  readonly onEnding?: (ending: Promise<void>) => void;
   /** Converts an error for the caller, and removes secrets. */
   readonly failure: (error: unknown, secrets?: Iterable<string>) => unknown;
 }
@@ -126,7 +128,7 @@ const WHAT = "the query";
  */
 export async function startQuery(
   host: Pick<Host, "monotonicMs">,
-  { limits = {}, signal, batchRows, failure }: RunOptions,
+  { limits = {}, signal, batchRows, onEnding, failure }: RunOptions,
   prepare: (opening: Opening) => Promise<Run>,
 ): Promise<QueryResult> {
   const startedMs = host.monotonicMs();
@@ -138,13 +140,18 @@ export async function startQuery(
   const preparing = prepare({ signal: timer.signal, onWait, onJob: jobs.onJob });
   const totals: Totals = { rows: 0, sizeBytes: 0, truncated: false, elapsedMs: null };
   let ended: Promise<void> | null = null;
-  const end = () =>
-    (ended ??= (async () => {
-      totals.elapsedMs = host.monotonicMs() - startedMs;
-      timer[Symbol.dispose]();
-      const held = await preparing.catch(() => null);
-      await held?.release();
-    })());
+  const release = async () => {
+    totals.elapsedMs = host.monotonicMs() - startedMs;
+    timer[Symbol.dispose]();
+    const held = await preparing.catch(() => null);
+    await held?.release();
+  };
+  const end = () => {
+    if (ended !== null) return ended;
+    ended = release();
+    onEnding?.(ended);
+    return ended;
+  };
   let run: Run | undefined;
   let result: StreamResult;
   try {

@@ -1,10 +1,9 @@
 import { resolve } from "node:path";
 
 import { AgnesError, atMost, isAgnesError, withTimeout } from "../base/mod.ts";
-import { analyticsPath, type AnalyticsTable } from "../analytics/mod.ts";
+import { analyticsPath, tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import { renderSql } from "../sql/mod.ts";
-import { quoteLiteral, type Connection } from "../duckdb/mod.ts";
-import type { QueryLimits } from "../kit/mod.ts";
+import { encodeResult, quoteLiteral, type Connection } from "../duckdb/mod.ts";
 import { dataPaths } from "../workspace/mod.ts";
 import {
   describeTableIn,
@@ -17,14 +16,7 @@ import { mayNameDirectly, withoutDirectNames, type Renamed } from "./direct-name
 import { planOf, shippedPlan } from "./explain.ts";
 import { isFatal, queryFailure } from "./failure.ts";
 import { guardQuery, OTHER_DATABASE, type GuardedQuery } from "./guard.ts";
-import {
-  isAlias,
-  isNamed,
-  openHybrid,
-  type Hybrid,
-  type HybridSources,
-  type RegisteredQuery,
-} from "./hybrid/mod.ts";
+import { isAlias, isNamed, openHybrid, type Hybrid, type HybridSources } from "./hybrid/mod.ts";
 import { withListings } from "./listings.ts";
 import { Instances, type Choice } from "./instances.ts";
 import { readyOrReleased } from "./lease.ts";
@@ -32,6 +24,8 @@ import type { LiveResolver } from "../sources/mod.ts";
 import type { Opening } from "./opening.ts";
 import { parseSelect } from "./parse-select.ts";
 import { makePivotTypes } from "./pivot.ts";
+import type { AccessOptions, EncodedRequest, EncodedResult, QueryRequest } from "./queries.ts";
+import { RecentQueries } from "./recent-queries.ts";
 import { startQuery, TIMEOUT_MS, type Lease, type QueryResult, type Replacement, type Run } from "./run.ts";
 import type { QueryServices } from "./sandbox.ts";
 import { checkSize } from "./size.ts";
@@ -47,35 +41,8 @@ export interface SessionOptions {
   readonly sources?: HybridSources;
   /** The timeout for attaching one remote database, in milliseconds. Default: 10 seconds. */
   readonly attachTimeoutMs?: number;
-}
-
-/** The tables a caller may access. */
-export interface AccessOptions {
-  /**
-   * The tables the caller may access, by id or view name, in any case; null: all. Other tables do not exist for the
-   * caller. Default: null.
-   */
-  readonly access?: ReadonlySet<string> | null;
-}
-
-/** The SQL and options of one query. */
-export interface QueryRequest extends AccessOptions {
-  /** One SELECT, optionally followed by `;`. */
-  readonly sql: string;
-  /** Rows beyond the limits are cut off, and the receipt has `truncated: true`. Default: 60 seconds, all rows. */
-  readonly limits?: QueryLimits;
-  /** Allows all tables and functions, for SQL that the caller wrote. Files and settings stay blocked. Default: false. */
-  readonly trusted?: boolean;
-  /**
-   * Queries that run in the engines of sources first, by the alias under which the SQL reads their rows. All are estimated
-   * before any of them runs; then they run at once, and if one fails, the others stop. An alias is an identifier that no
-   * table and no common table expression has, in any case. With `access`, a source must name the tables that a query reads,
-   * and all of them must be accessible and registered as a whole. Default: none.
-   */
-  readonly register?: Readonly<Record<string, RegisteredQuery>>;
-  /** The maximum number of rows per batch. Default: 16384. */
-  readonly batchRows?: number;
-  readonly signal?: AbortSignal;
+  /** Whether it runs in a worker process, where remote tables are rejected. Default: false. */
+  readonly isIsolated?: boolean;
 }
 
 /**
@@ -101,8 +68,15 @@ export class QuerySession implements AsyncDisposable {
   readonly #services: QueryServices;
   readonly #options: SessionOptions;
   readonly #instances: Instances;
+  readonly #recent = new RecentQueries();
   /** Queries whose sources are being closed. */
   readonly #hybrids = new Set<Promise<unknown>>();
+  /** Queries that are releasing their connections. */
+  readonly #ending = new Set<Promise<void>>();
+  readonly #onEnding = (ending: Promise<void>) => {
+    const ended = ending.catch(() => {}).finally(() => this.#ending.delete(ended));
+    this.#ending.add(ended);
+  };
 
   constructor(services: QueryServices, options: SessionOptions) {
     this.#services = services;
@@ -126,7 +100,7 @@ export class QuerySession implements AsyncDisposable {
       throw new AgnesError("invalid_input", { what: "the options of the query", reason });
     }
     const failure = this.#failureFor(access, request.sql);
-    const checked = { ...request, access };
+    const checked = { ...request, access, onEnding: this.#onEnding };
     const run = () =>
       startQuery(this.#services.host, { ...checked, failure }, (opening) => this.#prepare(checked, opening));
     try {
@@ -136,6 +110,14 @@ export class QuerySession implements AsyncDisposable {
       if (!isAgnesError(error, "query_lost") || request.register !== undefined) throw error;
       return run();
     }
+  }
+
+  /** Runs a query and encodes its rows. @throws the errors of `runQuery` */
+  async encodeQuery({ format, ...request }: EncodedRequest): Promise<EncodedResult> {
+    const result = await this.runQuery(request);
+    const { host, limits } = this.#services;
+    const bytes = encodeResult(result, format, { files: host.files, limits });
+    return { bytes, receipt: () => result.receipt(), close: () => result.close() };
   }
 
   /** Returns all tables, sorted by name. @throws `analytics_unreadable` */
@@ -152,10 +134,7 @@ export class QuerySession implements AsyncDisposable {
     const access = accessOf(options);
     using timer = withTimeout(`describing the table ${name}`, TIMEOUT_MS, options.signal);
     const { signal } = timer;
-    const leasing = this.#instances.lease((names) => [names.find(name)], access, {
-      signal,
-      onWait: () => {},
-    });
+    const leasing = this.#lease((names) => [names.find(name)], access, { signal, onWait: () => {} });
     const { connection, release, secrets, prepareLive, tables } = await leasing;
     try {
       const [table] = tables;
@@ -188,7 +167,7 @@ export class QuerySession implements AsyncDisposable {
     const access = accessOf(options);
     const prepare = async (opening: Opening) => {
       const choose: Choice = (names) => [names.find(name)];
-      const lease = await this.#instances.lease(choose, access, opening);
+      const lease = await this.#lease(choose, access, opening);
       const from = quotedTable(lease.tables[0]!);
       const sql =
         options.random === true
@@ -201,7 +180,13 @@ export class QuerySession implements AsyncDisposable {
         return { ...lease, sql: replaced?.sql ?? sql };
       });
     };
-    return startQuery(this.#services.host, { ...options, failure: this.#failureFor(access) }, prepare);
+    const running = { ...options, onEnding: this.#onEnding, failure: this.#failureFor(access) };
+    return startQuery(this.#services.host, running, prepare);
+  }
+
+  /** Waits until the queries that have failed or were stopped have left DuckDB, however long that takes. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#ending);
   }
 
   /** Stops all queries and closes the session. Waits at most half a second for calls that cannot be interrupted. */
@@ -213,22 +198,29 @@ export class QuerySession implements AsyncDisposable {
     await this.close();
   }
 
+  /** Leases an instance for chosen tables. @throws `query_not_isolated`, and the errors of `Instances.lease` */
+  #lease(choose: Choice, access: Access, opening: Opening): Promise<Lease> {
+    const checked: Choice = (names) => {
+      const tables = choose(names);
+      const remote = tables.find(({ accessMode }) => accessMode === "remote");
+      if (this.#options.isIsolated === true && remote !== undefined)
+        throw new AgnesError("query_not_isolated", { what: `the remote table ${tableId(remote)}` });
+      return tables;
+    };
+    return this.#instances.lease(checked, access, opening);
+  }
+
   async #prepare(entered: QueryRequest & { readonly access: Access }, opening: Opening): Promise<Run> {
     const { signal } = opening;
     const { sql, unknown } = await this.#withoutDirectNames(entered);
     const request = { ...entered, sql };
     const { register } = request;
     const isTrusted = request.trusted === true;
-    const query = await this.#instances
-      .parse(
-        async (connection) => (isTrusted ? trustedQuery(connection, sql) : guardQuery(connection, sql)),
-        signal,
-      )
-      .catch(async (error: unknown) => {
-        if (unknown === null || !isAgnesError(error, "sql_not_allowed")) throw error;
-        if (!error.details.reason.startsWith(OTHER_DATABASE)) throw error;
-        throw (await this.#instances.names(entered.access)).unknown(unknown.name, unknown.place);
-      });
+    const query = await this.#checked(sql, isTrusted, signal).catch(async (error: unknown) => {
+      if (unknown === null || !isAgnesError(error, "sql_not_allowed")) throw error;
+      if (!error.details.reason.startsWith(OTHER_DATABASE)) throw error;
+      throw (await this.#instances.names(entered.access)).unknown(unknown.name, unknown.place);
+    });
     if (register === undefined || Object.keys(register).length === 0)
       return this.#prepareLocal(request, query, opening);
     const preparing = this.#prepareHybrid({ ...request, register }, query, opening);
@@ -242,6 +234,17 @@ export class QuerySession implements AsyncDisposable {
     checkSize(sql);
     if (sources === undefined || !mayNameDirectly(sql)) return { sql, unknown: null };
     return withoutDirectNames(sql, await this.#instances.names(access), await sources.tables());
+  }
+
+  async #checked(sql: string, isTrusted: boolean, signal: AbortSignal): Promise<GuardedQuery> {
+    const recent = this.#recent.get(sql, isTrusted);
+    if (recent !== undefined) return recent;
+    const query = await this.#instances.parse(
+      async (connection) => (isTrusted ? trustedQuery(connection, sql) : guardQuery(connection, sql)),
+      signal,
+    );
+    this.#recent.add(sql, isTrusted, query);
+    return query;
   }
 
   /** Prepares a query after the queries of `register`, whose sources are closed before it runs. */
@@ -286,7 +289,7 @@ export class QuerySession implements AsyncDisposable {
     };
     const lease = await (tables.length === 0 && !isTrusted && !query.hasListings
       ? this.#instances.leaseBare(signal)
-      : this.#instances.lease(choose, access, opening));
+      : this.#lease(choose, access, opening));
     return readyOrReleased(lease, async () => {
       const { isExplained, pivots } = query;
       if (isExplained && pivots.length > 0) refuseLivePivot(lease);
@@ -349,13 +352,13 @@ export class QuerySession implements AsyncDisposable {
 }
 
 /** The tables a caller may access; null: all. */
-type Access = ReadonlySet<string> | null;
+export type Access = ReadonlySet<string> | null;
 
 /**
  * Returns a checked copy of the tables a caller may access, which the caller cannot change while the query runs.
  * @throws `invalid_input` for a value that is not a Set
  */
-function accessOf({ access = null }: AccessOptions): Access {
+export function accessOf({ access = null }: AccessOptions): Access {
   if (access === null) return null;
   const names: readonly unknown[] = access instanceof Set ? [...access] : [null];
   if (names.every((name) => typeof name === "string")) return new Set(names);

@@ -5,7 +5,8 @@ import { createHost, silentLog } from "../../lib/base/mod.ts";
 import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
 import { extractSource, type TablePlan } from "../../lib/extract/mod.ts";
 import { int64, table, utf8, type AnyConnector, type Row } from "../../lib/kit/mod.ts";
-import { openQuerySession, type QuerySession } from "../../lib/query/mod.ts";
+import { openQuerySession } from "../../lib/query/mod.ts";
+import type { QuerySession } from "../../lib/query/session.ts";
 import { readAlone, temporaryData } from "./extract-files.ts";
 
 const services = { host: createHost(), log: silentLog, limits: { memoryMb: 512, threads: 2 } };

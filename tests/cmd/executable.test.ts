@@ -4,6 +4,8 @@ import { join } from "node:path";
 
 import { buildExecutable, hostPlatform, platforms } from "../../cmd/build.ts";
 import { findBindings } from "../../cmd/native/embed-duckdb.ts";
+import { WORKER_ARGUMENT } from "../../cmd/process/worker-argument.ts";
+import { codeOf, isolated, rowsIn } from "../query/workers/isolated.ts";
 import { temporaryDirectory } from "./run-cli.ts";
 
 let directory: ReturnType<typeof temporaryDirectory>;
@@ -132,6 +134,14 @@ describe("the executable", () => {
     };
     expect(await sizes({ HOME: home })).toBe("16");
     expect(await sizes({ HOME: home, UV_THREADPOOL_SIZE: "5" })).toBe("5");
+  });
+
+  test("the executable runs as a worker process for queries, with an empty environment", async () => {
+    using empty = temporaryDirectory();
+    const command = [executable, WORKER_ARGUMENT] as const;
+    await using session = isolated(empty.path, { command });
+    expect(await rowsIn(session, "SELECT 42 AS answer")).toEqual([{ answer: 42 }]);
+    expect(await codeOf(rowsIn(session, "FROM orders"))).toBe("table_unknown");
   });
 
   test("the executable stays below 150 MB", () => {

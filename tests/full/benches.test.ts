@@ -17,6 +17,7 @@ const benches: Readonly<Record<string, readonly string[]>> = {
   "analytics.ts": ["--tables", "10"],
   "catalog.ts": ["--max", "1000", "--only", "file"],
   "startup.ts": ["--runs", "1"],
+  "lookup.ts": ["--rounds", "1", "--lookups", "20"],
 };
 
 test("bench/README.md types every bench so that it runs where bun is not on the PATH", async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { execFile, spawnSync } from "node:child_process";
+import { execFile, spawn, spawnSync } from "node:child_process";
 import {
   copyFileSync,
   mkdirSync,
@@ -21,6 +21,7 @@ import { buildPackage } from "../../tools/package.ts";
 import { ROOT } from "../../tools/source.ts";
 import { fakeBigQuery, type FakeBigQuery } from "../fakes/bigquery/mod.ts";
 import { fakeStorage } from "../fakes/bigquery/storage.ts";
+import { isRunning, until, workersOf } from "../query/workers/isolated.ts";
 import { ordersTable } from "../plugins-bigquery/sample.ts";
 import { large } from "../plugins-bigquery/storage-support.ts";
 
@@ -207,6 +208,22 @@ describe("the built package", () => {
       );
     },
   );
+  test("Node runs queries in worker processes, which end when it is killed", async () => {
+    copyFileSync(join(ROOT, "tests/package/workers.mjs"), join(project, "workers.mjs"));
+    const closed = run("node", "workers.mjs", project, "close");
+    expect(closed.stderr).toBe("");
+    expect(JSON.parse(closed.stdout)).toEqual({
+      rows: [{ n: 0 }, { n: 1 }, { n: 2 }],
+      failed: "sql_failed",
+      stopped: "aborted",
+    });
+    const parent = spawn("node", ["workers.mjs", project], { cwd: project });
+    await new Promise((resolve) => parent.stdout.once("data", resolve));
+    const workers = workersOf(parent.pid!);
+    expect(workers.length).toBeGreaterThan(0);
+    parent.kill("SIGKILL");
+    await until(() => !workers.some(isRunning), 1000);
+  });
 
   test("node:test runs the contract suite of a connector", () => {
     writeFileSync(join(project, "people.csv"), "n,name\n1,Ann\n");

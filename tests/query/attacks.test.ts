@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { AgnesError } from "../../lib/base/mod.ts";
 import type { QueryLimits } from "../../lib/kit/mod.ts";
-import type { QuerySession } from "../../lib/query/mod.ts";
+import type { QuerySession } from "../../lib/query/session.ts";
 import { published, rowsOf } from "./published.ts";
 
 const SECRET = "t0p-s3cret-value";

@@ -7,7 +7,8 @@ import { AgnesError } from "../../lib/base/mod.ts";
 import { parseSql, renderSql } from "../../lib/sql/mod.ts";
 import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
 import { encodeResult, openDatabase } from "../../lib/duckdb/mod.ts";
-import { openQuerySession, type QuerySession } from "../../lib/query/mod.ts";
+import { openQuerySession } from "../../lib/query/mod.ts";
+import type { QuerySession } from "../../lib/query/session.ts";
 import { temporaryData, writeExtract } from "../analytics/extract-files.ts";
 import { published, rowsOf, testServices } from "./published.ts";
 

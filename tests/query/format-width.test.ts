@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
 import { AgnesError } from "../../lib/base/mod.ts";
-import type { QuerySession } from "../../lib/query/mod.ts";
+import type { QuerySession } from "../../lib/query/session.ts";
 import { published, rowsOf } from "./published.ts";
 
 let shared: Awaited<ReturnType<typeof published>>;

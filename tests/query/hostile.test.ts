@@ -4,7 +4,8 @@ import { join } from "node:path";
 
 import { AgnesError } from "../../lib/base/mod.ts";
 import { encodeResult } from "../../lib/duckdb/mod.ts";
-import type { QueryRequest, QuerySession } from "../../lib/query/mod.ts";
+import type { QueryRequest } from "../../lib/query/mod.ts";
+import type { QuerySession } from "../../lib/query/session.ts";
 import { queryFailure } from "../../lib/query/failure.ts";
 import { duckdbError } from "../../lib/duckdb/errors.ts";
 import { published, rowsOf } from "./published.ts";

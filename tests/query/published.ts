@@ -1,8 +1,8 @@
 import { createHost, silentLog, type Host } from "../../lib/base/mod.ts";
 import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
 import type { RebuildRequest } from "../../lib/analytics/request.ts";
-import { openQuerySession, type QuerySession } from "../../lib/query/mod.ts";
-import type { SessionOptions } from "../../lib/query/session.ts";
+import { openQuerySession } from "../../lib/query/mod.ts";
+import type { QuerySession, SessionOptions } from "../../lib/query/session.ts";
 import { temporaryData, writeExtract } from "../analytics/extract-files.ts";
 
 /** Services for tests: the real host, a silent log, little memory. */

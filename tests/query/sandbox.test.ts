@@ -3,7 +3,7 @@ import { readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { AgnesError } from "../../lib/base/mod.ts";
-import type { QuerySession } from "../../lib/query/mod.ts";
+import type { QuerySession } from "../../lib/query/session.ts";
 import { published, rowsOf } from "./published.ts";
 
 let shared: Awaited<ReturnType<typeof published>>;

@@ -6,7 +6,8 @@ import type { QueryLimits } from "../../lib/kit/mod.ts";
 import { AgnesError } from "../../lib/base/mod.ts";
 import { analyticsPath } from "../../lib/analytics/mod.ts";
 import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
-import { openQuerySession, type QuerySession } from "../../lib/query/mod.ts";
+import { openQuerySession } from "../../lib/query/mod.ts";
+import type { QuerySession } from "../../lib/query/session.ts";
 import { temporaryData, writeExtract } from "../analytics/extract-files.ts";
 import { published, rowsOf, testServices } from "./published.ts";
 

@@ -6,7 +6,8 @@ import { promisify } from "node:util";
 
 import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
 import { isAgnesError } from "../../lib/base/mod.ts";
-import { openQuerySession, type QuerySession } from "../../lib/query/mod.ts";
+import { openQuerySession } from "../../lib/query/mod.ts";
+import type { QuerySession } from "../../lib/query/session.ts";
 import { temporaryData, writeExtract, writeRawExtract } from "../analytics/extract-files.ts";
 import { rowsOf, testServices } from "./published.ts";
 

@@ -47,6 +47,33 @@ export const queryErrors = {
     message: () => "another query caused DuckDB to fail, which also stopped this one",
     hint: () => "Run it again; it runs on a new instance of DuckDB.",
   }),
+  query_memory_exceeded: errorSpec<{ limitMb: number }>({
+    status: 507,
+    message: (d) => `the query was stopped because it used more than ${d.limitMb} MB of memory`,
+    hint: () => "Request less data at once, or raise `workers.memoryMb`.",
+  }),
+  query_not_isolated: errorSpec<{ what: string }>({
+    status: 501,
+    message: (d) => `${d.what} needs a connection to a source, which worker processes do not have`,
+    hint: () => 'Sync the rows into a table and query that, or open Agnes with `isolation: "none"`.',
+  }),
+  queries_waiting: errorSpec<{ waiting: number; retryAfterMs: number }>({
+    status: 429,
+    retry: "transient",
+    message: (d) =>
+      `${counted(d.waiting, "query", "queries")} of this caller already wait for a worker process`,
+    hint: (d) => `Run it again after ${d.retryAfterMs} ms, or run fewer queries at once.`,
+  }),
+  rows_not_read: errorSpec<{ stalledMs: number }>({
+    status: 408,
+    message: (d) => `the query was stopped because its rows were not read for ${d.stalledMs} ms`,
+    hint: () => "Read the rows as they arrive, or write them to a file first.",
+  }),
+  worker_lost: errorSpec<{ reason: string }>({
+    status: 500,
+    message: (d) => `the process that ran the query ended: ${d.reason}`,
+    hint: () => "Run it again in a new process; if it ends again, rewrite the query.",
+  }),
   alias_refused: errorSpec<{ alias: string; reason: string; advice: string }>({
     status: 400,
     exit: 2,

@@ -1,0 +1,71 @@
+import type { ResultFormat } from "../duckdb/mod.ts";
+import type { QueryLimits } from "../kit/mod.ts";
+import type { CatalogEntry, TableDescription } from "./catalog.ts";
+import type { RegisteredQuery } from "./hybrid/mod.ts";
+import type { QueryResult, Receipt } from "./run.ts";
+
+/** The caller of a query, and the tables it may access. */
+export interface AccessOptions {
+  /**
+   * The caller on whose behalf a query runs, as any text. With `isolation: "process"`, all queries of one principal hold at
+   * most half of the worker processes, and only some may wait. Default: none; such queries share all processes.
+   */
+  readonly principal?: string;
+  /**
+   * The tables the caller may access, by id or view name, in any case; null: all. Other tables do not exist for the
+   * caller. Default: null.
+   */
+  readonly access?: ReadonlySet<string> | null;
+}
+
+/** The SQL and options of one query. */
+export interface QueryRequest extends AccessOptions {
+  /** One SELECT, optionally followed by `;`. */
+  readonly sql: string;
+  /** Rows beyond the limits are cut off, and the receipt has `truncated: true`. Default: 60 seconds, all rows. */
+  readonly limits?: QueryLimits;
+  /** Allows all tables and functions, for SQL that the caller wrote. Files and settings stay blocked. Default: false. */
+  readonly trusted?: boolean;
+  /**
+   * Queries that run in the engines of sources first, by the alias under which the SQL reads their rows. All are estimated
+   * before any of them runs; then they run at once, and if one fails, the others stop. An alias is an identifier that no
+   * table and no common table expression has, in any case. With `access`, a source must name the tables that a query reads,
+   * and all of them must be accessible and registered as a whole. Default: none.
+   */
+  readonly register?: Readonly<Record<string, RegisteredQuery>>;
+  /** The maximum number of rows per batch. Default: 16384. */
+  readonly batchRows?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** A query whose rows are needed in one format. */
+export interface EncodedRequest extends QueryRequest {
+  readonly format: ResultFormat;
+}
+
+/** The rows of a query in one format. */
+export interface EncodedResult {
+  /** The bytes. They can be read once; leaving the loop stops the query. */
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** As `QueryResult.receipt`. */
+  receipt(): Receipt;
+  /** As `QueryResult.close`. */
+  close(): Promise<void>;
+}
+
+/** Runs SQL over the published tables, in this process or in others; see `QuerySession`. */
+export interface Queries {
+  runQuery(request: QueryRequest): Promise<QueryResult>;
+  encodeQuery(request: EncodedRequest): Promise<EncodedResult>;
+  catalog(options?: AccessOptions): Promise<readonly CatalogEntry[]>;
+  describeTable(
+    name: string,
+    options?: AccessOptions & { readonly signal?: AbortSignal },
+  ): Promise<TableDescription>;
+  sampleTable(
+    name: string,
+    rows: number,
+    options?: AccessOptions & Pick<QueryRequest, "signal" | "limits"> & { readonly random?: boolean },
+  ): Promise<QueryResult>;
+  close(): Promise<void>;
+}

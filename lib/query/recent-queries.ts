@@ -1,0 +1,36 @@
+import type { GuardedQuery } from "./guard.ts";
+
+/** The number of queries that are kept. */
+const QUERIES_MAX = 200;
+
+/** The longest SQL whose query is kept; longer SQL is rarely repeated, and its tree is large. */
+const LENGTH_MAX = 4000;
+
+/**
+ * The parsed and checked queries that ran last, by their SQL. The check depends on the SQL alone: whether a caller may read
+ * the tables of a query is checked each time that it runs.
+ */
+export class RecentQueries {
+  readonly #queries = new Map<string, GuardedQuery>();
+
+  /** @param isTrusted whether the SQL may call all functions */
+  get(sql: string, isTrusted: boolean): GuardedQuery | undefined {
+    const key = keyOf(sql, isTrusted);
+    const query = this.#queries.get(key);
+    if (query === undefined) return undefined;
+    this.#queries.delete(key);
+    this.#queries.set(key, query);
+    return query;
+  }
+
+  /** Keeps a query. A PIVOT without values is parsed each time, because its types are created for each query. */
+  add(sql: string, isTrusted: boolean, query: GuardedQuery): void {
+    if (sql.length > LENGTH_MAX || query.pivots.length > 0) return;
+    this.#queries.set(keyOf(sql, isTrusted), query);
+    if (this.#queries.size > QUERIES_MAX) this.#queries.delete(this.#queries.keys().next().value!);
+  }
+}
+
+function keyOf(sql: string, isTrusted: boolean): string {
+  return `${isTrusted ? "trusted" : "guarded"} ${sql}`;
+}

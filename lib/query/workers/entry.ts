@@ -1,0 +1,6 @@
+import { endWithParent } from "./end-with-parent.ts";
+
+// First of all, because loading the rest takes time.
+await endWithParent();
+const { runQueryWorker } = await import("./run-worker.ts");
+await runQueryWorker();

@@ -1,0 +1,165 @@
+import type { Buffer } from "node:buffer";
+
+import { abortError, AgnesError, startTimer } from "../../base/mod.ts";
+import type { TableDescription } from "../catalog.ts";
+import type { Receipt } from "../run.ts";
+import { receivedError, type FromWorker, type ResultHead, type TaskMessage } from "./protocol.ts";
+import { ResultBuffer, type BufferSpace } from "./result-buffer.ts";
+
+const WHAT = "the query";
+
+/** The options of a job. */
+interface JobOptions {
+  /** The caller on whose behalf it runs; null: unknown. */
+  readonly principal: string | null;
+  /** The time after which it fails, from now until its worker has sent the last row. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+  readonly space: BufferSpace;
+}
+
+/** What the worker process of a job does for it. */
+interface JobWorker {
+  /** Sends bytes again after `Job.take` returned false. */
+  readonly resume: () => void;
+  /** Stops working for it. */
+  readonly stop: () => void;
+}
+
+/** A query between its caller and the worker process that runs it. */
+export class Job {
+  readonly task: Omit<TaskMessage, "type">;
+  readonly principal: string | null;
+  readonly timeoutMs: number;
+  /** Resolves when the caller may see the result. */
+  readonly started: Promise<ResultHead | TableDescription>;
+  /** Whether it may keep its worker after its first milliseconds. */
+  isLong = false;
+  /** Whether it had to leave its worker to others, and waits for one that it may keep. */
+  wasStopped = false;
+  /** The receipt; null before the worker has sent all rows. */
+  receipt: Receipt | null = null;
+  readonly #options: JobOptions;
+  #buffer: ResultBuffer;
+  #resolve!: (head: ResultHead | TableDescription) => void;
+  #reject!: (error: unknown) => void;
+  #head: ResultHead | null = null;
+  #isEnded = false;
+  #worker: JobWorker | null = null;
+  readonly #stopTimer: () => void;
+  readonly #onAbort = () => this.fail(abortError(this.#options.signal!, WHAT));
+
+  constructor(task: Omit<TaskMessage, "type">, options: JobOptions) {
+    this.task = task;
+    this.principal = options.principal;
+    this.timeoutMs = options.timeoutMs;
+    this.#options = options;
+    this.#buffer = this.#newBuffer();
+    this.started = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.started.catch(() => {});
+    const { timeoutMs, signal } = options;
+    this.#stopTimer = startTimer(timeoutMs, () =>
+      this.fail(new AgnesError("timed_out", { what: WHAT, timeoutMs })),
+    );
+    if (signal?.aborted === true) this.#onAbort();
+    else signal?.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  /** Whether it needs no worker any more. */
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** Begins on a worker. */
+  begin(worker: JobWorker): void {
+    this.#worker = worker;
+  }
+
+  /** Takes a message of its worker. */
+  receive(message: FromWorker): void {
+    switch (message.type) {
+      case "ready":
+        return;
+      case "head":
+        this.#head = message.head;
+        if (this.isLong) this.#resolve(message.head);
+        return;
+      case "described":
+        this.#end();
+        return this.#resolve(message.table);
+      case "end":
+        this.receipt = message.receipt;
+        this.#end();
+        this.#buffer.end();
+        return this.#resolve(this.#head!);
+      case "failed":
+        return this.fail(receivedError(message.error));
+    }
+  }
+
+  /** Takes bytes of its worker. @returns whether there is room for more */
+  take(bytes: Buffer): boolean {
+    return this.#buffer.write(bytes);
+  }
+
+  /** Lets it keep its worker. */
+  keep(): void {
+    this.isLong = true;
+    if (this.#head !== null) this.#resolve(this.#head);
+  }
+
+  /** Discards the bytes that its caller has not seen, to run again. */
+  reset(): void {
+    this.#worker = null;
+    this.wasStopped = true;
+    this.#head = null;
+    this.#buffer.close(null);
+    this.#buffer = this.#newBuffer();
+  }
+
+  /** Ends it with an error for its caller, who gets no more bytes. */
+  fail(error: unknown): void {
+    this.#buffer.close(error);
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    if (this.#isEnded) return;
+    const worker = this.#worker;
+    this.#end();
+    this.#reject(error);
+    worker?.stop();
+  }
+
+  /** Ends it for a caller that reads no more. */
+  close(): void {
+    this.fail(new AgnesError("aborted", { what: WHAT }));
+  }
+
+  /** The bytes of the result. */
+  async *pieces(): AsyncGenerator<Buffer, void, void> {
+    try {
+      for (;;) {
+        const bytes = await this.#buffer.next();
+        if (bytes === null) return;
+        yield bytes;
+      }
+    } finally {
+      this.close();
+    }
+  }
+
+  #end(): void {
+    this.#isEnded = true;
+    this.#worker = null;
+    this.#stopTimer();
+  }
+
+  #newBuffer(): ResultBuffer {
+    return new ResultBuffer(
+      this.#options.space,
+      () => this.#worker?.resume(),
+      (error) => this.fail(error),
+    );
+  }
+}

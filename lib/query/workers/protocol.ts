@@ -1,0 +1,87 @@
+import { AgnesError, type ErrorCode, type ErrorDetails, type Retry } from "../../base/mod.ts";
+import type { DuckDBLimits, ResultFormat } from "../../duckdb/mod.ts";
+import type { QueryLimits } from "../../kit/mod.ts";
+import type { TableDescription } from "../catalog.ts";
+import { isFatal } from "../failure.ts";
+import type { Receipt } from "../run.ts";
+
+/** What a worker process does for a caller. Access is a list, because a message is JSON. */
+export type Task =
+  | {
+      readonly kind: "query";
+      readonly sql: string;
+      readonly trusted: boolean;
+      readonly batchRows: number | null;
+    }
+  | { readonly kind: "sample"; readonly table: string; readonly rows: number; readonly random: boolean }
+  | { readonly kind: "describe"; readonly table: string };
+
+/** A task and its options. */
+export interface TaskMessage {
+  readonly type: "run";
+  readonly task: Task;
+  readonly access: readonly string[] | null;
+  readonly limits: QueryLimits;
+  /** The format of the bytes; null: Arrow batches, as `encodeBatches` writes them. */
+  readonly format: ResultFormat | null;
+}
+
+/** The messages to a worker process: how to open its session, a task, and the end of the task. */
+export type ToWorker =
+  | {
+      readonly type: "open";
+      readonly dataDirectory: string;
+      readonly limits: DuckDBLimits;
+      /** The home directory of the parent, which messages must not contain; null if unknown. */
+      readonly home: string | null;
+    }
+  | TaskMessage
+  | { readonly type: "stop" };
+
+/** The columns of a result, before its first bytes. */
+export interface ResultHead {
+  readonly names: readonly string[];
+  /** The schema with unique names, as an Arrow stream in base64. */
+  readonly schema: string;
+  readonly receipt: Receipt;
+}
+
+/** The messages from a worker process. Between `head` and `end` or `failed`, it sends the bytes of the result. */
+export type FromWorker =
+  | { readonly type: "ready" }
+  | { readonly type: "head"; readonly head: ResultHead }
+  | { readonly type: "end"; readonly receipt: Receipt }
+  | { readonly type: "described"; readonly table: TableDescription }
+  | {
+      readonly type: "failed";
+      readonly error: SentError;
+      /** Whether DuckDB can no longer be used in this process. */
+      readonly isFatal: boolean;
+    };
+
+/** An error as a message. */
+interface SentError {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly retry: Retry;
+}
+
+/** Returns the message of an error. */
+export function failedMessage(error: unknown): Extract<FromWorker, { readonly type: "failed" }> {
+  const known =
+    error instanceof AgnesError
+      ? error
+      : new AgnesError("internal", { what: error instanceof Error ? error.message : String(error) });
+  const { code, message, hint, retry } = known;
+  const details = known.details as Readonly<Record<string, unknown>>;
+  return { type: "failed", error: { code, message, hint, details, retry }, isFatal: isFatal(known) };
+}
+
+/** Returns the error of a message. Its code, texts, details and retry class are those of the original. */
+export function receivedError({ code, message, hint, details, retry }: SentError): AgnesError {
+  const known = code as ErrorCode;
+  const values = details as ErrorDetails<ErrorCode>;
+  return new AgnesError(known, values, { retry }).withDetails(values, { texts: { message, hint } });
+}

@@ -1,0 +1,120 @@
+import type { Buffer } from "node:buffer";
+
+import { createHost, silentLog } from "../../base/mod.ts";
+import { encodeResult, type DuckDBLimits } from "../../duckdb/mod.ts";
+import type { QueryResult } from "../run.ts";
+import { openQuerySession, type QuerySession } from "../session.ts";
+import { encodeBatches, encodeSchema } from "./batches.ts";
+import { dataFrames, FrameReader, messageFrame } from "./frames.ts";
+import { failedMessage, type FromWorker, type TaskMessage, type ToWorker } from "./protocol.ts";
+import { endWithParent } from "./end-with-parent.ts";
+
+/**
+ * Runs this process as a worker for queries, until its parent ends. Its standard input and output belong to the parent.
+ *
+ * Programs that are bundled into one file call it when they are started with `workers.command` of `createAgnes`, before
+ * anything else. Other programs do not need it.
+ *
+ * @example
+ * ```ts
+ * import { createAgnes, runQueryWorker } from "agnes";
+ *
+ * if (process.argv[2] === "query-worker") await runQueryWorker();
+ * const command = [process.execPath, "query-worker"] as const;
+ * await using agnes = await createAgnes({ plugins: [], isolation: "process", workers: { command } });
+ * console.log(await agnes.rows("SELECT 42 AS answer"));
+ * ```
+ */
+export async function runQueryWorker(): Promise<never> {
+  await endWithParent();
+  const worker = new WorkerSide();
+  const reader = new FrameReader({
+    message: (message) => worker.receive(message as ToWorker),
+    data: () => {},
+  });
+  for await (const bytes of process.stdin) reader.take(bytes as Buffer);
+  // `process.exit` would wait for a running query.
+  process.kill(process.pid, "SIGKILL");
+  return new Promise(() => {});
+}
+
+/** The session of a worker process, and its task. */
+class WorkerSide {
+  #session: QuerySession | null = null;
+  #limits: DuckDBLimits = {};
+  #running: AbortController | null = null;
+
+  receive(message: ToWorker): void {
+    switch (message.type) {
+      case "open":
+        return void this.#open(message);
+      case "run":
+        return void this.#run(message);
+      case "stop":
+        return this.#running?.abort();
+    }
+  }
+
+  async #open({ dataDirectory, limits, home }: Extract<ToWorker, { readonly type: "open" }>): Promise<void> {
+    const host = createHost({ env: home === null ? {} : { HOME: home } });
+    this.#limits = limits;
+    this.#session = openQuerySession({ host, log: silentLog, limits }, { dataDirectory, isIsolated: true });
+    // The first query then finds the database open. If it cannot be opened, each query reports that.
+    await this.#session.catalog().catch(() => {});
+    await send({ type: "ready" });
+  }
+
+  async #run(message: TaskMessage): Promise<void> {
+    const controller = new AbortController();
+    this.#running = controller;
+    try {
+      await this.#send(message, controller.signal);
+    } catch (error) {
+      // The parent kills a process in which the query does not end.
+      await this.#session!.settled();
+      await send(failedMessage(error));
+    } finally {
+      this.#running = null;
+    }
+  }
+
+  async #send({ task, access, limits, format }: TaskMessage, signal: AbortSignal): Promise<void> {
+    const session = this.#session!;
+    const common = { access: access === null ? null : new Set(access), limits, signal };
+    if (task.kind === "describe") {
+      return send({ type: "described", table: await session.describeTable(task.table, common) });
+    }
+    const result =
+      task.kind === "sample"
+        ? await session.sampleTable(task.table, task.rows, { ...common, random: task.random })
+        : await session.runQuery({
+            ...common,
+            sql: task.sql,
+            trusted: task.trusted,
+            ...(task.batchRows !== null && { batchRows: task.batchRows }),
+          });
+    try {
+      await this.#sendResult(result, format);
+    } finally {
+      await result.close();
+    }
+  }
+
+  async #sendResult(result: QueryResult, format: TaskMessage["format"]): Promise<void> {
+    const { names } = result;
+    await send({ type: "head", head: { names, schema: encodeSchema(result), receipt: result.receipt() } });
+    const pieces =
+      format === null ? encodeBatches(result) : encodeResult(result, format, { limits: this.#limits });
+    for await (const piece of pieces) for (const frame of dataFrames(piece)) await write(frame);
+    await send({ type: "end", receipt: result.receipt() });
+  }
+}
+
+function send(message: FromWorker): Promise<void> {
+  return write(messageFrame(message));
+}
+
+/** Resolves when the parent can take more bytes. */
+function write(bytes: Buffer): Promise<void> {
+  return new Promise((resolve) => process.stdout.write(bytes, () => resolve()));
+}
