@@ -3,6 +3,8 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { duckdbTypeOf } from "../../lib/duckdb/mod.ts";
 import { jobLabels } from "../../plugins/bigquery/labels.ts";
 import { fakeBigQuery, type FakeBigQuery, type FakeCell, type FakeField } from "../fakes/bigquery/mod.ts";
+import { temporaryFolder } from "../sync/workspace.ts";
+import { openShippedShop } from "./shipped-shop.ts";
 import { connect, rejection } from "./support.ts";
 
 setDefaultTimeout(60_000);
@@ -94,6 +96,26 @@ describe("bigquery: metadata that cannot be read", () => {
       "other-1/datasets/lent/tables/a",
     ]);
   });
+});
+
+test("bigquery: the rows of tables whose number is unknown are counted by BigQuery, and all are read", async () => {
+  const rows = [["1"], ["2"]];
+  const unknown = { numRows: "0", numBytes: "0" };
+  await using server = fakeBigQuery({
+    tables: [
+      { ...TABLE, id: "files", rows, resource: { ...unknown, type: "EXTERNAL" } },
+      { ...TABLE, id: "streamed", rows, resource: { ...unknown, streamingBuffer: { estimatedRows: "2" } } },
+    ],
+  });
+  using folder = temporaryFolder();
+  await using agnes = await openShippedShop(folder.path, {
+    fetch: server.fetch,
+    serviceAccount: server.signIn.serviceAccount,
+    options: { project: server.project },
+    tables: ["files", "streamed"],
+  });
+  for (const table of ["r.files", "r.streamed", "l.files", "l.streamed"])
+    expect([table, await agnes.rows(`SELECT count(*)::INT AS n FROM ${table}`)]).toEqual([table, [{ n: 2 }]]);
 });
 
 test("bigquery: the id of a project may have a domain", async () => {
