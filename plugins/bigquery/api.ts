@@ -161,7 +161,7 @@ function orError<T>(schema: v.GenericSchema<unknown, T>): v.GenericSchema<unknow
 function protoOf({ error }: ErrorBody): ErrorProto {
   const [first] = error.errors;
   return {
-    reason: first?.reason ?? reasonOfStatus(error.code),
+    reason: first?.reason ?? reasonOfStatus(error),
     message: error.message === "" ? (first?.message ?? "") : error.message,
     location: first?.location,
   };

@@ -1,7 +1,7 @@
 import { AgnesError } from "agnes/kit";
 
 import { errors } from "./errors.ts";
-import type { ErrorProto } from "./schemas.ts";
+import type { ErrorBody, ErrorProto } from "./schemas.ts";
 
 /** Reasons that a new attempt may resolve. A job that failed for one of them needs a new id. */
 const PASSING = new Set([
@@ -62,9 +62,20 @@ export function failureOf(proto: ErrorProto, failed: Failed): AgnesError {
   }
 }
 
-/** The reason of a status, for a body without one. */
-export function reasonOfStatus(status: number | undefined): string {
-  return { 400: "invalid", 403: "accessDenied", 404: "notFound", 409: "duplicate" }[status ?? 0] ?? "unknown";
+const REASONS: Readonly<Record<string, string>> = {
+  400: "invalid",
+  INVALID_ARGUMENT: "invalid",
+  403: "accessDenied",
+  PERMISSION_DENIED: "accessDenied",
+  404: "notFound",
+  NOT_FOUND: "notFound",
+  409: "duplicate",
+  ALREADY_EXISTS: "duplicate",
+};
+
+/** The reason of a body without one, by its code or its status. */
+export function reasonOfStatus({ code, status }: Pick<ErrorBody["error"], "code" | "status">): string {
+  return REASONS[code ?? ""] ?? REASONS[status ?? ""] ?? "unknown";
 }
 
 /** Returns the error of a request that the client of the kit rejected. */

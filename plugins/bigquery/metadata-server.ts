@@ -9,6 +9,8 @@ const schema = v.object({ access_token: v.pipe(v.string(), v.nonEmpty()), expire
 
 /** The name of the metadata server in messages. */
 export const METADATA_SERVER = "the metadata server";
+/** Why the metadata server is used. */
+export const NO_CREDENTIALS = "BIGQUERY_SERVICE_ACCOUNT_JSON and GOOGLE_APPLICATION_CREDENTIALS are not set";
 
 /**
  * Returns a token of the service account of this machine, from the metadata server of Google Cloud. Not by Google's library,
@@ -21,12 +23,7 @@ export async function tokenOfMachine(
   environment: Environment,
 ): Promise<AccessToken> {
   const missing = (reason: string, cause?: unknown) =>
-    errors.credentials_missing(
-      {
-        reason: `BIGQUERY_SERVICE_ACCOUNT_JSON and GOOGLE_APPLICATION_CREDENTIALS are not set, and ${reason}`,
-      },
-      { cause },
-    );
+    errors.credentials_missing({ reason: `${NO_CREDENTIALS}, and ${reason}` }, { cause });
   if (valueOf(environment, "METADATA_SERVER_DETECTION") === "none")
     throw missing("the metadata server is off");
   const host = valueOf(environment, "GCE_METADATA_HOST") ?? "metadata.google.internal";

@@ -88,7 +88,7 @@ export const bigqueryOptions = v.strictObject({
   ),
   labels: described(
     v.record(v.string(), v.string()),
-    "Labels of the jobs, besides workload_type=agnes. Characters that BigQuery does not accept are replaced. Default: none",
+    "Labels of the jobs, besides workload_type=agnes. Characters that BigQuery does not accept are replaced, and labels after the 63rd are left out. Default: none",
   ),
   driveScope: v.optional(
     v.pipe(

@@ -3,7 +3,7 @@ import { AgnesError, Secret, type BearerSource, type ConnectContext, type Http }
 import { authClient, type AccessToken } from "./auth-client.ts";
 import { storedCredentials } from "./credentials.ts";
 import { errors } from "./errors.ts";
-import { METADATA_SERVER, tokenOfMachine } from "./metadata-server.ts";
+import { METADATA_SERVER, NO_CREDENTIALS, tokenOfMachine } from "./metadata-server.ts";
 import type { bigquerySecrets } from "./options.ts";
 import type { Environment, Settings } from "./settings.ts";
 
@@ -66,8 +66,7 @@ export class SignIn {
   async #signedIn(): Promise<AccessToken> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const timeout = new Promise<never>((_, reject) => {
-      const reason = `no response within ${this.#deadlineMs} ms`;
-      const late = () => reject(errors.sign_in_failed({ origin: this.origin, reason }));
+      const late = () => reject(this.#silent());
       timer = setTimeout(late, this.#deadlineMs);
     });
     try {
@@ -80,6 +79,13 @@ export class SignIn {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  #silent(): AgnesError {
+    const reason = `no response within ${this.#deadlineMs} ms`;
+    if (this.origin !== METADATA_SERVER) return errors.sign_in_failed({ origin: this.origin, reason });
+    // Outside Google Cloud the missing credentials are the cause, and a firewall may drop the request.
+    return errors.sign_in_failed({ origin: this.origin, reason: `${reason}, and ${NO_CREDENTIALS}` });
   }
 
   async #request(): Promise<AccessToken> {

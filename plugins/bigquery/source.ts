@@ -115,15 +115,16 @@ export class Source {
   async metadata(tables: readonly TableInfo[], signal: AbortSignal): Promise<readonly TableMetadata[]> {
     const found: TableMetadata[] = [];
     for (let at = 0; at < tables.length; at += PAGE) {
-      const page = tables.slice(at, at + PAGE).map(({ name }) => this.#metadataOf(name, signal));
+      const page = tables.slice(at, at + PAGE).map((info) => this.#metadataOf(info, signal));
       found.push(...(await Promise.all(page)).filter((one) => one !== null));
     }
     return found;
   }
 
   /** One request for each table, which is free; INFORMATION_SCHEMA would bill 10 MiB for each dataset. */
-  async #metadataOf(name: string, signal: AbortSignal): Promise<TableMetadata | null> {
-    const path = tablePathOf(name, this.settings.project);
+  async #metadataOf(info: TableInfo, signal: AbortSignal): Promise<TableMetadata | null> {
+    const { name } = info;
+    const path = tablePathOf(info.remotePath?.join(".") ?? name, this.settings.project);
     if (path === null) return null;
     if (shardPrefixOf(path) !== null) {
       const shards = await this.datasets.shards(path, signal);

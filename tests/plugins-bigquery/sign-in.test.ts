@@ -119,6 +119,47 @@ describe("bigquery: sign-in", () => {
     expect(new URLSearchParams(bodies[0]).get("subject_token")).toBe("subject-token");
   });
 
+  test("with an external account that acts as a service account", async () => {
+    await using server = fakeBigQuery({ tables: [] });
+    using folder = temporaryFolder();
+    writeFileSync(join(folder.path, "subject"), "subject-token");
+    const url =
+      "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/a@shop-1.iam.gserviceaccount.com:generateAccessToken";
+    const account = {
+      type: "external_account",
+      audience: "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/x",
+      subject_token_type: "urn:ietf:params:oauth:token-type:jwt",
+      token_url: "https://sts.googleapis.com/v1/token",
+      service_account_impersonation_url: url,
+      credential_source: { file: join(folder.path, "subject") },
+    };
+    const requests: string[] = [];
+    const fetch = ((requested: string, init: RequestInit) => {
+      requests.push(requested);
+      if (requested !== url) return server.signIn.issue();
+      const expireTime = new Date(Date.now() + 3_600_000).toISOString();
+      expect(JSON.parse(init.body as string)).toMatchObject({
+        scope: ["https://www.googleapis.com/auth/bigquery"],
+      });
+      return Response.json({ accessToken: "ya29.account", expireTime });
+    }) as unknown as typeof globalThis.fetch;
+    const { token } = signInOf(server, { secret: JSON.stringify(account), fetch });
+    expect([await token(), await token()]).toEqual(["ya29.account", "ya29.account"]);
+    expect(requests).toEqual(["https://sts.googleapis.com/v1/token", url]);
+  });
+
+  test("a service account of another cloud signs its own tokens, without a request to Google", async () => {
+    await using server = fakeBigQuery({ tables: [] });
+    const options = { universeDomain: "cloud.example" };
+    const { token } = signInOf(server, { secret: server.signIn.serviceAccount, options });
+    const [, claims = ""] = (await token()).split(".");
+    expect(JSON.parse(Buffer.from(claims, "base64url").toString())).toMatchObject({
+      iss: "agnes@shop-1.iam.gserviceaccount.com",
+      scope: "https://www.googleapis.com/auth/bigquery",
+    });
+    expect(server.requests).toEqual([]);
+  });
+
   test("with the metadata server", async () => {
     await using server = fakeBigQuery({ tables: [] });
     const { token, signIn } = signInOf(server, {});
@@ -162,6 +203,16 @@ describe("bigquery: sign-in", () => {
       expect(error).toMatchObject({ code: "bigquery/sign_in_failed" });
       expect(performance.now() - startedMs).toBeLessThan(3000);
     }
+  });
+
+  test("without credentials, a metadata server that does not respond takes 5 seconds, and the error names what to set", async () => {
+    await using server = fakeBigQuery({ tables: [] });
+    const silent = (() => new Promise(() => {})) as unknown as typeof globalThis.fetch;
+    const startedMs = performance.now();
+    const error = await rejection(signInOf(server, { fetch: silent }).token());
+    expect(performance.now() - startedMs).toBeLessThan(5500);
+    expect(error).toMatchObject({ code: "bigquery/sign_in_failed" });
+    expect(error.message).toContain("GOOGLE_APPLICATION_CREDENTIALS are not set");
   });
 
   test.each([
