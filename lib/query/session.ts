@@ -14,6 +14,8 @@ import {
 } from "./catalog.ts";
 import { mayNameDirectly, withoutDirectNames, type Renamed } from "./direct-names.ts";
 import { planOf, shippedPlan } from "./explain.ts";
+import { bindEmpty } from "./bind-empty.ts";
+import { readAliases } from "./read-aliases.ts";
 import { isFatal, queryFailure } from "./failure.ts";
 import { guardQuery, OTHER_DATABASE, type GuardedQuery } from "./guard.ts";
 import { isAlias, isNamed, openHybrid, type Hybrid, type HybridSources } from "./hybrid/mod.ts";
@@ -23,6 +25,7 @@ import { readyOrReleased } from "./lease.ts";
 import type { LiveResolver } from "../sources/mod.ts";
 import type { Opening } from "./opening.ts";
 import { parseSelect } from "./parse-select.ts";
+import { refuseLivePivot } from "./refuse-live-pivot.ts";
 import { makePivotTypes } from "./pivot.ts";
 import type { AccessOptions, EncodedRequest, EncodedResult, QueryRequest } from "./queries.ts";
 import { RecentQueries } from "./recent-queries.ts";
@@ -287,9 +290,17 @@ export class QuerySession implements AsyncDisposable {
       granted = names.tables;
       return isTrusted ? names.resolveKnown(tables) : names.resolve(tables);
     };
-    const lease = await (tables.length === 0 && !isTrusted && !query.hasListings
-      ? this.#instances.leaseBare(signal)
-      : this.#lease(choose, access, opening));
+    const open = () =>
+      tables.length === 0 && !isTrusted && !query.hasListings
+        ? this.#instances.leaseBare(signal)
+        : this.#lease(choose, access, opening);
+    const scope = () => ({ granted, isRestricted: access !== null, signal });
+    // A PIVOT without listed values is bound with its rows.
+    if (hybrid?.hasSchemas === true && !query.isExplained && query.pivots.length === 0) {
+      const lease = await open();
+      await bindEmpty(lease, hybrid, () => this.#finish(lease, query, scope(), null), signal);
+    }
+    const lease = await open();
     return readyOrReleased(lease, async () => {
       const { isExplained, pivots } = query;
       if (isExplained && pivots.length > 0) refuseLivePivot(lease);
@@ -298,12 +309,11 @@ export class QuerySession implements AsyncDisposable {
         ...(isExplained && { explained: query.sql }),
         schemaOnly: isExplained,
         rowsMax: (request.limits?.maxRows ?? Infinity) + 1,
-        ...(hybrid && { load: (place) => hybrid.load(place, isExplained) }),
+        ...(hybrid && { load: (place) => hybrid.load(place, isExplained ? null : readAliases(query)) }),
         ...(onJob && { onJob }),
         signal,
       });
-      const scope = { granted, isRestricted: access !== null, signal };
-      const whole = await this.#finish(lease, query, scope, replaced);
+      const whole = await this.#finish(lease, query, scope(), replaced);
       return { ...lease, sql: whole, ...(hybrid && { registered: () => hybrid.receipts() }) };
     });
   }
@@ -312,11 +322,7 @@ export class QuerySession implements AsyncDisposable {
   async #finish(
     lease: Lease,
     { sql, tree, pivots, bounds, hasListings, isExplained, typeChecks }: GuardedQuery,
-    scope: {
-      readonly granted: readonly AnalyticsTable[];
-      readonly isRestricted: boolean;
-      readonly signal: AbortSignal;
-    },
+    scope: Scope,
     replaced: Replacement | null,
   ): Promise<string> {
     const { connection, tables } = lease;
@@ -351,6 +357,13 @@ export class QuerySession implements AsyncDisposable {
   }
 }
 
+/** The caller of a statement. */
+interface Scope {
+  readonly granted: readonly AnalyticsTable[];
+  readonly isRestricted: boolean;
+  readonly signal: AbortSignal;
+}
+
 /** The tables a caller may access; null: all. */
 export type Access = ReadonlySet<string> | null;
 
@@ -375,17 +388,4 @@ async function trustedQuery(connection: Connection, sql: string): Promise<Guarde
     bounds: [],
     typeChecks: trustedTypeChecks(facts),
   };
-}
-
-/**
- * The columns of a PIVOT without values depend on its rows, and EXPLAIN reads no rows of remote systems.
- * @throws `sql_not_allowed`
- */
-function refuseLivePivot({ remotes }: Lease): void {
-  const live = remotes().find(({ accessMode }) => accessMode === "live");
-  if (live === undefined) return;
-  throw new AgnesError("sql_not_allowed", {
-    reason: `EXPLAIN cannot read the live table ${live.id}, whose values are the columns of its PIVOT`,
-    advice: "List the values: PIVOT table ON column IN ('a', 'b').",
-  });
 }

@@ -7,7 +7,7 @@ import { aliasError, aliasText, isNamed } from "./alias-error.ts";
 import { accessDenied, checkAccess } from "./check-access.ts";
 import { checkColumns, loadAlias, type AliasPlace, type ReadyAlias } from "./load-alias.ts";
 import { shareBytes } from "./share-bytes.ts";
-import type { Alias, HybridPlace, HybridSources, RegisteredReceipt } from "./types.ts";
+import type { Alias, HybridPlace, HybridSources, IsRead, RegisteredReceipt } from "./types.ts";
 
 /** How long connectors may cancel their jobs and close after a failure. */
 const CLOSE_GRACE_MS = 1_000;
@@ -62,9 +62,10 @@ export class Hybrid {
 
   /**
    * Runs all queries and stores their rows as tables of a database.
-   * @param schemaOnly whether no query runs, so that the tables have no rows
+   * @param isRead whether the rows of an alias are needed. Otherwise its table is empty, and its query runs only if its columns
+   * are not known. null: no query runs
    */
-  async load({ database, connect, release }: HybridPlace, schemaOnly: boolean): Promise<void> {
+  async load({ database, connect, release }: HybridPlace, isRead: IsRead | null): Promise<void> {
     const { services, onJob } = this.#request;
     const byAlias = new Map(this.#ready.map((ready) => [ready.alias, ready]));
     await this.#together([...byAlias.keys()], async (alias, signal) => {
@@ -72,13 +73,20 @@ export class Hybrid {
       const connection = await connect();
       connection.stopWith(signal);
       try {
-        const isEmpty = schemaOnly || hasNoKeys(ready);
+        const isNeeded = isRead?.(alias.name) ?? false;
+        const isKnown = isRead === null || ready.estimate.schema !== undefined;
+        const isEmpty = hasNoKeys(ready) || (!isNeeded && isKnown);
         const onStart = (running: Promise<unknown>) => void this.#running.push(running.catch(() => {}));
         await loadAlias(ready, { database, connection, services, isEmpty, signal, onStart, onJob });
       } finally {
         await release(connection);
       }
     });
+  }
+
+  /** Whether all sources state the columns of their queries before they run. */
+  get hasSchemas(): boolean {
+    return this.#ready.every(({ estimate }) => estimate.schema !== undefined);
   }
 
   receipts(): readonly RegisteredReceipt[] {

@@ -51,7 +51,7 @@ export interface RegisterLimits {
 export interface RegisteredReceipt {
   readonly alias: string;
   readonly source: string;
-  /** Whether the source ran the query; `false` without keys and for EXPLAIN. */
+  /** Whether the source ran the query; `false` without keys, for EXPLAIN, and in a DESCRIBE if its columns are known. */
   readonly ran: boolean;
   /** The number of keys; null if the query has none. */
   readonly keys: number | null;
@@ -82,6 +82,9 @@ export interface HybridPlace {
   readonly connect: () => Promise<Connection>;
   readonly release: (connection: Connection) => Promise<void>;
 }
+
+/** Whether the SQL reads rows of an alias; otherwise it needs only the columns. */
+export type IsRead = (alias: string) => boolean;
 
 /** A checked alias. */
 export interface Alias extends Omit<RegisteredQuery, "keys"> {
