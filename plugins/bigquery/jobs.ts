@@ -250,7 +250,7 @@ export class Jobs {
     const { query, totalSlotMs } = statistics;
     const billed = query?.totalBytesBilled;
     const price = billed === undefined ? undefined : priceOf(billed, this.#settings);
-    this.#services.log.info(`job ${job} is done`, {
+    this.#services.log.debug(`job ${job} is done`, {
       job,
       location,
       bytesProcessed: query?.totalBytesProcessed,

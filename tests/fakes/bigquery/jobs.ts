@@ -113,6 +113,7 @@ export class FakeJobs {
       message: `Query exceeded limit for bytes billed: ${limit}. ${billed} or higher required.`,
     };
     const createdMs = script.nowMs ?? Date.now();
+    const isTooLarge = billed > limit;
     const job: Job = {
       id,
       location,
@@ -124,12 +125,14 @@ export class FakeJobs {
         ...(isHidden ? { rowLevelSecurityStatistics: { rowLevelSecurityApplied: true } } : {}),
         query: {
           statementType: "SELECT",
-          ...(isHidden ? {} : { totalBytesProcessed: String(bytes), totalBytesBilled: String(billed) }),
+          ...(isHidden
+            ? {}
+            : { totalBytesProcessed: String(bytes), totalBytesBilled: String(isTooLarge ? 0 : billed) }),
           cacheHit: isCached,
         },
       },
       result,
-      error: billed > limit ? tooLarge : script.jobErrors.shift(),
+      error: isTooLarge ? tooLarge : script.jobErrors.shift(),
       pollsLeft: script.polls,
       incompleteLeft: script.incomplete,
     };
