@@ -12,14 +12,18 @@ const TOKENS_MAX = 100_000;
 /** DuckDB needs quadratic time to parse and plan conditions: 5,000 take about a second. */
 const CONNECTIVES_MAX = 5_000;
 
+/** @throws `sql_too_long` */
+export function checkLength(sql: string): void {
+  if (sql.length <= SQL_LENGTH_MAX) return;
+  throw new AgnesError("sql_too_long", { length: sql.length, limit: SQL_LENGTH_MAX });
+}
+
 /**
  * Rejects SQL that DuckDB would parse and plan for a long time.
  * @throws `sql_too_long`, `sql_not_allowed`
  */
 export function checkSize(sql: string): void {
-  if (sql.length > SQL_LENGTH_MAX) {
-    throw new AgnesError("sql_too_long", { length: sql.length, limit: SQL_LENGTH_MAX });
-  }
+  checkLength(sql);
   // Two operators are separated by a space or bracket and an operand, so most SQL need not be tokenized.
   if (sql.length < CONNECTIVES_MAX * 3) return;
   const tokens = tokensOf(sql);

@@ -5,6 +5,7 @@ import type { CatalogEntry, TableDescription } from "../catalog.ts";
 import type { AccessOptions, EncodedRequest, EncodedResult, Queries, QueryRequest } from "../queries.ts";
 import { readOnce } from "../read-once.ts";
 import { TIMEOUT_MS, type QueryResult, type Receipt } from "../run.ts";
+import { checkLength } from "../size.ts";
 import type { QueryServices } from "../sandbox.ts";
 import { accessOf, QuerySession } from "../session.ts";
 import { decodeBatches, decodeSchema } from "./batches.ts";
@@ -128,10 +129,12 @@ export class IsolatedSession implements Queries {
   }
 }
 
-/** @throws `query_not_isolated` for queries of sources */
+/** @throws `query_not_isolated` for queries of sources, `sql_too_long` */
 function queryTask({ sql, register = {}, trusted = false, batchRows }: QueryRequest): Task {
   if (Object.keys(register).length > 0)
     throw new AgnesError("query_not_isolated", { what: "the option `register`" });
+  // A worker ends when a message is too long for a frame.
+  checkLength(sql);
   return { kind: "query", sql, trusted, batchRows: batchRows ?? null };
 }
 

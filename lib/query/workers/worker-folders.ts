@@ -8,6 +8,7 @@ export class WorkerFolders {
   readonly #host: Host;
   readonly #parent: string;
   #root: Promise<string> | undefined;
+  #isClosed = false;
 
   /** @param parent the folder for the folder. Default: that of the system for temporary files */
   constructor(host: Host, parent: string = tmpdir()) {
@@ -31,13 +32,21 @@ export class WorkerFolders {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     const root = await this.#root?.catch(() => undefined);
     if (root !== undefined) await this.remove(root);
   }
 
   #open(): Promise<string> {
-    this.#root ??= this.#create();
+    this.#root = this.#usable(this.#root);
     return this.#root;
+  }
+
+  /** Creates the folder again if that failed before, or if a program that removes old temporary files removed it. */
+  async #usable(before: Promise<string> | undefined): Promise<string> {
+    const root = await before?.catch(() => undefined);
+    if (root !== undefined && (this.#isClosed || (await this.#host.files.stat(root)) !== null)) return root;
+    return this.#create();
   }
 
   async #create(): Promise<string> {
@@ -55,6 +64,7 @@ const PREFIX = `agnes-workers-${hostname()}-`;
 /** Whether a name is that of a folder whose process has ended. */
 function isAbandoned(name: string): boolean {
   if (!name.startsWith(PREFIX)) return false;
-  const pid = Number(/^\d+(?=-)/.exec(name.slice(PREFIX.length))?.[0]);
+  // The name of another machine may start with that of this one.
+  const pid = Number(/^(\d+)-[^-]+$/.exec(name.slice(PREFIX.length))?.[1]);
   return pid > 0 && !processExists(pid);
 }

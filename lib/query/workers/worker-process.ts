@@ -42,6 +42,7 @@ export class WorkerProcess {
   #begunMs = 0;
   #isSlow = false;
   #killTimer: ReturnType<typeof setTimeout> | undefined;
+  #isKilled = false;
   #killedFor: AgnesError | null = null;
   #errorText = "";
   #exit: string | null = null;
@@ -122,8 +123,8 @@ export class WorkerProcess {
     this.#held = { principal: job.principal, isLong: job.isLong };
     this.#begunMs = this.#start.monotonicMs();
     job.begin({ resume: () => this.#child.stdout.resume(), stop: () => this.stop() });
-    // The timer of the job fires first.
-    const timeoutMs = job.timeoutMs + this.#start.graceMs;
+    // The timer of the job fires first. JSON has no infinite numbers.
+    const timeoutMs = Math.min(job.timeoutMs + this.#start.graceMs, Number.MAX_SAFE_INTEGER);
     this.#send({ type: "run", ...job.task, limits: { ...job.task.limits, timeoutMs } });
   }
 
@@ -152,6 +153,7 @@ export class WorkerProcess {
   /** Ends the process. @param error the error of its query */
   kill(error: AgnesError | null = null): void {
     if (this.#state === "ended") return;
+    this.#isKilled = true;
     this.#killedFor ??= error;
     if (this.#state === "idle") this.#state = "stopping";
     this.#child.kill("SIGKILL");
@@ -166,6 +168,8 @@ export class WorkerProcess {
   }
 
   #receive(message: FromWorker): void {
+    // Bytes that it wrote before it was killed may arrive later.
+    if (this.#state === "ended") return;
     if (message.type === "head") return this.#job?.receive(message);
     clearTimeout(this.#killTimer);
     const ranMs = this.#wasReady ? this.#start.monotonicMs() - this.#begunMs : null;
@@ -175,7 +179,7 @@ export class WorkerProcess {
     const job = this.#job;
     this.#job = null;
     this.#held = null;
-    this.#state = "idle";
+    this.#state = this.#isKilled ? "stopping" : "idle";
     const isUsable = !(message.type === "failed" && message.isFatal) && this.#restorePriority();
     if (!isUsable) this.kill();
     job?.receive(message);

@@ -69,6 +69,7 @@ describe("a query in a worker process", () => {
     },
     "with an unknown table": { sql: "SELECT *\nFROM ordrs" },
     "with a table of others": { sql: "FROM orders", access: new Set(["stock"]) },
+    "that is too long": { sql: `SELECT 1 -- ${"x".repeat(70_000_000)}` },
     "that is malformed": { sql: "SELECT FROM WHERE" },
     "that is not allowed": { sql: "SELECT * FROM read_csv('/etc/passwd')" },
     "that fails in its last row": {
