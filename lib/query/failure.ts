@@ -57,14 +57,23 @@ export function queryFailure(error: unknown, scope: FailureScope): unknown {
   return error;
 }
 
+/** The length of a reason, which may contain values of any length. */
+const REASON_LENGTH_MAX = 10_000;
+/** The length of the text from which private names are removed; one that this cuts off is not in the reason. */
+const SEARCHED_LENGTH_MAX = 10 * REASON_LENGTH_MAX;
+
+const shortened = (reason: string): string =>
+  reason.length <= REASON_LENGTH_MAX ? reason : `${reason.slice(0, REASON_LENGTH_MAX)}…`;
+
 function statementFailure(error: AgnesError<"duckdb_failed">, scope: FailureScope): AgnesError {
-  const { kind, reason } = error.details;
+  const { kind } = error.details;
+  const reason = error.details.reason.slice(0, SEARCHED_LENGTH_MAX);
   // The message then describes the failure of another query and may contain its values.
   if (/database has been invalidated/.test(reason)) return new AgnesError("query_lost", {}, { cause: error });
   let message = withoutPaths(withoutSettings(reason), scope);
   if (reason.includes("max_expression_depth")) message = "its expressions are nested too deeply";
   if (isFatal(error)) message = `internal error in DuckDB: ${message}`;
-  const redacted = redact(message, scope.secrets);
+  const redacted = shortened(redact(message, scope.secrets));
   // The message of an attached database may contain its connection string, and so may the cause.
   const cause = redacted === message ? error : new Error(redacted);
   const place = typedPlace(error, scope.typed);

@@ -65,3 +65,12 @@ test("a PIVOT of values that are too long for column names is rejected", async (
   expect(await failureOf(of(10_000))).toContain("a value of its PIVOT has more than 1,000 bytes");
   expect(await failureOf(of(999))).toBe("answered");
 });
+
+test.each(["SELECT error(repeat('x', 20000000))", "SELECT ('x' || repeat('y', 20000000))::INT"])(
+  "the message of an error has at most 10,000 characters of a value: %s",
+  async (sql) => {
+    const message = await failureOf(sql);
+    expect(message).toStartWith("sql_failed ");
+    expect(message.length).toBeLessThan(11_000);
+  },
+);

@@ -67,22 +67,25 @@ class WorkerSide {
   async #run(message: TaskMessage): Promise<void> {
     const controller = new AbortController();
     this.#running = controller;
+    let last: FromWorker;
     try {
-      await this.#send(message, controller.signal);
+      last = await this.#send(message, controller.signal);
     } catch (error) {
       // The parent kills a process in which the query does not end.
       await this.#session!.settled();
-      await send(failedMessage(error));
-    } finally {
-      this.#running = null;
+      last = failedMessage(error);
     }
+    // After the last message, the parent may send the next query.
+    this.#running = null;
+    await send(last);
   }
 
-  async #send({ task, access, limits, format }: TaskMessage, signal: AbortSignal): Promise<void> {
+  /** Sends the rows of a task. Returns the last message, once the task has released everything. */
+  async #send({ task, access, limits, format }: TaskMessage, signal: AbortSignal): Promise<FromWorker> {
     const session = this.#session!;
     const common = { access: access === null ? null : new Set(access), limits, signal };
     if (task.kind === "describe") {
-      return send({ type: "described", table: await session.describeTable(task.table, common) });
+      return { type: "described", table: await session.describeTable(task.table, common) };
     }
     const result =
       task.kind === "sample"
@@ -98,6 +101,7 @@ class WorkerSide {
     } finally {
       await result.close();
     }
+    return { type: "end", receipt: result.receipt() };
   }
 
   async #sendResult(result: QueryResult, format: TaskMessage["format"]): Promise<void> {
@@ -106,7 +110,6 @@ class WorkerSide {
     const pieces =
       format === null ? encodeBatches(result) : encodeResult(result, format, { limits: this.#limits });
     for await (const piece of pieces) for (const frame of dataFrames(piece)) await write(frame);
-    await send({ type: "end", receipt: result.receipt() });
   }
 }
 
