@@ -55,6 +55,7 @@ describe("the key census of extractSource()", () => {
       "batchRows",
       "columns",
       "directory",
+      "onJob",
       "onProgress",
       "signal",
     ]);

@@ -78,6 +78,16 @@ function priced(meets: (row: Row, filter: Filter) => boolean): Breaking {
 /** Reads that violate the contract. */
 export const brokenReads: readonly Broken[] = [
   {
+    title: "a read that does not report the end of its job",
+    breaking: (good) => ({
+      read(info, options) {
+        options.onJob?.({ id: "job 1", status: "running" });
+        return good.read(info, options);
+      },
+    }),
+    caught: ["read() reports the end of all its jobs when it ends, also if it is stopped"],
+  },
+  {
     title: "a batch with a different type than declared",
     breaking: (good, { rows }) => ({
       async *read(info, options) {

@@ -193,6 +193,16 @@ const brokenQueries: readonly Broken[] = [
     caught: ["query() returns the values of an array, also of one without values"],
   },
   {
+    title: "a query that does not report the end of its job",
+    breaking: (good) => ({
+      query(sql, options) {
+        options.onJob?.({ id: "job 1", status: "running" });
+        return good.query(sql, options);
+      },
+    }),
+    caught: ["query() reports the end of all its jobs before its last row"],
+  },
+  {
     title: "an impossible estimate",
     breaking: () => ({ estimate: async () => ({ scannedBytes: Number.NaN }) }),
     caught: ["estimate() returns plausible figures"],
