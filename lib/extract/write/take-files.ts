@@ -29,7 +29,7 @@ const SMALL_FILE_BYTES = 128 * 1024;
 const SMALL_FILES_MAX = 96;
 /** The rows of more slices would make a part that is too large, and delay the next downloads. */
 const SLICES_MAX = 8;
-const SLICES_BYTES_MAX = 32 * 1024 * 1024;
+const SLICES_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Takes the next file of a read and the following files that one query may be able to copy with it. */
 export async function takeFiles(
