@@ -89,6 +89,7 @@ export class Job {
         return;
       case "described":
         this.#end();
+        this.#ignoreAbort();
         return this.#resolve(message.table);
       case "end":
         this.receipt = message.receipt;
@@ -123,7 +124,7 @@ export class Job {
   /** Ends it with an error for its caller, who gets no more bytes. */
   fail(error: unknown): void {
     this.#buffer.close(error);
-    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#ignoreAbort();
     if (this.#isEnded) return;
     const worker = this.#worker;
     this.#end();
@@ -153,6 +154,10 @@ export class Job {
     this.#isEnded = true;
     this.#worker = null;
     this.#stopTimer();
+  }
+
+  #ignoreAbort(): void {
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
   }
 
   #newBuffer(): ResultBuffer {

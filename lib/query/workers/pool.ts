@@ -45,7 +45,7 @@ export class WorkerPool {
   #waiting: Job[] = [];
   #watch: ReturnType<typeof setInterval> | null = null;
   #isWatching = false;
-  #isClosed = false;
+  readonly #closing = new AbortController();
   /** The average duration of a query in a worker, in milliseconds. */
   #averageMs = 100;
   readonly #ending = new Set<Promise<void>>();
@@ -71,7 +71,7 @@ export class WorkerPool {
 
   /** Kills all workers and removes their files. */
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#closing.abort();
     const error = new AgnesError("aborted", { what: "the query of a closed session" });
     for (const job of this.#waiting.splice(0)) job.fail(error);
     const ended = Promise.all(
@@ -84,6 +84,10 @@ export class WorkerPool {
     await ended;
     await Promise.all(this.#ending);
     await this.#options.folders.close();
+  }
+
+  get #isClosed(): boolean {
+    return this.#closing.signal.aborted;
   }
 
   get #count(): number {
@@ -117,7 +121,8 @@ export class WorkerPool {
   async #startWorker(): Promise<void> {
     const { folders, host, open, settings } = this.#options;
     try {
-      if (this.#failedStarts > 0) await pause(Math.min(5000, 100 * 2 ** this.#failedStarts));
+      if (this.#failedStarts > 0)
+        await host.sleep(Math.min(5000, 100 * 2 ** this.#failedStarts), this.#closing.signal);
       const directory = await folders.newFolder();
       if (this.#isClosed) return;
       const worker = new WorkerProcess({
@@ -165,6 +170,7 @@ export class WorkerPool {
   }
 
   #startFailed(reason: string): void {
+    if (this.#isClosed) return;
     this.#failedStarts += 1;
     this.#options.log.warn("a worker process did not start", { reason });
     if (this.#failedStarts >= FAILED_STARTS_MAX && [...this.#workers].every(({ wasReady }) => !wasReady)) {
@@ -254,8 +260,4 @@ export class WorkerPool {
       worker.kill(new AgnesError("query_memory_exceeded", { limitMb }));
     }
   }
-}
-
-function pause(durationMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, durationMs));
 }

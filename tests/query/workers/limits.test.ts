@@ -152,3 +152,13 @@ test("close() ends all workers, and removes their files and those of processes t
   expect(workersOf().filter((pid) => !running.has(pid))).toEqual([]);
   expect(await codeOf(rowsIn(other, "SELECT 1 AS one"))).toBe("aborted");
 });
+
+test("a session whose workers do not start fails its queries, and closes without waiting to start more", async () => {
+  const broken = isolated(folder.data, { command: ["/bin/false"] });
+  expect(await codeOf(rowsIn(broken, "SELECT 1 AS one"))).toBe("worker_lost");
+  // The next start is now seconds away.
+  await Bun.sleep(1500);
+  const startMs = performance.now();
+  await broken.close();
+  expect(performance.now() - startMs).toBeLessThan(500);
+});

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { getEventListeners } from "node:events";
 
 import type * as arrow from "apache-arrow";
 
@@ -146,4 +147,10 @@ describe("a query in a worker process", () => {
       details: { what: "the option `register`" },
     });
   });
+});
+
+test("a signal keeps nothing of a description that has ended", async () => {
+  const { signal } = new AbortController();
+  await inWorkers.describeTable("orders", { signal });
+  expect(getEventListeners(signal, "abort")).toEqual([]);
 });
