@@ -9,7 +9,7 @@ type Names = ReadonlyMap<string, string>;
 /**
  * Returns the names by which `discover` lists the tables of a dry run. A shard by date has the name of its group, and a
  * wildcard those of all tables with its prefix. If the tables of a dataset cannot be listed, its names are those of the dry
- * run, so that nobody is granted more.
+ * run, so that no caller can read more.
  */
 export async function referencedTables(
   references: readonly TablePath[],

@@ -35,7 +35,7 @@ async function lookupMs(session: ReturnType<typeof isolated>, principal: string)
 }
 
 describe("the worker processes", () => {
-  test("leave one to young queries, whatever the others do", async () => {
+  test("leave one to young queries, regardless of the others", async () => {
     await using session = isolated(shared.data, { count: 3 });
     const slow = ["ann", "bob", "cid"].map((principal) => long(session, principal, 2));
     // Every principal has had its turn on the last worker, and waits for one that it may keep.

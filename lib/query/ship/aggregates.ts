@@ -10,7 +10,11 @@ const DIGITS = 38;
 
 /** Whether an expression contains an aggregate of the list. */
 export function hasAggregate(expression: SourceExpression): boolean {
-  return ["count", "sum", "min", "max"].includes(expression.kind) || partsOf(expression).some(hasAggregate);
+  return isAggregate(expression) || partsOf(expression).some(hasAggregate);
+}
+
+export function isAggregate({ kind }: SourceExpression): boolean {
+  return kind === "count" || kind === "sum" || kind === "min" || kind === "max";
 }
 
 /** Returns the direct parts of an expression. */

@@ -2,7 +2,7 @@ import { bigintAsText } from "../../base/mod.ts";
 import type { SourceExpression, SourceOrder, SourceStatement } from "../../kit/mod.ts";
 import { countOf } from "../live/limit.ts";
 import { columnNamesOf, fold, isNode, textOf, wholeNumberOf, type Node } from "../live/tree.ts";
-import { hasAggregate, partsOf } from "./aggregates.ts";
+import { hasAggregate, isAggregate, partsOf } from "./aggregates.ts";
 import { translate, type Names } from "./expressions.ts";
 import { comparable, condition, isReturned, kindOf } from "./kinds.ts";
 import { notListed } from "./not-listed.ts";
@@ -181,7 +181,7 @@ function groupable(expression: SourceExpression): SourceExpression {
 function checkGrouped(expression: SourceExpression, groups: readonly SourceExpression[]): void {
   if (groups.some((group) => isSame(group, expression))) return;
   if (expression.kind === "column") notListed("a column that is not grouped");
-  if (["count", "sum", "min", "max"].includes(expression.kind)) return;
+  if (isAggregate(expression)) return;
   for (const part of partsOf(expression)) checkGrouped(part, groups);
 }
 
