@@ -4,15 +4,16 @@ import type { AnyPlugin, Health, TableInfo } from "./kit/mod.ts";
 import type { PluginImporter, PluginRegistry } from "./plugins/mod.ts";
 import type {
   AccessOptions,
-  CatalogEntry,
+  CheckedEntry,
+  DocumentedTable,
   QueryResult,
   QueryRequest,
-  TableDescription,
   WorkerOptions,
 } from "./query/mod.ts";
+import type { RequestInfo, Tokens } from "./serve/mod.ts";
 import type { ConnectServices, SourceHandle } from "./sources/mod.ts";
 import type { SyncOptions, SyncReport } from "./sync/mod.ts";
-import type { TableRegistry, TableSettings } from "./tables/mod.ts";
+import type { TableRegistry } from "./tables/mod.ts";
 import type { Workspace, WorkspaceConfigInput } from "./workspace/mod.ts";
 import type { PushMetadataReport, PushMetadataRequest, PushReport, PushRequest } from "./write-back/mod.ts";
 
@@ -213,28 +214,22 @@ export interface Agnes extends AsyncDisposable {
     rows: number,
     options?: AccessOptions & { readonly random?: boolean; readonly signal?: AbortSignal },
   ): Promise<QueryResult>;
+  /**
+   * Returns the tokens of the HTTP API. Opened by the first call and closed with the workspace.
+   *
+   * @throws `catalog_corrupt`, `catalog_unavailable`
+   */
+  tokens(): Promise<Tokens>;
+  /**
+   * Handles a request of the HTTP API, as a standard `fetch` handler that any server can mount. Each request but
+   * `GET /api/health` needs a token; see `docs/guide/serve.md`.
+   *
+   * @param info what the transport knows of the request
+   * @returns the response, also for errors: `{error: {code, message, hint, details}}`
+   */
+  fetch(request: Request, info?: RequestInfo): Promise<Response>;
   /** Closes the workspace: its query session, registry and state. Idempotent. */
   close(): Promise<void>;
-}
-
-/** One table of the catalog, with its freshness. */
-export interface CheckedEntry extends CatalogEntry {
-  /**
-   * Start of the table's last successful sync, even if its rows were unchanged: the table has the state of the source at
-   * this time or later. `extractedAt` is when its rows were last written, so it is later if that sync changed them. ISO
-   * 8601, UTC; null: unknown.
-   */
-  readonly checkedAt: string | null;
-}
-
-/** A table and its columns, with its documentation in the registry. */
-export interface DocumentedTable extends TableDescription {
-  /** Columns that reference other tables; empty if none are registered. */
-  readonly foreignKeys: TableSettings["foreignKeys"];
-  /** Grain, pitfalls, sample questions and the like; empty if nothing is registered. */
-  readonly documentation: TableSettings["documentation"];
-  /** Metadata of the source or an earlier system, unchanged; empty if nothing is registered. */
-  readonly sourceMetadata: TableSettings["sourceMetadata"];
 }
 
 /** The options of a query. Default limits: 60 seconds, any number of rows. */

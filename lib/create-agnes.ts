@@ -1,14 +1,7 @@
 import { Buffer } from "node:buffer";
 import { join, resolve } from "node:path";
 
-import type {
-  Agnes,
-  AgnesOptions,
-  CheckedEntry,
-  Connectors,
-  DocumentedTable,
-  QueryOptions,
-} from "./agnes.ts";
+import type { Agnes, AgnesOptions, Connectors, QueryOptions } from "./agnes.ts";
 import {
   extensionsOf,
   rebuild,
@@ -21,16 +14,20 @@ import { fileStorage, type CatalogStorage } from "./catalog/mod.ts";
 import { publishedStates, rollbackExtract } from "./extract/mod.ts";
 import { createPluginRegistry, loadWorkspacePlugins, type PluginRegistry } from "./plugins/mod.ts";
 import {
+  documentedTable,
   IsolatedSession,
   openQuerySession,
   workerSettings,
   type AccessOptions,
-  type CatalogEntry,
+  type CheckedEntry,
+  type DocumentedTable,
+  type EncodedRequest,
   type HybridSources,
   type Queries,
   type QueryRequest,
   type QueryResult,
 } from "./query/mod.ts";
+import type { RequestInfo, ServedWorkspace, Server, Tokens } from "./serve/mod.ts";
 import {
   checkHealth,
   discoverTables,
@@ -143,6 +140,8 @@ class WorkspaceAgnes implements Agnes {
   readonly #live: LiveTables;
   #tables: Promise<TableRegistry> | undefined;
   #state: Promise<SyncState> | undefined;
+  #tokens: Promise<Tokens> | undefined;
+  #server: Promise<Server> | undefined;
 
   constructor(services: SourceServices, actor: string | undefined, isolated: Queries | null) {
     this.#services = services;
@@ -228,25 +227,29 @@ class WorkspaceAgnes implements Agnes {
   async describe(table: string, options: Parameters<Agnes["describe"]>[1] = {}): Promise<DocumentedTable> {
     const found = await this.#explained(this.#session.describeTable(table, options), options.access);
     const record = await (await this.tables()).get(found.id);
-    const documented = {
-      ...found,
-      schema: withDescriptions(found.schema, record?.columnMetadata ?? {}),
-      foreignKeys: record?.foreignKeys ?? [],
-      documentation: record?.documentation ?? {},
-      sourceMetadata: record?.sourceMetadata ?? {},
-    };
-    if (options.access == null) return documented;
-    return withoutOtherTables(documented, await this.#session.catalog(options));
+    const accessible = options.access == null ? null : await this.#session.catalog(options);
+    return documentedTable(found, record, accessible);
   }
 
   sample(table: string, rows: number, options: Parameters<Agnes["sample"]>[2] = {}): Promise<QueryResult> {
     return this.#explained(this.#session.sampleTable(table, rows, options), options.access);
   }
 
+  tokens(): Promise<Tokens> {
+    this.#tokens ??= this.#openTokens();
+    return this.#tokens;
+  }
+
+  async fetch(request: Request, info?: RequestInfo): Promise<Response> {
+    this.#server ??= this.#openServer();
+    return (await this.#server).fetch(request, info);
+  }
+
   async close(): Promise<void> {
     await this.#session.close();
     await this.#live[Symbol.asyncDispose]();
     await (await this.#state?.catch(() => undefined))?.close();
+    await (await this.#tokens?.catch(() => undefined))?.close();
     await (await this.#tables?.catch(() => undefined))?.close();
   }
 
@@ -266,6 +269,32 @@ class WorkspaceAgnes implements Agnes {
   #syncState(): Promise<SyncState> {
     this.#state ??= SyncState.open({ ...this.#services, storage: this.#storage() });
     return this.#state;
+  }
+
+  async #openTokens(): Promise<Tokens> {
+    const { Tokens: TokensOfWorkspace } = await import("./serve/mod.ts");
+    const { host, log } = this.#services;
+    return TokensOfWorkspace.open({ storage: this.#storage(), host, log });
+  }
+
+  async #openServer(): Promise<Server> {
+    const { createServer } = await import("./serve/mod.ts");
+    const { host, log } = this.#services;
+    const encodeQuery = (request: EncodedRequest) =>
+      this.#explained(this.#session.encodeQuery(request), request.access);
+    const { workspace, plugins, connectors } = this;
+    const served: ServedWorkspace = {
+      workspace,
+      plugins,
+      connectors,
+      encodeQuery,
+      tables: () => this.tables(),
+      rebuild: (options) => this.rebuild(options),
+      catalog: (options) => this.catalog(options),
+      describe: (table, options) => this.describe(table, options),
+      sample: (table, rows, options) => this.sample(table, rows, options),
+    };
+    return createServer({ host, log, workspace: served, tokens: () => this.tokens() });
   }
 
   async #syncServices() {
@@ -311,36 +340,6 @@ class WorkspaceAgnes implements Agnes {
     });
     return registry;
   }
-}
-
-/** The columns with the descriptions of the registry, which come before those of the source. */
-function withDescriptions(
-  columns: DocumentedTable["schema"],
-  registered: TableSettings["columnMetadata"],
-): DocumentedTable["schema"] {
-  return columns.map((column) => {
-    const own = Object.hasOwn(registered, column.name) ? registered[column.name]!.description : undefined;
-    return own === undefined ? column : { ...column, description: own };
-  });
-}
-
-/** A description without the references to tables that a caller may not access. */
-function withoutOtherTables(table: DocumentedTable, accessible: readonly CatalogEntry[]): DocumentedTable {
-  const names = new Set(accessible.flatMap(({ id, name }) => [id.toLowerCase(), name.toLowerCase()]));
-  const canAccess = (name: string) => names.has(name.toLowerCase());
-  // A reference is a table, or a table and its column.
-  const foreignKeys = table.foreignKeys.filter(
-    ({ references }) => canAccess(references) || canAccess(references.slice(0, references.lastIndexOf("."))),
-  );
-  const { pairsWellWith, ...documentation } = table.documentation;
-  return {
-    ...table,
-    foreignKeys,
-    documentation: {
-      ...documentation,
-      ...(pairsWellWith && { pairsWellWith: pairsWellWith.filter(canAccess) }),
-    },
-  };
 }
 
 /** The sources of the workspace, for hybrid queries. */

@@ -1,12 +1,5 @@
 export { createAgnes } from "./create-agnes.ts";
-export type {
-  Agnes,
-  AgnesOptions,
-  CheckedEntry,
-  Connectors,
-  DocumentedTable,
-  QueryOptions,
-} from "./agnes.ts";
+export type { Agnes, AgnesOptions, Connectors, QueryOptions } from "./agnes.ts";
 export type { RebuildReport, RemoteTable } from "./analytics/mod.ts";
 export { AgnesError, createLog, isAgnesError } from "./base/mod.ts";
 export type { ErrorCode, ErrorDetails, Files, Host, Log, LogEntry, LogLevel, Retry } from "./base/mod.ts";
@@ -17,7 +10,9 @@ export type { PluginFailure, PluginRegistry } from "./plugins/mod.ts";
 export type {
   AccessOptions,
   CatalogEntry,
+  CheckedEntry,
   ColumnDescription,
+  DocumentedTable,
   PushedDown,
   QueryResult,
   Receipt,
@@ -30,6 +25,7 @@ export type {
   WorkerOptions,
 } from "./query/mod.ts";
 export { runQueryWorker } from "./query/mod.ts";
+export type { Grants, NewToken, Principal, RequestInfo, Role, TokenInfo, Tokens } from "./serve/mod.ts";
 export type { SourceHandle } from "./sources/mod.ts";
 export type { SourceReport, SyncOptions, SyncReport } from "./sync/mod.ts";
 export type {

@@ -1,4 +1,4 @@
-import type { DocumentedTable } from "../../lib/agnes.ts";
+import type { DocumentedTable } from "../../lib/query/mod.ts";
 import { toStoredFields } from "../../lib/tables/mod.ts";
 import { command } from "../cli/command.ts";
 import { openAgnes } from "../workspace/open-agnes.ts";

@@ -1,5 +1,7 @@
 import * as v from "valibot";
 
+import { serverConfig } from "./server-config.ts";
+
 /** A map by name. Valibot's record schema alone would accept an array as an empty map. */
 const mapOf = <const V extends v.GenericSchema>(value: V) =>
   v.pipe(
@@ -70,6 +72,7 @@ export const workspaceConfig = v.strictObject({
     ),
     {},
   ),
+  server: v.optional(v.pipe(serverConfig, v.description("Settings of the HTTP server")), {}),
 });
 
 /** One entry of `sources:`, checked, with its defaults. */

@@ -8,6 +8,7 @@ import { extractErrors } from "./extract.ts";
 import { pluginErrors } from "./plugin.ts";
 import { queryErrors } from "./query.ts";
 import type { ErrorSpec } from "./spec.ts";
+import { serveErrors } from "./serve.ts";
 import { sourcesErrors } from "./sources.ts";
 import { syncErrors } from "./sync.ts";
 import { tablesErrors } from "./tables.ts";
@@ -31,6 +32,7 @@ export const errorCodes = {
   ...queryErrors,
   ...syncErrors,
   ...writeBackErrors,
+  ...serveErrors,
 } as const;
 
 /** The error code of a plugin: `plugin/name`. See `defineErrors`. */

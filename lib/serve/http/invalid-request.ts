@@ -1,0 +1,31 @@
+import type * as v from "valibot";
+
+import { AgnesError } from "../../base/mod.ts";
+
+interface ValidationResult {
+  readonly success: boolean;
+  readonly error?: unknown;
+}
+
+/** A hook of the validators that throws `request_invalid`, which never repeats a value of the request. */
+export function invalidRequest(part: string): (result: ValidationResult) => undefined {
+  return (result) => {
+    if (result.success) return undefined;
+    const [issue] = result.error as readonly v.BaseIssue<unknown>[];
+    const path = (issue?.path ?? []).map(({ key }) => String(key));
+    throw new AgnesError("request_invalid", { part, ...reasonOf(issue, path) });
+  };
+}
+
+function reasonOf(issue: v.BaseIssue<unknown> | undefined, path: readonly string[]) {
+  const isUnknown = issue?.type === "strict_object" && issue.expected === "never";
+  // The name of an unknown field is a value of the request.
+  if (isUnknown)
+    return { field: path.slice(0, -1).join(".") || "the object", reason: "it has an unknown field" };
+  const field = path.join(".") || "the object";
+  if (issue === undefined) return { field, reason: "it is not valid" };
+  if (issue.kind === "validation" && issue.expected === null && !issue.message.includes("eceived"))
+    return { field, reason: issue.message };
+  if (issue.input === undefined) return { field, reason: "it is missing" };
+  return { field, reason: issue.expected === null ? "it is not valid" : `it must be ${issue.expected}` };
+}

@@ -1,0 +1,20 @@
+import { HTTPException } from "hono/http-exception";
+
+import { AgnesError, isAgnesError } from "../../base/mod.ts";
+
+/** The error of a response, for whatever was thrown. Errors that are not of Agnes show nothing of their cause. */
+export function problemOf(error: unknown, requestId: string): AgnesError {
+  if (isAgnesError(error)) return error;
+  if (error instanceof HTTPException && error.status === 400) return new AgnesError("body_malformed", {});
+  return new AgnesError("server_failed", { requestId }, { cause: error });
+}
+
+/** The response of an error: `{error: {code, message, hint, details}}`. */
+export function problemResponse(error: AgnesError): Response {
+  const headers: Record<string, string> = { "content-type": "application/json" };
+  if (isAgnesError(error, "method_not_allowed")) headers["allow"] = error.details.allowed.join(", ");
+  if (isAgnesError(error, "queries_waiting"))
+    headers["retry-after"] = String(Math.ceil(error.details.retryAfterMs / 1000));
+  if (error.status === 401) headers["www-authenticate"] = "Bearer";
+  return new Response(JSON.stringify(error), { status: error.status, headers });
+}

@@ -1,0 +1,21 @@
+import type { Host, Log } from "../base/mod.ts";
+import type { ServerConfig } from "../workspace/mod.ts";
+import type { Principal } from "./auth/principal.ts";
+import type { ServedWorkspace } from "./workspace.ts";
+
+/** What the routes work with. */
+export interface ServeServices {
+  readonly host: Host;
+  readonly log: Log;
+  /** `server:` of `agnes.yaml`, with its defaults. */
+  readonly config: ServerConfig;
+  readonly workspace: ServedWorkspace;
+  /**
+   * Finds out who makes a request.
+   * @param address the address of the client; null: unknown
+   * @throws `token_missing`, `token_invalid`
+   */
+  authenticate(request: Request, address: string | null): Promise<Principal>;
+  /** Returns the ids of the tables that a principal may access, for `AccessOptions.access`; null: all. */
+  accessOf(principal: Principal): Promise<ReadonlySet<string> | null>;
+}

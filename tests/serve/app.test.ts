@@ -1,0 +1,31 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+
+import { served, type Served } from "./harness.ts";
+
+let shop: Served;
+beforeAll(async () => (shop = await served()));
+afterAll(() => shop[Symbol.asyncDispose]());
+
+async function errorOf(response: Response): Promise<{ readonly code: string; readonly hint: string }> {
+  return ((await response.json()) as { readonly error: { readonly code: string; readonly hint: string } })
+    .error;
+}
+
+describe("agnes.fetch", () => {
+  test("GET /api/health needs no token and has the id of the request", async () => {
+    const response = await shop.request("/api/health");
+    expect([response.status, await response.json()]).toEqual([200, { status: "ok" }]);
+    expect(response.headers.get("x-request-id")).toMatch(/^[0-9a-z]{24}$/);
+  });
+
+  test("a wrong method gets 405 with the methods of the path, an unknown path 404", async () => {
+    const wrong = await shop.request("/api/health", { method: "DELETE" });
+    expect([wrong.status, wrong.headers.get("allow"), (await errorOf(wrong)).code]).toEqual([
+      405,
+      "GET, HEAD",
+      "method_not_allowed",
+    ]);
+    const unknown = await shop.request("/api/nothing");
+    expect([unknown.status, (await errorOf(unknown)).code]).toEqual([404, "route_unknown"]);
+  });
+});

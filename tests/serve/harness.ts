@@ -1,0 +1,54 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import type { Agnes, AgnesOptions } from "../../lib/agnes.ts";
+import { createAgnes } from "../../lib/create-agnes.ts";
+import type { NewToken } from "../../lib/serve/mod.ts";
+import files from "../../plugins/files/plugin.ts";
+
+/** A served workspace with the synced tables `orders` (3 rows) and `customers` (2 rows) of the source `shop`. */
+export interface Served extends AsyncDisposable {
+  readonly agnes: Agnes;
+  readonly directory: string;
+  /** Creates a token. */
+  token(token?: Partial<NewToken>): Promise<string>;
+  /** Makes a request. An object as `json` is the body of a POST, unless `method` says otherwise. */
+  request(
+    path: string,
+    options?: RequestInit & { readonly token?: string; readonly json?: unknown },
+  ): Promise<Response>;
+}
+
+/** Opens a workspace for requests, without a transport. */
+export async function served(options: Partial<AgnesOptions> = {}): Promise<Served> {
+  const directory = await mkdtemp(join(tmpdir(), "agnes-serve-"));
+  await writeFile(join(directory, "orders.csv"), "id,customer,price\n1,1,9.5\n2,2,3.25\n3,1,5\n");
+  await writeFile(join(directory, "customers.csv"), "id,name\n1,Ann\n2,Bo\n");
+  const agnes = await createAgnes({
+    plugins: [files],
+    workspace: directory,
+    config: { version: 1, sources: { shop: { plugin: "files", options: { path: directory } } } },
+    ...options,
+  });
+  await agnes.sync();
+  return {
+    agnes,
+    directory,
+    async token({ name = "test", role = "admin", ...rest } = {}) {
+      return (await (await agnes.tokens()).create({ name, role, ...rest })).token;
+    },
+    request(path, { token, json, ...init } = {}) {
+      const headers = new Headers(init.headers);
+      if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
+      if (json !== undefined) headers.set("content-type", "application/json");
+      const body = json === undefined ? init.body : JSON.stringify(json);
+      const method = init.method ?? (body == null ? "GET" : "POST");
+      return agnes.fetch(new Request(`http://127.0.0.1${path}`, { ...init, method, headers, body }));
+    },
+    async [Symbol.asyncDispose]() {
+      await agnes.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
