@@ -43,7 +43,8 @@ test(
     writeFileSync(join(directory.path, "main.ts"), MAIN);
     const outfile = join(directory.path, "program");
     const entry = join(directory.path, "main.ts");
-    await buildExecutable({ platform, bindings: findBindings(platform)!, outfile, entry });
+    const bindings = findBindings(platform)!;
+    await buildExecutable({ platform, bindings, outfile, entry, compressionLevel: 1 });
     const threads = async (env: Record<string, string>) => {
       const child = Bun.spawn([outfile, "busy"], { env: { HOME: directory.path, ...env }, stdout: "pipe" });
       expect(await child.exited).toBe(0);
