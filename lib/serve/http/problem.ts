@@ -1,6 +1,7 @@
 import { HTTPException } from "hono/http-exception";
 
-import { AgnesError, isAgnesError } from "../../base/mod.ts";
+import { AgnesError, bigintAsText, isAgnesError } from "../../base/mod.ts";
+import { hidePaths } from "./hide-paths.ts";
 
 /** The error of a response, for whatever was thrown. Errors that are not of Agnes show nothing of their cause. */
 export function problemOf(error: unknown, requestId: string): AgnesError {
@@ -9,12 +10,17 @@ export function problemOf(error: unknown, requestId: string): AgnesError {
   return new AgnesError("server_failed", { requestId }, { cause: error });
 }
 
+/** The body of an error: `{error: {code, message, hint, details}}`, without paths of this machine; see `hidePaths`. */
+function problemBody(error: AgnesError, folders: readonly string[]): unknown {
+  return hidePaths(JSON.parse(JSON.stringify(error, bigintAsText)), folders);
+}
+
 /** The response of an error: `{error: {code, message, hint, details}}`. */
-export function problemResponse(error: AgnesError): Response {
+export function problemResponse(error: AgnesError, folders: readonly string[]): Response {
   const headers: Record<string, string> = { "content-type": "application/json" };
   if (isAgnesError(error, "method_not_allowed")) headers["allow"] = error.details.allowed.join(", ");
   if (isAgnesError(error, "queries_waiting"))
     headers["retry-after"] = String(Math.ceil(error.details.retryAfterMs / 1000));
   if (error.status === 401) headers["www-authenticate"] = "Bearer";
-  return new Response(JSON.stringify(error), { status: error.status, headers });
+  return new Response(JSON.stringify(problemBody(error, folders)), { status: error.status, headers });
 }
