@@ -5,7 +5,7 @@ import type { Receipt } from "../../query/mod.ts";
 import type { Principal } from "../auth/principal.ts";
 
 /** The state of a query. */
-export type QueryState = "running" | "done" | "failed" | "cancelled";
+type QueryState = "running" | "done" | "failed" | "cancelled";
 
 /** A query that runs or ran for a client. */
 export interface QueryRecord {

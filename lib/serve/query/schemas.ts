@@ -46,7 +46,13 @@ export const queryBody = v.strictObject({
     "Maximum size in bytes, each row counted as a line of JSON. Default and maximum: `server.maxResultBytes`",
   ),
   register: v.optional(
-    v.pipe(v.record(v.string(), registered), v.description("Queries that run in sources first, by alias")),
+    v.pipe(
+      // The schema of a record alone accepts an array.
+      v.any(),
+      v.check((value) => !Array.isArray(value), "it must be an object"),
+      v.record(v.string(), registered),
+      v.description("Queries that run in sources first, by alias"),
+    ),
   ),
 });
 
@@ -77,7 +83,7 @@ export const queryOptions = v.strictObject({
 });
 
 /** The receipt of a query in a response. */
-export const receiptBody = v.pipe(
+const receiptBody = v.pipe(
   v.object({
     generation: v.nullable(v.number()),
     extracts: v.array(

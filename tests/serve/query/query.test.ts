@@ -132,6 +132,7 @@ describe("POST /api/query", () => {
       "500000",
     ],
     [{ sql: "" }, "sql", "not be empty"],
+    [{ register: [] }, "register", "must be an object"],
   ])("rejects %j", async (fields, field, reason) => {
     const found = await failure(await post({ sql: "SELECT 1 AS one", ...fields }));
     expect([found.status, found.code]).toEqual([400, "request_invalid"]);

@@ -186,7 +186,7 @@ test("a reader that takes nothing ends its query", async () => {
   ).toBe("broken");
 });
 
-test("a result above the maximum size breaks off, or has the status 413", async () => {
+test("a result above the maximum size breaks the connection, and rows of JSON are cut off", async () => {
   await using shop = await served({ config: await configOf({ maxResultBytes: 200_000, logSql: true }) });
   const token = await shop.token();
   const ask = (rows: number, query: string) =>
