@@ -138,9 +138,11 @@ describe.each(["none", "process"] as const)("over a socket, with the isolation %
     const reader = response.body!.getReader();
     await reader.read();
     await Bun.sleep(1500);
-    const { progress } = (await stateOf("slow-reader")) as {
+    const { state, progress } = (await stateOf("slow-reader")) as {
+      readonly state: string;
       readonly progress: { readonly sent_bytes: number };
     };
+    expect(state).toBe("running");
     expect(progress.sent_bytes).toBeLessThan(100_000_000);
     expect(process.memoryUsage.rss() - before).toBeLessThan(300_000_000);
     const url = `http://127.0.0.1:${server.port}/api/queries/slow-reader`;
