@@ -26,6 +26,6 @@ export { parquetFooter } from "./parquet-footer.ts";
 export { hasNegativeZero } from "./arrow/negative-zero.ts";
 export { storedExpression, storedType } from "./stored-type.ts";
 export { spoolBytes } from "./spool-bytes.ts";
-export { batchTexts, jsonRowSizes } from "./result/encode.ts";
+export { batchTexts, jsonRowSizes, type TextOptions } from "./result/encode.ts";
 export { encodeResult, resultFormats, writeResult, type ResultFormat } from "./result/write-result.ts";
 export { withUniqueNames } from "./result/unique-names.ts";

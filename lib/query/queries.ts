@@ -1,4 +1,4 @@
-import type { ResultFormat } from "../duckdb/mod.ts";
+import type { ResultFormat, TextOptions } from "../duckdb/mod.ts";
 import type { QueryLimits } from "../kit/mod.ts";
 import type { CatalogEntry, TableDescription } from "./catalog.ts";
 import type { RegisteredQuery } from "./hybrid/mod.ts";
@@ -41,6 +41,7 @@ export interface QueryRequest extends AccessOptions {
 /** A query whose rows are needed in one format. */
 export interface EncodedRequest extends QueryRequest {
   readonly format: ResultFormat;
+  readonly text?: TextOptions;
 }
 
 /** The rows of a query in one format. */

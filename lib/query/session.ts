@@ -116,10 +116,10 @@ export class QuerySession implements AsyncDisposable {
   }
 
   /** Runs a query and encodes its rows. @throws the errors of `runQuery` */
-  async encodeQuery({ format, ...request }: EncodedRequest): Promise<EncodedResult> {
+  async encodeQuery({ format, text = {}, ...request }: EncodedRequest): Promise<EncodedResult> {
     const result = await this.runQuery(request);
     const { host, limits } = this.#services;
-    const bytes = encodeResult(result, format, { files: host.files, limits });
+    const bytes = encodeResult(result, format, { files: host.files, limits, text });
     return { bytes, receipt: () => result.receipt(), close: () => result.close() };
   }
 

@@ -16,8 +16,6 @@ export function createApp(
   services: ServeServices,
   routes: readonly Route[],
 ): (request: Request, info?: RequestInfo) => Promise<Response> {
-  const { directory, dataDirectory } = services.workspace.workspace;
-  const folders = [dataDirectory, directory];
   const app = new Hono<ServeEnv & { readonly Bindings: RequestInfo }>();
   app.use(async (c, next) => {
     const requestId = randomId(services.host);
@@ -40,7 +38,7 @@ export function createApp(
     const problem = problemOf(error, c.get("requestId"));
     if (!isAgnesError(error) && isAgnesError(problem, "server_failed"))
       services.log.error("a request failed", { requestId: c.get("requestId"), error });
-    return problemResponse(problem, folders);
+    return problemResponse(problem, services.folders);
   });
   return async (request, info = {}) => app.fetch(request, info);
 }

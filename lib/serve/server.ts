@@ -5,6 +5,7 @@ import { bearerToken } from "./auth/bearer-token.ts";
 import type { Tokens } from "./auth/tokens.ts";
 import { healthRoutes } from "./health/routes.ts";
 import type { Route } from "./http/route.ts";
+import { queryRoutes } from "./query/routes.ts";
 import type { ServeServices } from "./services.ts";
 import type { ServedWorkspace } from "./workspace.ts";
 
@@ -26,6 +27,7 @@ export function createServer(options: {
     log,
     config: workspace.workspace.config.server,
     workspace,
+    folders: [workspace.workspace.dataDirectory, workspace.workspace.directory],
     authenticate: async (request) => (await tokens()).verify(bearerToken(request)),
     accessOf: (principal) => accessOf(workspace, principal),
   };
@@ -34,5 +36,5 @@ export function createServer(options: {
 
 /** All routes, in the order of `/openapi.json`. */
 function allRoutes(): readonly Route[] {
-  return [...healthRoutes()];
+  return [...healthRoutes(), ...queryRoutes()];
 }

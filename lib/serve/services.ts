@@ -10,6 +10,8 @@ export interface ServeServices {
   /** `server:` of `agnes.yaml`, with its defaults. */
   readonly config: ServerConfig;
   readonly workspace: ServedWorkspace;
+  /** The folders that no response shows; see `hidePaths`. */
+  readonly folders: readonly string[];
   /**
    * Finds out who makes a request.
    * @param address the address of the client; null: unknown

@@ -76,7 +76,14 @@ describe("openWorkspace", () => {
       version: 1,
       plugins: [],
       limits: { memoryMb: 1024, temporaryMb: 10_240, sourcesAtOnce: 4 },
-      server: { maxBodyBytes: 1_048_576 },
+      server: {
+        maxBodyBytes: 1_048_576,
+        maxRows: 10_000_000,
+        maxResultBytes: 1_073_741_824,
+        queryTimeoutMs: 60_000,
+        stalledMs: 30_000,
+        logSql: false,
+      },
       sources: { crm: { plugin: "files", options: {}, secrets: {} } },
     });
     expect(workspace.dataDirectory).toBe(join(directory, "data"));

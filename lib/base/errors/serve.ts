@@ -57,6 +57,30 @@ export const serveErrors = {
     message: (d) => `this needs the role ${formatValue(d.role)}`,
     hint: () => "Use a token with this role.",
   }),
+  // Queries
+  format_not_acceptable: errorSpec<{ types: readonly string[] }>({
+    status: 406,
+    exit: 2,
+    message: () => "the header Accept names no format of results",
+    hint: (d) => `Send \`Accept\` with one of ${d.types.join(", ")}.`,
+  }),
+  result_too_large: errorSpec<{ maxBytes: number }>({
+    status: 413,
+    message: (d) => `the result has more than ${counted(d.maxBytes, "byte")}`,
+    hint: () => "Select fewer rows or columns, or set `max_bytes` to get only the first rows.",
+  }),
+  query_id_taken: errorSpec<Record<never, never>>({
+    status: 409,
+    exit: 2,
+    message: () => "another query has the id in X-Agnes-Query-Id",
+    hint: () => "Send another id, or none.",
+  }),
+  query_unknown: errorSpec<Record<never, never>>({
+    status: 404,
+    exit: 2,
+    message: () => "there is no such query",
+    hint: () => "Queries are kept for ten minutes after their end, for their callers and administrators.",
+  }),
   server_failed: errorSpec<{ requestId: string }>({
     message: () => "the request failed inside the server",
     hint: (d) => `The server's log has the cause under the id of the request, ${d.requestId}.`,

@@ -78,8 +78,14 @@ const OTHER_ORDER =
 
 /** Returns the type of a field whose stored values sort differently, so that it cannot be a cursor; otherwise null. */
 export function typeOfOtherOrder(field: arrow.Field): string | null {
-  const type = field.metadata.get(SOURCE_TYPE) ?? duckdbTypeOf(field);
-  if (!OTHER_ORDER.test(type)) return null;
+  const type = resultTypeOf(field);
+  return OTHER_ORDER.test(type) ? type : null;
+}
+
+/** Returns the DuckDB type of a result column, even if its values are converted to text or bytes. */
+export function resultTypeOf(field: arrow.Field): string {
+  const type = field.metadata.get(SOURCE_TYPE);
+  if (type === undefined) return duckdbTypeOf(field);
   return type === "TIME_TZ" ? "TIME WITH TIME ZONE" : type;
 }
 

@@ -5,20 +5,38 @@ import { checkAllDigits } from "../arrow/decimals.ts";
 import type { StreamResult } from "../connection.ts";
 import { endOfDayProblem } from "../end-of-day.ts";
 import { isNull, Malformed } from "../arrow/scratch.ts";
+import { resultTypeOf } from "../arrow/types.ts";
 import { TextWriter } from "./text-writer.ts";
 import { uniqueNames, withUniqueNames } from "./unique-names.ts";
-import { jsonWriter, scalarWriter, textParts, type ValueWriter } from "./value-writers.ts";
+import { jsonWriter, scalarWriter, textParts, type JsonStyle, type ValueWriter } from "./value-writers.ts";
 
 /** The approximate size of a piece of output. */
 const PIECE_BYTES = 1 << 16;
 
 type RowWriter = (out: TextWriter, row: number) => void;
 
+/** Options of the text formats. */
+export interface TextOptions {
+  /** `json`: all finite numbers are JSON numbers, even those that a double does not represent exactly. Default: `exact`. */
+  readonly numbers?: "exact" | "json";
+  /**
+   * Only for `json`: the members `columns` and `rows` of an object, with arrays as rows, instead of an array of objects.
+   * The caller adds further members and the final `}`. Default: false.
+   */
+  readonly rowArrays?: boolean;
+  /** Only for `csv`: texts that a spreadsheet would run as a formula begin with a quote character. Default: false. */
+  readonly escapeFormulas?: boolean;
+}
+
 /** Encodes a result as one JSON array of objects, one per line. */
-export async function* encodeJson(result: StreamResult): AsyncGenerator<Uint8Array, void, void> {
+export async function* encodeJson(
+  result: StreamResult,
+  options: TextOptions = {},
+): AsyncGenerator<Uint8Array, void, void> {
+  if (options.rowArrays === true) return yield* encodeRowArrays(result, styleOf(options));
   let first = true;
   yield* encodeRows(result, "[", "\n]\n", (batch) => {
-    const write = objectWriter(batch, result.names);
+    const write = objectWriter(batch, result.names, styleOf(options));
     return (out, row) => {
       out.ascii(first ? "\n" : ",\n");
       first = false;
@@ -27,10 +45,49 @@ export async function* encodeJson(result: StreamResult): AsyncGenerator<Uint8Arr
   });
 }
 
+/** Encodes the columns, and the rows as arrays, so that a repeated name keeps its values. */
+async function* encodeRowArrays(
+  result: StreamResult,
+  style: JsonStyle,
+): AsyncGenerator<Uint8Array, void, void> {
+  const columns = result.schema.fields.map((field, at) => ({
+    name: result.names[at]!,
+    type: resultTypeOf(field),
+  }));
+  let first = true;
+  const out = new TextWriter();
+  out.text(`{"columns":${JSON.stringify(columns)},"rows":[`);
+  yield* encodeRows(
+    result,
+    "",
+    "]",
+    (batch) => {
+      const values = batch.data.children.map((data) => jsonWriter(data as arrow.Data, style));
+      return (to, row) => {
+        to.ascii(first ? "[" : ",\n[");
+        first = false;
+        for (const [at, write] of values.entries()) {
+          if (at > 0) to.byte(44);
+          write(to, row);
+        }
+        to.byte(93);
+      };
+    },
+    out,
+  );
+}
+
+function styleOf({ numbers }: TextOptions): JsonStyle {
+  return numbers === "json" ? "json_numbers" : "json";
+}
+
 /** Encodes a result as one JSON object per line. */
-export async function* encodeNdjson(result: StreamResult): AsyncGenerator<Uint8Array, void, void> {
+export async function* encodeNdjson(
+  result: StreamResult,
+  options: TextOptions = {},
+): AsyncGenerator<Uint8Array, void, void> {
   yield* encodeRows(result, "", "", (batch) => {
-    const write = objectWriter(batch, result.names);
+    const write = objectWriter(batch, result.names, styleOf(options));
     return (out, row) => {
       write(out, row);
       out.byte(10);
@@ -43,18 +100,24 @@ export async function* encodeNdjson(result: StreamResult): AsyncGenerator<Uint8A
  * text is `""`, and lists and structs are JSON. In a result with one column, a null is `""` too, because readers skip
  * empty lines.
  */
-export async function* encodeCsv(result: StreamResult): AsyncGenerator<Uint8Array, void, void> {
+export async function* encodeCsv(
+  result: StreamResult,
+  { escapeFormulas = false }: TextOptions = {},
+): AsyncGenerator<Uint8Array, void, void> {
+  const writeText = escapeFormulas ? writeEscaped : writeField;
   const header = new TextWriter();
   for (const [index, name] of result.names.entries()) {
     if (index > 0) header.byte(44);
     const bytes = new TextEncoder().encode(name);
-    header.csvField(bytes, 0, bytes.length);
+    writeText(header, bytes, 0, bytes.length);
   }
   header.byte(10);
   yield header.take();
   yield* encodeRows(result, "", "", (batch) => {
     const isAlone = batch.data.children.length === 1;
-    const fields = batch.data.children.map((data) => csvWriter(data as arrow.Data, isAlone ? '""' : ""));
+    const fields = batch.data.children.map((data) =>
+      csvWriter(data as arrow.Data, isAlone ? '""' : "", writeText),
+    );
     return (out, row) => {
       for (const [index, write] of fields.entries()) {
         if (index > 0) out.byte(44);
@@ -70,8 +133,8 @@ async function* encodeRows(
   head: string,
   tail: string,
   rowWriter: (batch: arrow.RecordBatch) => RowWriter,
+  out = new TextWriter(),
 ): AsyncGenerator<Uint8Array, void, void> {
-  const out = new TextWriter();
   out.ascii(head);
   for await (const batch of result.batches) {
     const write = rowWriter(batch);
@@ -84,12 +147,16 @@ async function* encodeRows(
   if (out.length > 0) yield out.take();
 }
 
-function objectWriter(batch: arrow.RecordBatch, names: readonly string[]): RowWriter {
+function objectWriter(
+  batch: arrow.RecordBatch,
+  names: readonly string[],
+  style: JsonStyle = "json",
+): RowWriter {
   const encoder = new TextEncoder();
   const keys = uniqueNames(names).map((name, index) =>
     encoder.encode(`${index === 0 ? "{" : ","}${JSON.stringify(name)}:`),
   );
-  const values = batch.data.children.map((data) => jsonWriter(data as arrow.Data));
+  const values = batch.data.children.map((data) => jsonWriter(data as arrow.Data, style));
   return (out, row) => {
     for (let index = 0; index < values.length; index++) {
       out.bytes(keys[index]!);
@@ -103,9 +170,22 @@ const scratch = new TextWriter();
 
 type WriteText = (out: TextWriter, bytes: Uint8Array, from: number, to: number) => void;
 
+const writeField: WriteText = (out, bytes, from, to) => out.csvField(bytes, from, to);
+
+/** The first bytes of formulas: `=`, `+`, `-`, `@`, tab and CR. */
+const FORMULA_STARTS = new Set([61, 43, 45, 64, 9, 13]);
+
+const writeEscaped: WriteText = (out, bytes, from, to) => {
+  if (to === from || !FORMULA_STARTS.has(bytes[from]!)) return out.csvField(bytes, from, to);
+  const escaped = new Uint8Array(to - from + 1);
+  escaped[0] = 39;
+  escaped.set(bytes.subarray(from, to), 1);
+  out.csvField(escaped, 0, escaped.length);
+};
+
 /** @param empty the text of a null */
-function csvWriter(data: arrow.Data, empty: string): ValueWriter {
-  const write = bareWriter(data, (out, bytes, from, to) => out.csvField(bytes, from, to));
+function csvWriter(data: arrow.Data, empty: string, writeText: WriteText): ValueWriter {
+  const write = bareWriter(data, writeText);
   const isAllNull = arrow.DataType.isNull(data.type);
   return (out, row) => {
     if (isAllNull || isNull(data, row)) out.ascii(empty);

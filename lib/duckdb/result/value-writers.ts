@@ -10,12 +10,15 @@ import type { TextWriter } from "./text-writer.ts";
 /** Writes the non-null value of a row. */
 export type ValueWriter = (out: TextWriter, row: number) => void;
 
+/** JSON values, with numbers that a double does not represent exactly as strings, or with all finite numbers as numbers. */
+export type JsonStyle = "json" | "json_numbers";
+
 /** The format of values: JSON, or without quotes for CSV. */
-export type Style = "json" | "bare";
+export type Style = JsonStyle | "bare";
 
 /** Returns a writer of the JSON value of any row, including nulls. */
-export function jsonWriter(data: arrow.Data): ValueWriter {
-  const write = scalarWriter(data, "json") ?? nestedWriter(data);
+export function jsonWriter(data: arrow.Data, style: JsonStyle = "json"): ValueWriter {
+  const write = scalarWriter(data, style) ?? nestedWriter(data, style);
   if (data.nullCount === 0) return write;
   return (out, row) => (isNull(data, row) ? out.ascii("null") : write(out, row));
 }
@@ -82,7 +85,7 @@ function floatWriter(data: arrow.Data, type: arrow.Float, style: Style): ValueWr
   const single = type.precision === arrow.Precision.SINGLE;
   return (out, row) => {
     const value = half ? arrow.util.uint16ToFloat64(values[row]!) : values[row]!;
-    if (!Number.isFinite(value)) return out.ascii(style === "json" ? `"${value}"` : String(value));
+    if (!Number.isFinite(value)) return out.ascii(style === "bare" ? String(value) : `"${value}"`);
     // The shortest text with the same 32-bit value: 0.1, not 0.10000000149011612.
     out.ascii(Object.is(value, -0) ? "-0" : single ? shortest(value) : String(value));
   };
@@ -121,7 +124,7 @@ function decimalWriter(data: arrow.Data, type: arrow.Decimal, style: Style): Val
         ? digits + "0".repeat(-type.scale)
         : `${whole.slice(0, -type.scale)}.${whole.slice(-type.scale)}`;
     const signed = value < 0n ? `-${text}` : text;
-    const exact = digits.length <= EXACT_DIGITS || style === "bare" || isSafe(type, value);
+    const exact = digits.length <= EXACT_DIGITS || style !== "json" || isSafe(type, value);
     out.ascii(exact ? signed : `"${signed}"`);
   };
 }
@@ -207,7 +210,7 @@ export function textParts(
   return { bytes: data.values as Uint8Array, offsets: data.valueOffsets as ArrayLike<number | bigint> };
 }
 
-function nestedWriter(data: arrow.Data): ValueWriter {
+function nestedWriter(data: arrow.Data, style: JsonStyle): ValueWriter {
   const { DataType } = arrow;
   const type = data.type as arrow.DataType;
   const text = textParts(data);
@@ -215,18 +218,18 @@ function nestedWriter(data: arrow.Data): ValueWriter {
     const { bytes, offsets } = text;
     return (out, row) => out.jsonString(bytes, Number(offsets[row]), Number(offsets[row + 1]));
   }
-  if (DataType.isStruct(type)) return recordWriter(data, type);
+  if (DataType.isStruct(type)) return recordWriter(data, type, style);
   if (DataType.isMap(type) || DataType.isList(type) || DataType.isFixedSizeList(type)) {
-    return listWriter(data, type);
+    return listWriter(data, type, style);
   }
   const values = new arrow.Vector([data]);
   return (out, row) => out.text(anyJson(values.get(row)));
 }
 
-function recordWriter(data: arrow.Data, type: arrow.Struct): ValueWriter {
+function recordWriter(data: arrow.Data, type: arrow.Struct, style: JsonStyle): ValueWriter {
   const fields = type.children.map(({ name }, index) => ({
     key: `${index === 0 ? "{" : ","}${JSON.stringify(name)}:`,
-    write: jsonWriter(data.children[index] as arrow.Data),
+    write: jsonWriter(data.children[index] as arrow.Data, style),
   }));
   return (out, row) => {
     for (const { key, write } of fields) {
@@ -237,8 +240,12 @@ function recordWriter(data: arrow.Data, type: arrow.Struct): ValueWriter {
   };
 }
 
-function listWriter(data: arrow.Data, type: arrow.List | arrow.FixedSizeList | arrow.Map_): ValueWriter {
-  const write = jsonWriter(data.children[0] as arrow.Data);
+function listWriter(
+  data: arrow.Data,
+  type: arrow.List | arrow.FixedSizeList | arrow.Map_,
+  style: JsonStyle,
+): ValueWriter {
+  const write = jsonWriter(data.children[0] as arrow.Data, style);
   const offsets = data.valueOffsets as Int32Array | undefined;
   const length = arrow.DataType.isFixedSizeList(type) ? type.listSize : 0;
   return (out, row) => {

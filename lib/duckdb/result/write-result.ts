@@ -4,7 +4,7 @@ import { nodeFiles, throwIfAborted, type Files } from "../../base/mod.ts";
 import type { StreamResult } from "../connection.ts";
 import { copyToParquet } from "../copy-to-parquet.ts";
 import { openDatabase, type DuckDBLimits } from "../database.ts";
-import { encodeArrow, encodeCsv, encodeJson, encodeNdjson } from "./encode.ts";
+import { encodeArrow, encodeCsv, encodeJson, encodeNdjson, type TextOptions } from "./encode.ts";
 import { withUniqueNames } from "./unique-names.ts";
 
 /** The output formats of results. */
@@ -18,6 +18,7 @@ interface EncodeOptions {
   readonly limits?: DuckDBLimits;
   /** The file system. Default: the real one. */
   readonly files?: Files;
+  readonly text?: TextOptions;
 }
 
 /**
@@ -48,11 +49,11 @@ export function encodeResult(
 ): AsyncIterable<Uint8Array> {
   switch (format) {
     case "json":
-      return closing(result, encodeJson(result));
+      return closing(result, encodeJson(result, options.text));
     case "ndjson":
-      return closing(result, encodeNdjson(result));
+      return closing(result, encodeNdjson(result, options.text));
     case "csv":
-      return closing(result, encodeCsv(result));
+      return closing(result, encodeCsv(result, options.text));
     case "arrow":
       return closing(result, encodeArrow(result));
     case "parquet":

@@ -1,5 +1,5 @@
 import { AgnesError } from "../../base/mod.ts";
-import type { ResultFormat } from "../../duckdb/mod.ts";
+import type { ResultFormat, TextOptions } from "../../duckdb/mod.ts";
 import type { QueryLimits } from "../../kit/mod.ts";
 import type { CatalogEntry, TableDescription } from "../catalog.ts";
 import type { AccessOptions, EncodedRequest, EncodedResult, Queries, QueryRequest } from "../queries.ts";
@@ -20,6 +20,11 @@ import { WorkerFolders } from "./worker-folders.ts";
 interface TaskOptions extends AccessOptions {
   readonly limits?: QueryLimits;
   readonly signal?: AbortSignal;
+}
+
+interface Encoding {
+  readonly format: ResultFormat;
+  readonly text: TextOptions;
 }
 
 /**
@@ -58,8 +63,8 @@ export class IsolatedSession implements Queries {
     return this.#result(queryTask(request), request);
   }
 
-  async encodeQuery({ format, ...request }: EncodedRequest): Promise<EncodedResult> {
-    const { job, head } = await this.#begin(queryTask(request), request, format);
+  async encodeQuery({ format, text = {}, ...request }: EncodedRequest): Promise<EncodedResult> {
+    const { job, head } = await this.#begin(queryTask(request), request, { format, text });
     return { bytes: rowsOf(job, job.pieces()), receipt: () => receiptOf(job, head), close: closing(job) };
   }
 
@@ -104,12 +109,12 @@ export class IsolatedSession implements Queries {
     };
   }
 
-  async #begin(task: Task, options: TaskOptions, format: ResultFormat | null) {
-    const job = this.#submit(task, options, format);
+  async #begin(task: Task, options: TaskOptions, encoding: Encoding | null) {
+    const job = this.#submit(task, options, encoding);
     return { job, head: (await job.started) as ResultHead };
   }
 
-  #submit(task: Task, options: TaskOptions, format: ResultFormat | null): Job {
+  #submit(task: Task, options: TaskOptions, encoding: Encoding | null): Job {
     const access = accessOf(options);
     const { maxRows, maxBytes, timeoutMs = TIMEOUT_MS } = options.limits ?? {};
     const limits = {
@@ -117,7 +122,7 @@ export class IsolatedSession implements Queries {
       ...(maxBytes !== undefined && { maxBytes: finite(maxBytes) }),
     };
     const job = new Job(
-      { task, access: access === null ? null : [...access], limits, format },
+      { task, access: access === null ? null : [...access], limits, ...(encoding ?? { format: null }) },
       { principal: options.principal ?? null, timeoutMs, signal: options.signal, space: this.#space },
     );
     try {

@@ -1,5 +1,5 @@
 import { AgnesError, type ErrorCode, type ErrorDetails, type Retry } from "../../base/mod.ts";
-import type { DuckDBLimits, ResultFormat } from "../../duckdb/mod.ts";
+import type { DuckDBLimits, ResultFormat, TextOptions } from "../../duckdb/mod.ts";
 import type { QueryLimits } from "../../kit/mod.ts";
 import type { TableDescription } from "../catalog.ts";
 import { isFatal } from "../failure.ts";
@@ -24,6 +24,7 @@ export interface TaskMessage {
   readonly limits: QueryLimits;
   /** The format of the bytes; null: Arrow batches, as `encodeBatches` writes them. */
   readonly format: ResultFormat | null;
+  readonly text?: TextOptions;
 }
 
 /** The messages to a worker process: how to open its session, a task, and the end of the task. */

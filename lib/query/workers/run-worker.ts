@@ -81,7 +81,8 @@ class WorkerSide {
   }
 
   /** Sends the rows of a task. Returns the last message, once the task has released everything. */
-  async #send({ task, access, limits, format }: TaskMessage, signal: AbortSignal): Promise<FromWorker> {
+  async #send(message: TaskMessage, signal: AbortSignal): Promise<FromWorker> {
+    const { task, access, limits } = message;
     const session = this.#session!;
     const common = { access: access === null ? null : new Set(access), limits, signal };
     if (task.kind === "describe") {
@@ -97,18 +98,18 @@ class WorkerSide {
             ...(task.batchRows !== null && { batchRows: task.batchRows }),
           });
     try {
-      await this.#sendResult(result, format);
+      await this.#sendResult(result, message);
     } finally {
       await result.close();
     }
     return { type: "end", receipt: result.receipt() };
   }
 
-  async #sendResult(result: QueryResult, format: TaskMessage["format"]): Promise<void> {
+  async #sendResult(result: QueryResult, { format, text = {} }: TaskMessage): Promise<void> {
     const { names } = result;
     await send({ type: "head", head: { names, schema: encodeSchema(result), receipt: result.receipt() } });
     const pieces =
-      format === null ? encodeBatches(result) : encodeResult(result, format, { limits: this.#limits });
+      format === null ? encodeBatches(result) : encodeResult(result, format, { limits: this.#limits, text });
     for await (const piece of pieces) for (const frame of dataFrames(piece)) await write(frame);
   }
 }

@@ -24,7 +24,8 @@ function reasonOf(issue: v.BaseIssue<unknown> | undefined, path: readonly string
     return { field: path.slice(0, -1).join(".") || "the object", reason: "it has an unknown field" };
   const field = path.join(".") || "the object";
   if (issue === undefined) return { field, reason: "it is not valid" };
-  if (issue.kind === "validation" && issue.expected === null && !issue.message.includes("eceived"))
+  // The messages of valibot itself repeat the value.
+  if (issue.kind === "validation" && !issue.message.startsWith("Invalid "))
     return { field, reason: issue.message };
   if (issue.input === undefined) return { field, reason: "it is missing" };
   return { field, reason: issue.expected === null ? "it is not valid" : `it must be ${issue.expected}` };

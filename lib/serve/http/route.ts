@@ -66,6 +66,8 @@ interface RouteDescription<P, Q, B, A extends RouteAccess> {
   readonly responses: Readonly<Record<number, RouteResponse>>;
   /** The statuses of its errors besides those of all routes. */
   readonly errors?: readonly number[];
+  /** Headers of all responses, errors included. */
+  readonly headersOf?: (request: Request, requestId: string) => Readonly<Record<string, string>>;
 }
 
 /** A route and its handler. */
@@ -94,7 +96,9 @@ export function route<
     path,
     access,
     handlers(services) {
-      const handlers: MiddlewareHandler[] = [describeRoute(description(spec)), checkAccess(services, access)];
+      const handlers: MiddlewareHandler[] = [describeRoute(description(spec))];
+      if (spec.headersOf !== undefined) handlers.push(setHeaders(spec.headersOf));
+      handlers.push(checkAccess(services, access));
       if (params !== undefined) handlers.push(validator("param", params, invalidRequest("path")));
       if (query !== undefined) handlers.push(validator("query", query, invalidRequest("query string")));
       if (method !== "get") handlers.push(limitBody(spec.maxBodyBytes ?? services.config.maxBodyBytes));
@@ -120,6 +124,14 @@ function inputOf<P, Q, B, A extends RouteAccess>(
     request: c.req.raw,
     requestId: c.get("requestId"),
     address: c.get("address"),
+  };
+}
+
+function setHeaders(headersOf: NonNullable<AnyRoute["headersOf"]>): MiddlewareHandler<ServeEnv> {
+  return async (c, next) => {
+    const headers = headersOf(c.req.raw, c.get("requestId"));
+    await next();
+    for (const [name, value] of Object.entries(headers)) c.header(name, value);
   };
 }
 

@@ -1,0 +1,28 @@
+import { expect, test } from "bun:test";
+
+import { served } from "../harness.ts";
+
+const SLOW = "SELECT sum(a.range * b.range) AS n FROM range(10000000) a, range(10000000) b";
+
+test("too many waiting queries of one token have the status 429 with Retry-After, and others still run", async () => {
+  await using shop = await served({ isolation: "process", workers: { count: 2, waitingMax: 1 } });
+  const [ann, bo] = [await shop.token({ name: "ann" }), await shop.token({ name: "bo" })];
+  const controller = new AbortController();
+  const { signal } = controller;
+  const ask = (token: string, sql: string) => shop.request("/api/query", { token, json: { sql }, signal });
+  const responses = Array.from({ length: 4 }, () => ask(ann, SLOW));
+  const rejected = await Promise.race(responses);
+  expect([rejected.status, Number(rejected.headers.get("retry-after")) >= 1]).toEqual([429, true]);
+  expect(await rejected.json()).toMatchObject({ error: { code: "queries_waiting" } });
+  expect((await ask(bo, "SELECT 1 AS one")).status).toBe(200);
+  controller.abort();
+  await Promise.all(responses.map((response) => response.catch(() => null)));
+});
+
+test("a query of a source is not possible in a worker process", async () => {
+  await using shop = await served({ isolation: "process", workers: { count: 2 } });
+  const json = { sql: "FROM a", register: { a: { source: "shop", sql: "SELECT 1" } } };
+  const response = await shop.request("/api/query", { token: await shop.token(), json });
+  expect(response.status).toBe(501);
+  expect(await response.json()).toMatchObject({ error: { code: "query_not_isolated" } });
+});
