@@ -86,7 +86,8 @@ function sentValue(value: unknown): SentValue {
 function receivedValue(value: SentValue): FilterValue | null {
   if (typeof value !== "object" || value === null) return value;
   if ("timeMs" in value) return new Date(value.timeMs);
-  return "bigint" in value ? BigInt(value.bigint) : Number(value.number);
+  if ("bigint" in value) return BigInt(value.bigint);
+  return "number" in value ? Number(value.number) : null;
 }
 
 /** A request for rows of a remote table. */

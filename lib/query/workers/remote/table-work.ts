@@ -57,6 +57,7 @@ export class TableWork {
 }
 
 const OPERATORS = new Set(["eq", "ne", "gt", "ge", "lt", "le", "is_null", "is_not_null"]);
+const SCALARS = new Set(["string", "number", "bigint", "boolean"]);
 const DECIMAL = /^-?\d+(?:\.\d+)?$/;
 
 /** Checks a request, which a connector writes as SQL or as parameters. */
@@ -70,7 +71,7 @@ function checkRequest({ columns, filter, limit }: LiveRequest, { schema }: LiveT
       OPERATORS.has(operator) &&
       values.every(
         (value) =>
-          ["string", "number", "bigint", "boolean"].includes(typeof value) &&
+          (SCALARS.has(typeof value) || value instanceof Date) &&
           (!isDecimal || (typeof value === "string" && DECIMAL.test(value))),
       ),
   );
