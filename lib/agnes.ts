@@ -33,8 +33,9 @@ export interface AgnesOptions {
   readonly log?: Log;
   /**
    * Where the SQL of `query`, `rows`, `sample` and `describe` runs. `none`: in this process. `process`: in worker processes
-   * with an empty environment, which are killed when a query takes too long or too much memory, and replaced. Queries of
-   * sources and remote tables then fail with `query_not_isolated`. Default: `none`.
+   * with an empty environment, which are killed when a query takes too long or too much memory, and replaced. This
+   * process then reads remote tables and runs queries of `register` for them; no source is attached, and none runs a whole
+   * query. Default: `none`.
    */
   readonly isolation?: "process" | "none";
   /** The worker processes of `isolation: "process"`. Default: as many as fit the machine. */
@@ -143,8 +144,7 @@ export interface Agnes extends AsyncDisposable {
    * With `isolation: "process"` none of this applies: see `AgnesOptions.isolation`.
    *
    * @throws `sql_malformed`, `sql_not_allowed`, `sql_failed`, `table_unknown`, `timed_out`, `aborted`, `duckdb_stuck`; with
-   * `isolation: "process"` also `query_not_isolated`, `query_memory_exceeded`, `queries_waiting`, `worker_lost`,
-   * `rows_not_read`; and
+   * `isolation: "process"` also `query_memory_exceeded`, `queries_waiting`, `worker_lost`, `rows_not_read`; and
    * with `register` also `alias_refused`, `alias_limit_exceeded`, `alias_access_denied`, `invalid_identifier`,
    * `source_unknown`, `capability_missing` and the errors of the plugin, each with the alias in `details`
    */

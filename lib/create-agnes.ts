@@ -26,6 +26,7 @@ import {
   type Queries,
   type QueryRequest,
   type QueryResult,
+  type WorkerSettings,
 } from "./query/mod.ts";
 import type { RequestInfo, ServedWorkspace, Server, Tokens } from "./serve/mod.ts";
 import {
@@ -102,23 +103,20 @@ export async function createAgnes(options: AgnesOptions): Promise<Agnes> {
     publishedStates: states,
     ...(onConnect && { onConnect }),
   };
-  const isolated = isolatedSession(services, options);
-  return new WorkspaceAgnes(services, options.actor, isolated);
+  return new WorkspaceAgnes(services, options.actor, workersOf(services, options));
 }
 
-/** Opens the worker processes of a workspace; null if its SQL runs in this process. @throws `invalid_input` */
-function isolatedSession(
-  services: SourceServices,
+/** The worker processes of a workspace; null if its SQL runs in this process. @throws `invalid_input` */
+function workersOf(
+  { limits }: SourceServices,
   { isolation = "none", workers = {} }: AgnesOptions,
-): Queries | null {
+): WorkerSettings | null {
   if (isolation === "none") return null;
   if (isolation !== "process") {
     const reason = `${formatValue(isolation)} is neither process nor none`;
     throw new AgnesError("invalid_input", { what: "the option isolation", reason });
   }
-  const { dataDirectory } = services.workspace;
-  const settings = workerSettings(workers, services.limits);
-  return new IsolatedSession(services, { dataDirectory, settings });
+  return workerSettings(workers, limits);
 }
 
 async function workspaceOf(host: Host, options: AgnesOptions): Promise<Workspace> {
@@ -143,23 +141,20 @@ class WorkspaceAgnes implements Agnes {
   #tokens: Promise<Tokens> | undefined;
   #server: Promise<Server> | undefined;
 
-  constructor(services: SourceServices, actor: string | undefined, isolated: Queries | null) {
+  constructor(services: SourceServices, actor: string | undefined, settings: WorkerSettings | null) {
     this.#services = services;
     this.#actor = actor;
     this.workspace = services.workspace;
     this.plugins = services.plugins;
     this.connectors = connectorsOf(services);
     this.#live = openLiveTables(services, () => this.tables());
+    const { dataDirectory } = services.workspace;
+    const sources = hybridSources(services, () => this.tables());
+    const session = { dataDirectory, live: this.#live.resolve, sources };
     this.#session =
-      isolated ??
-      openQuerySession(
-        { ...services, extensions: extensionsOf(services) },
-        {
-          dataDirectory: services.workspace.dataDirectory,
-          live: this.#live.resolve,
-          sources: hybridSources(services, () => this.tables()),
-        },
-      );
+      settings === null
+        ? openQuerySession({ ...services, extensions: extensionsOf(services) }, session)
+        : new IsolatedSession(services, { ...session, settings });
   }
 
   tables(): Promise<TableRegistry> {

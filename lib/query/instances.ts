@@ -6,7 +6,8 @@ import { leaseOf } from "./lease.ts";
 import type { LiveResolver } from "../sources/mod.ts";
 import type { Opening } from "./opening.ts";
 import type { Lease } from "./run.ts";
-import { Sandbox, type QueryServices } from "./sandbox.ts";
+import type { QueryServices } from "./query-services.ts";
+import { Sandbox } from "./sandbox.ts";
 import { TableNames } from "./tables.ts";
 
 /** Selects the tables of a query from the accessible tables. */

@@ -8,4 +8,4 @@ export { openQuerySession } from "./session.ts";
 export type { AccessOptions, EncodedRequest, EncodedResult, Queries, QueryRequest } from "./queries.ts";
 export { IsolatedSession } from "./workers/isolated-session.ts";
 export { runQueryWorker } from "./workers/run-worker.ts";
-export { workerSettings, type WorkerOptions } from "./workers/settings.ts";
+export { workerSettings, type WorkerOptions, type WorkerSettings } from "./workers/settings.ts";

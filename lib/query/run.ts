@@ -195,7 +195,11 @@ export async function startQuery(
 
 /** The error of a stopped query, with the table or aliases whose sources it waited for. */
 function stoppedError(signal: AbortSignal, awaited: string | null): AgnesError {
-  const error = abortError(signal, WHAT);
+  return withAwaited(abortError(signal, WHAT), awaited);
+}
+
+/** Returns the error of a stopped query with what it waited for, such as `the alias traffic`; null: nothing. */
+export function withAwaited(error: AgnesError, awaited: string | null): AgnesError {
   if (awaited === null) return error;
   const what = `${WHAT}, which waited for ${awaited},`;
   if (isAgnesError(error, "timed_out")) {

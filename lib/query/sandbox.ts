@@ -1,13 +1,4 @@
-import {
-  AgnesError,
-  isAgnesError,
-  messageOf,
-  raceAbort,
-  throwIfAborted,
-  withDeadline,
-  type Host,
-  type Log,
-} from "../base/mod.ts";
+import { AgnesError, isAgnesError, messageOf, raceAbort, throwIfAborted, withDeadline } from "../base/mod.ts";
 import {
   ATTACH_TIMEOUT_MS,
   attachFailure,
@@ -21,7 +12,6 @@ import {
   tableId,
   type AnalyticsState,
   type AnalyticsTable,
-  type NamedExtension,
   type RemoteDatabase,
 } from "../analytics/mod.ts";
 import {
@@ -31,23 +21,14 @@ import {
   restrictTo,
   type Connection,
   type Database,
-  type DuckDBLimits,
   type StatementOptions,
 } from "../duckdb/mod.ts";
 import { attachExtract } from "./attach-extract.ts";
 import { foldersOf } from "./check-folders.ts";
 import type { LiveResolver, LiveTable } from "../sources/mod.ts";
 import type { QueryDatabase } from "./live/query-database.ts";
+import type { QueryServices } from "./query-services.ts";
 import { REOPEN_TIMEOUT_MS, type Opening, type RemoteAccessMode } from "./opening.ts";
-
-/** The services that a session uses. */
-export interface QueryServices {
-  readonly host: Host;
-  readonly log: Log;
-  readonly limits: DuckDBLimits;
-  /** The DuckDB extensions that loaded plugins declare. Default: none. */
-  readonly extensions?: readonly NamedExtension[];
-}
 
 /**
  * A DuckDB instance that runs the SQL of users. First it attaches the databases of its queries, read-only. Then it is
@@ -347,7 +328,7 @@ export class Sandbox {
     const database = this.#databaseOf(table);
     if (database === undefined) return "the extract declares no database for it";
     const { env } = this.#services.host;
-    const refusal = refusalOf(env, database);
+    const refusal = this.#services.attachRefusal ?? refusalOf(env, database);
     if (refusal !== null) return database.refusal ?? refusal;
     const name = databaseNames.remote(table.source, database.alias);
     if (this.#locked && !this.#attached.has(name)) return "a database cannot be attached to a session in use";

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 
 import { AgnesError, atMost, isAgnesError, withTimeout } from "../base/mod.ts";
-import { analyticsPath, tableId, type AnalyticsTable } from "../analytics/mod.ts";
+import { analyticsPath, type AnalyticsTable } from "../analytics/mod.ts";
 import { renderSql } from "../sql/mod.ts";
 import { encodeResult, quoteLiteral, type Connection } from "../duckdb/mod.ts";
 import { dataPaths } from "../workspace/mod.ts";
@@ -30,7 +30,7 @@ import { makePivotTypes } from "./pivot.ts";
 import type { AccessOptions, EncodedRequest, EncodedResult, QueryRequest } from "./queries.ts";
 import { RecentQueries } from "./recent-queries.ts";
 import { startQuery, TIMEOUT_MS, type Lease, type QueryResult, type Replacement, type Run } from "./run.ts";
-import type { QueryServices } from "./sandbox.ts";
+import type { QueryServices } from "./query-services.ts";
 import { checkSize } from "./size.ts";
 import type { TableNames } from "./tables.ts";
 import { checkTypes, trustedTypeChecks } from "./types.ts";
@@ -44,8 +44,6 @@ export interface SessionOptions {
   readonly sources?: HybridSources;
   /** The timeout for attaching one remote database, in milliseconds. Default: 10 seconds. */
   readonly attachTimeoutMs?: number;
-  /** Whether it runs in a worker process, where remote tables are rejected. Default: false. */
-  readonly isIsolated?: boolean;
 }
 
 /**
@@ -201,16 +199,9 @@ export class QuerySession implements AsyncDisposable {
     await this.close();
   }
 
-  /** Leases an instance for chosen tables. @throws `query_not_isolated`, and the errors of `Instances.lease` */
+  /** Leases an instance for chosen tables. @throws the errors of `Instances.lease` */
   #lease(choose: Choice, access: Access, opening: Opening): Promise<Lease> {
-    const checked: Choice = (names) => {
-      const tables = choose(names);
-      const remote = tables.find(({ accessMode }) => accessMode === "remote");
-      if (this.#options.isIsolated === true && remote !== undefined)
-        throw new AgnesError("query_not_isolated", { what: `the remote table ${tableId(remote)}` });
-      return tables;
-    };
-    return this.#instances.lease(checked, access, opening);
+    return this.#instances.lease(choose, access, opening);
   }
 
   async #prepare(entered: QueryRequest & { readonly access: Access }, opening: Opening): Promise<Run> {

@@ -57,6 +57,7 @@ export interface HybridShopOptions {
   readonly onRequest?: (url: string) => Promise<void>;
   /** Called with the response to each of them. */
   readonly onResponse?: (url: string, response: Pick<Response, "arrayBuffer">) => Promise<void>;
+  readonly isolation?: "process" | "none";
   readonly local?: string;
   readonly warehouse?: string;
 }
@@ -88,6 +89,8 @@ export async function openHybridShop(options: HybridShopOptions = {}): Promise<H
   const agnes = await createAgnes({
     workspace: folder.path,
     plugins: [duckdb, bigquery, mute, ...plugins],
+    isolation: options.isolation ?? "none",
+    workers: { count: 2 },
     host: {
       fetch: (async (url: string, init: RequestInit) => {
         await options.onRequest?.(url);

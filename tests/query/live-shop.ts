@@ -184,15 +184,18 @@ export async function openLiveShop(
     readonly by?: LiveBy;
     /** The number of rows of table `a`. Default: its own rows. */
     readonly more?: number;
+    readonly isolation?: "process" | "none";
   },
 ): Promise<Agnes> {
-  const { remote, calls = [], by = "read", more = 0 } = options;
+  const { remote, calls = [], by = "read", more = 0, isolation = "none" } = options;
   const path = join(folder, "shop.duckdb");
   if (by !== "read") await writeShop(path);
   const agnes = await createAgnes({
     workspace: folder,
     plugins: [by === "read" ? strictPlugin(calls, more) : sqlPlugin(calls, path, by)],
     config: { version: 1, limits: { threads: 2 }, sources: { s: { plugin: "strict" } } },
+    isolation,
+    workers: { count: 2 },
   });
   const tables = await agnes.tables();
   for (const { name } of infos) {

@@ -97,7 +97,6 @@ export const DETAIL_TEXTS: Readonly<Record<string, string>> = {
   "value_invalid.reason": "it is not a number",
   "view_failed.reason": "a part is missing",
   "worker_lost.reason": "signal SIGKILL",
-  "query_not_isolated.what": "the option `register`",
   "files/column_unknown.known": "id, name",
   "files/entry_unusable.reason": "permission denied",
   "files/partitions_differ.reason": "the folders differ",

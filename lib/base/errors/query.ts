@@ -52,11 +52,6 @@ export const queryErrors = {
     message: (d) => `the query was stopped because it used more than ${d.limitMb} MB of memory`,
     hint: () => "Request less data at once, or raise `workers.memoryMb`.",
   }),
-  query_not_isolated: errorSpec<{ what: string }>({
-    status: 501,
-    message: (d) => `${d.what} needs a connection to a source, which worker processes do not have`,
-    hint: () => 'Sync the rows into a table and query that, or open Agnes with `isolation: "none"`.',
-  }),
   queries_waiting: errorSpec<{ waiting: number; retryAfterMs: number }>({
     status: 429,
     retry: "transient",

@@ -29,11 +29,8 @@ export function checkAliases(
   taken: TakenNames,
   sources: HybridSources,
 ): readonly Alias[] {
+  checkCount(register);
   const entries = Object.entries(register);
-  if (entries.length > ALIASES_MAX) {
-    const reason = `it has ${entries.length} aliases, more than ${ALIASES_MAX}`;
-    throw new AgnesError("invalid_input", { what: "register", reason });
-  }
   const before = new Map<string, string>();
   return entries.map(([name, query]) => {
     checkExposedName("the alias", name);
@@ -58,6 +55,14 @@ export function checkAliases(
     checkSource(alias, sources);
     return alias;
   });
+}
+
+/** @throws `invalid_input` for more aliases than a query can have */
+export function checkCount(register: Readonly<Record<string, RegisteredQuery>>): void {
+  const count = Object.keys(register).length;
+  if (count <= ALIASES_MAX) return;
+  const reason = `it has ${count} aliases, more than ${ALIASES_MAX}`;
+  throw new AgnesError("invalid_input", { what: "register", reason });
 }
 
 /** @throws `source_unknown`, `plugin_unknown`, `capability_missing` */

@@ -124,7 +124,7 @@ export class Hybrid {
     const { keys: sql } = alias;
     const keys = sql === null ? null : await readKeys({ ...alias, keys: sql }, signal);
     const parameters = keys === null ? {} : { keys };
-    const handle = await this.#open(alias.source, signal);
+    const handle = await this.#open(alias, signal);
     const estimate = await this.#estimate(alias, handle, { signal, parameters });
     if (accessible !== null) checkAccess(alias, estimate, accessible);
     const totals = { rows: 0, sizeBytes: 0, elapsedMs: 0, ran: false };
@@ -149,9 +149,11 @@ export class Hybrid {
     }
   }
 
-  async #open(source: string, signal: AbortSignal): Promise<SourceHandle> {
-    const opening = this.#handles.get(source) ?? this.#request.sources.open(source, signal);
-    this.#handles.set(source, opening);
+  async #open({ name, source }: Alias, signal: AbortSignal): Promise<SourceHandle> {
+    const { sources } = this.#request;
+    const key = sources.isPerAlias === true ? name : source;
+    const opening = this.#handles.get(key) ?? sources.open(source, signal, name);
+    this.#handles.set(key, opening);
     const handle = await opening;
     this.#opened.push(handle);
     return handle;
@@ -190,7 +192,7 @@ export class Hybrid {
  * Checks what the source states before the query runs.
  * @throws `alias_refused`, `alias_limit_exceeded`, and the error with which the source would reject the query
  */
-function checkEstimate({ alias, estimate }: ReadyAlias): void {
+export function checkEstimate({ alias, estimate }: ReadyAlias): void {
   const { problem, schema, statementType = "SELECT", scannedBytes = 0 } = estimate;
   if (problem !== undefined) throw problem;
   if (schema !== undefined) checkColumns(alias, schema);
@@ -205,6 +207,6 @@ function checkEstimate({ alias, estimate }: ReadyAlias): void {
 }
 
 /** Whether an alias has keys, but no value of them. */
-function hasNoKeys({ alias, parameters }: ReadyAlias): boolean {
+export function hasNoKeys({ alias, parameters }: ReadyAlias): boolean {
   return alias.keys !== null && (parameters["keys"] as QueryArray).values.length === 0;
 }

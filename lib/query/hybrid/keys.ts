@@ -7,7 +7,7 @@ import { tokensOf } from "../tokens.ts";
 import type { Alias } from "./types.ts";
 
 /** The maximum number of keys of an alias. */
-const KEYS_MAX = 10_000;
+export const KEYS_MAX = 10_000;
 
 /**
  * Reads the keys of an alias: the distinct values of one column without NULL, in their order.

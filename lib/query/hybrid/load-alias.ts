@@ -68,9 +68,10 @@ export async function loadAlias(ready: ReadyAlias, place: AliasPlace): Promise<v
   }
 }
 
-async function run(
+/** Starts the query of an alias in its source. */
+export async function run(
   { alias, handle, parameters, limitBytes, totals, jobs }: ReadyAlias,
-  { onStart, onJob: onQueryJob }: AliasPlace,
+  { onStart, onJob: onQueryJob }: Pick<AliasPlace, "onStart" | "onJob">,
   signal: AbortSignal,
 ): Promise<SourceResult> {
   // Not `maxRows`: a connector that cut off rows would hide that there are more. The signal includes the timeout.
@@ -114,7 +115,8 @@ export function checkColumns({ name: alias }: Alias, { fields }: Schema): void {
   }
 }
 
-function sourceOf(
+/** The rows of an alias, within its limits. */
+export function sourceOf(
   { alias, totals }: ReadyAlias,
   result: SourceResult,
   services: AliasPlace["services"],

@@ -78,7 +78,8 @@ export function isAlias(
 /** The tables of aliases and views are in the schema `main`. */
 const isUnqualified = (schema: string): boolean => schema === "" || schema.toLowerCase() === "main";
 
-function visibleRecords(
+/** Returns the registered tables that a caller may access. */
+export function visibleRecords(
   records: readonly TableRecord[],
   access: ReadonlySet<string> | null,
 ): readonly TableRecord[] {

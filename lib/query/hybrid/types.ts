@@ -71,7 +71,10 @@ export interface RegisteredReceipt {
 export interface HybridSources {
   /** Returns the plugin of a source. @throws `source_unknown`, `plugin_unknown` */
   pluginOf(source: string): Pick<AnyPlugin, "name" | "capabilities">;
-  open(source: string, signal: AbortSignal): Promise<SourceHandle>;
+  /** @param alias the alias that needs the source first */
+  open(source: string, signal: AbortSignal, alias: string): Promise<SourceHandle>;
+  /** Whether each alias needs a handle of its own. Default: the aliases of a source share one. */
+  readonly isPerAlias?: boolean;
   /** Returns all registered tables, whether they are published or not. */
   tables(): Promise<readonly TableRecord[]>;
 }

@@ -180,7 +180,7 @@ export class QueryDatabase {
       const key = await this.#keys(source, read, signal);
       if (key !== null) keys.push(key);
     }
-    const request = live.narrow({
+    const request = await live.narrow({
       columns: demand.columns,
       filter: [...demand.filter, ...keys],
       ...(demand.limit === null ? {} : { limit: demand.limit }),

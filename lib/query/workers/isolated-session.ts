@@ -1,17 +1,22 @@
-import { AgnesError } from "../../base/mod.ts";
 import type { ResultFormat, TextOptions } from "../../duckdb/mod.ts";
 import type { QueryLimits } from "../../kit/mod.ts";
 import type { CatalogEntry, TableDescription } from "../catalog.ts";
 import type { AccessOptions, EncodedRequest, EncodedResult, Queries, QueryRequest } from "../queries.ts";
+import { checkCount } from "../hybrid/check-aliases.ts";
+import type { HybridSources } from "../hybrid/mod.ts";
 import { readOnce } from "../read-once.ts";
+import { unknownSource } from "../../sources/mod.ts";
 import { TIMEOUT_MS, type QueryResult, type Receipt } from "../run.ts";
 import { checkLength } from "../size.ts";
-import type { QueryServices } from "../sandbox.ts";
-import { accessOf, QuerySession } from "../session.ts";
+import type { QueryServices } from "../query-services.ts";
+import { accessOf, QuerySession, type Access, type SessionOptions } from "../session.ts";
 import { decodeBatches, decodeSchema } from "./batches.ts";
 import { Job } from "./job.ts";
 import { WorkerPool } from "./pool.ts";
 import type { ResultHead, Task } from "./protocol.ts";
+import { sentQueries, type SentPlugin, type SentRegister } from "./remote/messages.ts";
+import { RemoteWork } from "./remote/remote-work.ts";
+import { sentError } from "./sent-error.ts";
 import type { BufferSpace } from "./result-buffer.ts";
 import type { WorkerSettings } from "./settings.ts";
 import { WorkerFolders } from "./worker-folders.ts";
@@ -20,6 +25,13 @@ import { WorkerFolders } from "./worker-folders.ts";
 interface TaskOptions extends AccessOptions {
   readonly limits?: QueryLimits;
   readonly signal?: AbortSignal;
+  readonly register?: QueryRequest["register"];
+}
+
+/** The options of an `IsolatedSession`. */
+interface IsolatedOptions extends Pick<SessionOptions, "live" | "sources"> {
+  readonly dataDirectory: string;
+  readonly settings: WorkerSettings;
 }
 
 interface Encoding {
@@ -28,21 +40,24 @@ interface Encoding {
 }
 
 /**
- * Runs queries in worker processes, with the results of a `QuerySession`. Queries of sources and remote tables are
- * rejected: the workers have no secrets and no connectors.
+ * Runs queries in worker processes, with the results of a `QuerySession`. The workers have no secrets and no connectors: this
+ * process reads the sources for them.
  */
 export class IsolatedSession implements Queries {
   /** Lists the tables from `analytics.duckdb` alone; it opens no extract and runs no SQL of a caller. */
   readonly #catalog: QuerySession;
   readonly #pool: WorkerPool;
   readonly #space: BufferSpace;
+  readonly #services: QueryServices;
+  readonly #options: IsolatedOptions;
+  /** The work in sources that is being stopped. */
+  readonly #ending = new Set<Promise<void>>();
 
-  constructor(
-    services: QueryServices,
-    options: { readonly dataDirectory: string; readonly settings: WorkerSettings },
-  ) {
+  constructor(services: QueryServices, options: IsolatedOptions) {
     const { host, log } = services;
     const { dataDirectory, settings } = options;
+    this.#services = services;
+    this.#options = options;
     this.#catalog = new QuerySession(services, { dataDirectory });
     const folders = new WorkerFolders(host);
     this.#space = {
@@ -58,13 +73,13 @@ export class IsolatedSession implements Queries {
     this.#pool = new WorkerPool({ host, log, settings, folders, open });
   }
 
-  /** As `QuerySession.runQuery`. @throws also `query_not_isolated`, `queries_waiting`, `query_memory_exceeded`, `worker_lost`, `rows_not_read` */
+  /** As `QuerySession.runQuery`. @throws also `queries_waiting`, `query_memory_exceeded`, `worker_lost`, `rows_not_read` */
   async runQuery(request: QueryRequest): Promise<QueryResult> {
-    return this.#result(queryTask(request), request);
+    return this.#result(this.#queryTask(request), request);
   }
 
   async encodeQuery({ format, text = {}, ...request }: EncodedRequest): Promise<EncodedResult> {
-    const { job, head } = await this.#begin(queryTask(request), request, { format, text });
+    const { job, head } = await this.#begin(this.#queryTask(request), request, { format, text });
     return { bytes: rowsOf(job, job.pieces()), receipt: () => receiptOf(job, head), close: closing(job) };
   }
 
@@ -88,6 +103,62 @@ export class IsolatedSession implements Queries {
   /** Kills all workers. */
   async close(): Promise<void> {
     await Promise.all([this.#pool.close(), this.#catalog.close()]);
+    await Promise.all(this.#ending);
+  }
+
+  /** @throws `sql_too_long`, `invalid_input` for more aliases than a query can have */
+  #queryTask({ sql, register = {}, trusted = false, batchRows }: QueryRequest): Task {
+    // A worker ends when a message is too long for a frame.
+    checkLength(sql);
+    return {
+      kind: "query",
+      sql,
+      trusted,
+      batchRows: batchRows ?? null,
+      register: Object.keys(register).length === 0 ? null : this.#sentRegister(register),
+    };
+  }
+
+  #sentRegister(register: NonNullable<QueryRequest["register"]>): SentRegister {
+    checkCount(register);
+    const plugins: Record<string, SentPlugin> = {};
+    for (const { source, sql, keys } of Object.values(register)) {
+      for (const text of [sql, keys]) if (typeof text === "string") checkLength(text);
+      if (typeof source === "string") plugins[source] = this.#pluginOf(source);
+    }
+    return { queries: sentQueries(register), plugins };
+  }
+
+  #pluginOf(source: string): SentPlugin {
+    try {
+      const { name, capabilities } = this.#sources.pluginOf(source);
+      return { name, capabilities };
+    } catch (error) {
+      return { error: sentError(error) };
+    }
+  }
+
+  get #sources(): HybridSources {
+    return this.#options.sources ?? NO_SOURCES;
+  }
+
+  /** What a query may use of the sources. */
+  #remote(task: Task, access: Access, register: QueryRequest["register"] = {}): RemoteWork {
+    return new RemoteWork({
+      services: this.#services,
+      sources: this.#sources,
+      live: this.#options.live ?? (async () => null),
+      register: task.kind === "query" ? { ...register } : {},
+      access,
+      accessible: async () => {
+        const tables = await this.#catalog.catalog({ access });
+        return new Set(tables.filter(({ accessMode }) => accessMode === "remote").map(({ id }) => id));
+      },
+      onEnding: (ending) => {
+        const ended = ending.catch(() => {}).finally(() => this.#ending.delete(ended));
+        this.#ending.add(ended);
+      },
+    });
   }
 
   async #result(task: Task, options: TaskOptions): Promise<QueryResult> {
@@ -123,7 +194,13 @@ export class IsolatedSession implements Queries {
     };
     const job = new Job(
       { task, access: access === null ? null : [...access], limits, ...(encoding ?? { format: null }) },
-      { principal: options.principal ?? null, timeoutMs, signal: options.signal, space: this.#space },
+      {
+        principal: options.principal ?? null,
+        timeoutMs,
+        signal: options.signal,
+        space: this.#space,
+        remote: this.#remote(task, access, options.register),
+      },
     );
     try {
       this.#pool.submit(job);
@@ -134,14 +211,16 @@ export class IsolatedSession implements Queries {
   }
 }
 
-/** @throws `query_not_isolated` for queries of sources, `sql_too_long` */
-function queryTask({ sql, register = {}, trusted = false, batchRows }: QueryRequest): Task {
-  if (Object.keys(register).length > 0)
-    throw new AgnesError("query_not_isolated", { what: "the option `register`" });
-  // A worker ends when a message is too long for a frame.
-  checkLength(sql);
-  return { kind: "query", sql, trusted, batchRows: batchRows ?? null };
-}
+/** A session without the connectors of a workspace. */
+const NO_SOURCES: HybridSources = {
+  pluginOf: (source) => {
+    throw unknownSource(source, []);
+  },
+  open: async (source) => {
+    throw unknownSource(source, []);
+  },
+  tables: async () => [],
+};
 
 /** JSON has no infinite numbers. */
 function finite(limit: number): number {

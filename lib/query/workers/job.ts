@@ -3,7 +3,10 @@ import type { Buffer } from "node:buffer";
 import { abortError, AgnesError, startTimer } from "../../base/mod.ts";
 import type { TableDescription } from "../catalog.ts";
 import type { Receipt } from "../run.ts";
-import { receivedError, type FromWorker, type ResultHead, type TaskMessage } from "./protocol.ts";
+import type { FromWorker, ResultHead, TaskMessage } from "./protocol.ts";
+import { receivedError } from "./sent-error.ts";
+import type { FromAsker } from "./remote/messages.ts";
+import { RemoteWork, type Asker } from "./remote/remote-work.ts";
 import { ResultBuffer, type BufferSpace } from "./result-buffer.ts";
 
 const WHAT = "the query";
@@ -16,10 +19,12 @@ interface JobOptions {
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
   readonly space: BufferSpace;
+  /** What it may use of the sources; null: nothing. */
+  readonly remote: RemoteWork | null;
 }
 
 /** What the worker process of a job does for it. */
-interface JobWorker {
+interface JobWorker extends Asker {
   /** Sends bytes again after `Job.take` returned false. */
   readonly resume: () => void;
   /** Stops working for it. */
@@ -35,6 +40,8 @@ export class Job {
   readonly started: Promise<ResultHead | TableDescription>;
   /** Whether it may keep its worker after its first milliseconds. */
   isLong = false;
+  /** Whether it waits for a worker that it may keep, because it uses sources. */
+  needsLong: boolean;
   /** Whether it had to leave its worker to others, and waits for one that it may keep. */
   wasStopped = false;
   /** The receipt; null before the worker has sent all rows. */
@@ -53,6 +60,7 @@ export class Job {
     this.task = task;
     this.principal = options.principal;
     this.timeoutMs = options.timeoutMs;
+    this.needsLong = task.task.kind === "query" && task.task.register !== null;
     this.#options = options;
     this.#buffer = this.#newBuffer();
     this.started = new Promise((resolve, reject) => {
@@ -76,6 +84,12 @@ export class Job {
   /** Begins on a worker. */
   begin(worker: JobWorker): void {
     this.#worker = worker;
+    this.#options.remote?.begin(worker);
+  }
+
+  /** Whether a message of its worker requests something of a source. */
+  usesSource(message: FromAsker): boolean {
+    return RemoteWork.usesSource(message);
   }
 
   /** Takes a message of its worker. */
@@ -83,6 +97,10 @@ export class Job {
     switch (message.type) {
       case "ready":
         return;
+      case "ask":
+      case "pull":
+      case "drop":
+        return this.#options.remote?.receive(message);
       case "head":
         this.#head = message.head;
         if (this.isLong) this.#resolve(message.head);
@@ -115,14 +133,16 @@ export class Job {
   /** Discards the bytes that its caller has not seen, to run again. */
   reset(): void {
     this.#worker = null;
-    this.wasStopped = true;
+    this.#options.remote?.leave();
+    this.wasStopped = !this.needsLong;
     this.#head = null;
     this.#buffer.close(null);
     this.#buffer = this.#newBuffer();
   }
 
   /** Ends it with an error for its caller, who gets no more bytes. */
-  fail(error: unknown): void {
+  fail(cause: unknown): void {
+    const error = this.#isEnded ? cause : (this.#options.remote?.stopped(cause) ?? cause);
     this.#buffer.close(error);
     this.#ignoreAbort();
     if (this.#isEnded) return;
@@ -153,6 +173,7 @@ export class Job {
   #end(): void {
     this.#isEnded = true;
     this.#worker = null;
+    this.#options.remote?.close();
     this.#stopTimer();
   }
 

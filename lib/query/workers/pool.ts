@@ -132,6 +132,7 @@ export class WorkerPool {
         graceMs: settings.graceMs,
         monotonicMs: () => host.monotonicMs(),
         onIdle: (ranMs) => this.#becameIdle(worker, ranMs),
+        onSource: () => this.#keepForSource(worker),
         onEnd: () => this.#ended(worker),
       });
       this.#workers.add(worker);
@@ -204,7 +205,7 @@ export class WorkerPool {
     for (const job of this.#waiting) {
       const { principal } = job;
       // Who had a query stopped does not get the worker that is kept for others.
-      if (!hasLongRoom && (job.wasStopped || stopped.has(principal))) continue;
+      if (!hasLongRoom && (job.wasStopped || job.needsLong || stopped.has(principal))) continue;
       const workers = principal === null ? 0 : held.filter((one) => one?.principal === principal).length;
       if (workers >= this.#principalMax) continue;
       if (best === null || workers < best.workers) best = { job, workers };
@@ -247,9 +248,26 @@ export class WorkerPool {
     if (running.ageMs < YOUNG_MS || job.isLong) return;
     if (this.#hasLongRoom) return worker.keep();
     if (running.ageMs < YOUNG_MS_MAX && this.#nextJob() === null) return;
+    this.#move(worker, job);
+  }
+
+  /** Lets a query run again in a worker that it may keep. */
+  #move(worker: WorkerProcess, job: Job): void {
     worker.stop(LEAVE_MS);
     job.reset();
     this.#waiting.unshift(job);
+  }
+
+  /** Lets a query that uses a source keep its worker; otherwise moves it before it does. */
+  #keepForSource(worker: WorkerProcess): boolean {
+    const { job } = worker.running!;
+    if (this.#hasLongRoom) {
+      worker.keep();
+      return true;
+    }
+    job.needsLong = true;
+    this.#move(worker, job);
+    return false;
   }
 
   async #lookAtMemory(busy: readonly WorkerProcess[]): Promise<void> {

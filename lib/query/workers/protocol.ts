@@ -1,9 +1,10 @@
-import { AgnesError, type ErrorCode, type ErrorDetails, type Retry } from "../../base/mod.ts";
 import type { DuckDBLimits, ResultFormat, TextOptions } from "../../duckdb/mod.ts";
 import type { QueryLimits } from "../../kit/mod.ts";
 import type { TableDescription } from "../catalog.ts";
 import { isFatal } from "../failure.ts";
 import type { Receipt } from "../run.ts";
+import type { FromAsker, SentRegister, ToAsker } from "./remote/messages.ts";
+import { knownError, sentError, type SentError } from "./sent-error.ts";
 
 /** What a worker process does for a caller. Access is a list, because a message is JSON. */
 export type Task =
@@ -12,6 +13,8 @@ export type Task =
       readonly sql: string;
       readonly trusted: boolean;
       readonly batchRows: number | null;
+      /** The queries of `register`; null: none. */
+      readonly register: SentRegister | null;
     }
   | { readonly kind: "sample"; readonly table: string; readonly rows: number; readonly random: boolean }
   | { readonly kind: "describe"; readonly table: string };
@@ -37,6 +40,7 @@ export type ToWorker =
       readonly home: string | null;
     }
   | TaskMessage
+  | ToAsker
   | { readonly type: "stop" };
 
 /** The columns of a result, before its first bytes. */
@@ -49,6 +53,7 @@ export interface ResultHead {
 
 /** The messages from a worker process. Between `head` and `end` or `failed`, it sends the bytes of the result. */
 export type FromWorker =
+  | FromAsker
   | { readonly type: "ready" }
   | { readonly type: "head"; readonly head: ResultHead }
   | { readonly type: "end"; readonly receipt: Receipt }
@@ -60,29 +65,8 @@ export type FromWorker =
       readonly isFatal: boolean;
     };
 
-/** An error as a message. */
-interface SentError {
-  readonly code: string;
-  readonly message: string;
-  readonly hint: string;
-  readonly details: Readonly<Record<string, unknown>>;
-  readonly retry: Retry;
-}
-
 /** Returns the message of an error. */
 export function failedMessage(error: unknown): Extract<FromWorker, { readonly type: "failed" }> {
-  const known =
-    error instanceof AgnesError
-      ? error
-      : new AgnesError("internal", { what: error instanceof Error ? error.message : String(error) });
-  const { code, message, hint, retry } = known;
-  const details = known.details as Readonly<Record<string, unknown>>;
-  return { type: "failed", error: { code, message, hint, details, retry }, isFatal: isFatal(known) };
-}
-
-/** Returns the error of a message. Its code, texts, details and retry class are those of the original. */
-export function receivedError({ code, message, hint, details, retry }: SentError): AgnesError {
-  const known = code as ErrorCode;
-  const values = details as ErrorDetails<ErrorCode>;
-  return new AgnesError(known, values, { retry }).withDetails(values, { texts: { message, hint } });
+  const known = knownError(error);
+  return { type: "failed", error: sentError(known), isFatal: isFatal(known) };
 }

@@ -8,6 +8,9 @@ import { encodeBatches, encodeSchema } from "./batches.ts";
 import { dataFrames, FrameReader, messageFrame } from "./frames.ts";
 import { failedMessage, type FromWorker, type TaskMessage, type ToWorker } from "./protocol.ts";
 import { endWithParent } from "./end-with-parent.ts";
+import { ParentCalls } from "./remote/ask.ts";
+import { receivedQueries } from "./remote/messages.ts";
+import { ParentSources, parentTables } from "./remote/parent-sources.ts";
 
 /**
  * Runs this process as a worker for queries, until its parent ends. Its standard input and output belong to the parent.
@@ -31,6 +34,7 @@ export async function runQueryWorker(): Promise<never> {
   const reader = new FrameReader({
     message: (message) => worker.receive(message as ToWorker),
     data: () => {},
+    part: (id, bytes) => worker.takePart(id, bytes),
   });
   for await (const bytes of process.stdin) reader.take(bytes as Buffer);
   // `process.exit` would wait for a running query.
@@ -43,6 +47,12 @@ class WorkerSide {
   #session: QuerySession | null = null;
   #limits: DuckDBLimits = {};
   #running: AbortController | null = null;
+  readonly #calls = new ParentCalls(send);
+  readonly #sources = new ParentSources(this.#calls);
+
+  takePart(id: number, bytes: Buffer): void {
+    this.#calls.takePart(id, bytes);
+  }
 
   receive(message: ToWorker): void {
     switch (message.type) {
@@ -51,14 +61,25 @@ class WorkerSide {
       case "run":
         return void this.#run(message);
       case "stop":
-        return this.#running?.abort();
+        this.#running?.abort();
+        return this.#calls.close();
+      case "reply":
+      case "batch":
+      case "done":
+      case "refused":
+      case "job":
+        return this.#calls.receive(message);
     }
   }
 
   async #open({ dataDirectory, limits, home }: Extract<ToWorker, { readonly type: "open" }>): Promise<void> {
     const host = createHost({ env: home === null ? {} : { HOME: home } });
     this.#limits = limits;
-    this.#session = openQuerySession({ host, log: silentLog, limits }, { dataDirectory, isIsolated: true });
+    const attachRefusal = "a worker process attaches no databases of sources";
+    this.#session = openQuerySession(
+      { host, log: silentLog, limits, attachRefusal },
+      { dataDirectory, live: parentTables(this.#calls), sources: this.#sources },
+    );
     // The first query then finds the database open. If it cannot be opened, each query reports that.
     await this.#session.catalog().catch(() => {});
     await send({ type: "ready" });
@@ -67,6 +88,7 @@ class WorkerSide {
   async #run(message: TaskMessage): Promise<void> {
     const controller = new AbortController();
     this.#running = controller;
+    this.#calls.open();
     let last: FromWorker;
     try {
       last = await this.#send(message, controller.signal);
@@ -77,6 +99,7 @@ class WorkerSide {
     }
     // After the last message, the parent may send the next query.
     this.#running = null;
+    this.#calls.close();
     await send(last);
   }
 
@@ -88,6 +111,8 @@ class WorkerSide {
     if (task.kind === "describe") {
       return { type: "described", table: await session.describeTable(task.table, common) };
     }
+    const register = task.kind === "query" ? task.register : null;
+    this.#sources.plugins = register?.plugins ?? {};
     const result =
       task.kind === "sample"
         ? await session.sampleTable(task.table, task.rows, { ...common, random: task.random })
@@ -96,6 +121,7 @@ class WorkerSide {
             sql: task.sql,
             trusted: task.trusted,
             ...(task.batchRows !== null && { batchRows: task.batchRows }),
+            ...(register !== null && { register: receivedQueries(register.queries) }),
           });
     try {
       await this.#sendResult(result, message);

@@ -11,6 +11,7 @@ import {
 import { FrameReader, messageFrame } from "./frames.ts";
 import type { Job } from "./job.ts";
 import type { FromWorker, ToWorker } from "./protocol.ts";
+import { KnownTables } from "./remote/table-work.ts";
 
 /** How a worker process starts, and whom it informs. */
 export interface WorkerStart {
@@ -23,6 +24,11 @@ export interface WorkerStart {
   readonly monotonicMs: () => number;
   /** Called when it can take a query, with the duration of the last one in milliseconds; null: it has just started. */
   readonly onIdle: (ranMs: number | null) => void;
+  /**
+   * Called when its query is going to use a source. Such a query must not run again later.
+   * @returns whether it may go on
+   */
+  readonly onSource: () => boolean;
   /** Called when its process has ended. */
   readonly onEnd: () => void;
 }
@@ -47,6 +53,7 @@ export class WorkerProcess {
   #errorText = "";
   #exit: string | null = null;
   #wasReady = false;
+  readonly #tables = new KnownTables();
   /** Resolves when its process has ended. */
   readonly ended: Promise<void>;
   #resolveEnded!: () => void;
@@ -122,7 +129,13 @@ export class WorkerProcess {
     this.#job = job;
     this.#held = { principal: job.principal, isLong: job.isLong };
     this.#begunMs = this.#start.monotonicMs();
-    job.begin({ resume: () => this.#child.stdout.resume(), stop: () => this.stop() });
+    job.begin({
+      resume: () => this.#child.stdout.resume(),
+      stop: () => this.stop(),
+      send: (message) => this.#send(message),
+      sendBytes: (bytes) => void this.#child.stdin.write(bytes),
+      tables: this.#tables,
+    });
     // The timer of the job fires first. JSON has no infinite numbers.
     const timeoutMs = Math.min(job.timeoutMs + this.#start.graceMs, Number.MAX_SAFE_INTEGER);
     this.#send({ type: "run", ...job.task, limits: { ...job.task.limits, timeoutMs } });
@@ -171,6 +184,11 @@ export class WorkerProcess {
     // Bytes that it wrote before it was killed may arrive later.
     if (this.#state === "ended") return;
     if (message.type === "head") return this.#job?.receive(message);
+    if (message.type === "ask" || message.type === "pull" || message.type === "drop") {
+      const job = this.#job;
+      if (job === null || (job.usesSource(message) && !job.isLong && !this.#start.onSource())) return;
+      return job.receive(message);
+    }
     clearTimeout(this.#killTimer);
     const ranMs = this.#wasReady ? this.#start.monotonicMs() - this.#begunMs : null;
     this.#wasReady = true;

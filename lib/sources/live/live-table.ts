@@ -8,7 +8,7 @@ export interface LiveTable {
   /** The expected number of rows. */
   readonly rows?: number;
   /** Returns the part of a request that the connector handles. DuckDB does the rest, so no requested row is lost. */
-  narrow(request: LiveRequest): LiveRequest;
+  narrow(request: LiveRequest): LiveRequest | Promise<LiveRequest>;
   /**
    * Reads the request that `narrow` returned. Batches contain at least its columns.
    * @param onJob receives the jobs of the source. Default: they are not reported

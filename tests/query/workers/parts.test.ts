@@ -8,7 +8,8 @@ import * as fc from "fast-check";
 import { AgnesError, machineLimits, nodeFiles, residentBytes } from "../../../lib/base/mod.ts";
 import { workerSettings } from "../../../lib/query/mod.ts";
 import { dataFrames, FrameReader, messageFrame } from "../../../lib/query/workers/frames.ts";
-import { failedMessage, receivedError } from "../../../lib/query/workers/protocol.ts";
+import { failedMessage } from "../../../lib/query/workers/protocol.ts";
+import { receivedError } from "../../../lib/query/workers/sent-error.ts";
 import { ResultBuffer, type BufferSpace } from "../../../lib/query/workers/result-buffer.ts";
 
 test("frames keep messages and bytes in order, wherever the stream is cut", () => {

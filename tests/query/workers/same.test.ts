@@ -139,14 +139,6 @@ describe("a query in a worker process", () => {
     await result.close();
     expect(await errorOf(reader.next())).toMatchObject({ code: "aborted" });
   });
-
-  test("rejects queries of sources, which need secrets", async () => {
-    const register = { traffic: { source: "bq", sql: "SELECT 1" } };
-    expect(await errorOf(inWorkers.runQuery({ sql: "FROM traffic", register }))).toMatchObject({
-      code: "query_not_isolated",
-      details: { what: "the option `register`" },
-    });
-  });
 });
 
 test("a signal keeps nothing of a description that has ended", async () => {

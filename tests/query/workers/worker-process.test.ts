@@ -17,6 +17,7 @@ async function started() {
     graceMs: 100,
     monotonicMs: () => performance.now(),
     onIdle: () => idle.push(worker.isIdle),
+    onSource: () => true,
     onEnd: () => {},
   });
   await until(() => worker.isIdle);
@@ -35,7 +36,7 @@ function newJob(timeoutMs: number): Job {
   };
   return new Job(
     { task, access: null, limits: {}, format: null },
-    { principal: null, timeoutMs, signal: undefined, space },
+    { principal: null, timeoutMs, signal: undefined, space, remote: null },
   );
 }
 

@@ -18,11 +18,3 @@ test("too many waiting queries of one token have the status 429 with Retry-After
   controller.abort();
   await Promise.all(responses.map((response) => response.catch(() => null)));
 });
-
-test("a query of a source is not possible in a worker process", async () => {
-  await using shop = await served({ isolation: "process", workers: { count: 2 } });
-  const json = { sql: "FROM a", register: { a: { source: "shop", sql: "SELECT 1" } } };
-  const response = await shop.request("/api/query", { token: await shop.token(), json });
-  expect(response.status).toBe(501);
-  expect(await response.json()).toMatchObject({ error: { code: "query_not_isolated" } });
-});
