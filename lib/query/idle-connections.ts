@@ -6,7 +6,7 @@ const IDLE_MAX = 16;
 /** The time after which unused connections are closed: their statements hold files open, also of replaced generations. */
 const IDLE_MS = 2_000;
 
-/** Connections of one instance that ended their queries in a clean state, for the next queries. */
+/** Connections of one open instance, which closes them too, that ended their queries in a clean state, for the next queries. */
 export class IdleConnections {
   #connections: Connection[] = [];
   #wasUsed = false;
@@ -26,8 +26,7 @@ export class IdleConnections {
     return true;
   }
 
-  /** Closes all connections that wait. */
-  async close(): Promise<void> {
+  async #close(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
     await Promise.all(this.#connections.splice(0).map((connection) => connection.close()));
@@ -35,7 +34,7 @@ export class IdleConnections {
 
   #start(): ReturnType<typeof setInterval> {
     const timer = setInterval(() => {
-      if (!this.#wasUsed) return void this.close();
+      if (!this.#wasUsed) return void this.#close();
       this.#wasUsed = false;
     }, IDLE_MS);
     timer.unref();

@@ -48,6 +48,8 @@ export interface QueryServices {
   readonly limits: DuckDBLimits;
   /** The DuckDB extensions that loaded plugins declare. Default: none. */
   readonly extensions?: readonly NamedExtension[];
+  /** Further DuckDB settings by name. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -104,6 +106,7 @@ export class Sandbox {
         // DuckDB needs cubic time in the depth to plan nested expressions, and cannot be interrupted meanwhile.
         max_expression_depth: "250",
         pivot_limit: "10000",
+        ...services.settings,
       },
     });
     try {
@@ -295,7 +298,6 @@ export class Sandbox {
   async close(): Promise<void> {
     this.#retired = true;
     this.#closed = true;
-    await this.#idle.close();
     await this.#database.close();
   }
 
@@ -306,7 +308,6 @@ export class Sandbox {
 
   async #closeWhenLeft(): Promise<void> {
     if (!this.#retired || this.#users > 0) return;
-    await this.#idle.close();
     const closing = this.#database.close();
     // Closing waits for an uninterruptible attach, so the caller does not wait for it.
     if (this.#attaching === 0) await closing;

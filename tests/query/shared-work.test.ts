@@ -5,7 +5,7 @@ import { SharedWork } from "../../lib/query/shared-work.ts";
 test("work is shared by the callers before its start, with the same key, and a failure is not kept", async () => {
   const shared = new SharedWork<number>();
   let begun = 0;
-  const gates: PromiseWithResolvers<void>[] = [];
+  const gates: ReturnType<typeof Promise.withResolvers<void>>[] = [];
   const work = async () => {
     const own = (begun += 1);
     const gate = Promise.withResolvers<void>();

@@ -6,6 +6,7 @@ import type { QueryResult } from "../run.ts";
 import { openQuerySession, type QuerySession } from "../session.ts";
 import { encodeBatches, encodeSchema } from "./batches.ts";
 import { dataFrames, FrameReader, messageFrame } from "./frames.ts";
+import { Outgoing } from "./outgoing.ts";
 import { failedMessage, type FromWorker, type TaskMessage, type ToWorker } from "./protocol.ts";
 import { endWithParent } from "./end-with-parent.ts";
 
@@ -38,6 +39,9 @@ export async function runQueryWorker(): Promise<never> {
   return new Promise(() => {});
 }
 
+/** No statement reads JavaScript sources, so a thread of the pool may be one of DuckDB's; more threads than cores wait. */
+const SETTINGS = { external_threads: "1" };
+
 /** The session of a worker process, and its task. */
 class WorkerSide {
   #session: QuerySession | null = null;
@@ -58,7 +62,8 @@ class WorkerSide {
   async #open({ dataDirectory, limits, home }: Extract<ToWorker, { readonly type: "open" }>): Promise<void> {
     const host = createHost({ env: home === null ? {} : { HOME: home } });
     this.#limits = limits;
-    this.#session = openQuerySession({ host, log: silentLog, limits }, { dataDirectory, isIsolated: true });
+    const services = { host, log: silentLog, limits, settings: SETTINGS };
+    this.#session = openQuerySession(services, { dataDirectory, isIsolated: true });
     // The first query then finds the database open. If it cannot be opened, each query reports that.
     await this.#session.catalog().catch(() => {});
     await send({ type: "ready" });
@@ -106,18 +111,21 @@ class WorkerSide {
 
   async #sendResult(result: QueryResult, format: TaskMessage["format"]): Promise<void> {
     const { names } = result;
-    await send({ type: "head", head: { names, schema: encodeSchema(result), receipt: result.receipt() } });
+    const schema = format === null ? encodeSchema(result) : "";
+    await outgoing.add(messageFrame({ type: "head", head: { names, schema, receipt: result.receipt() } }));
     const pieces =
       format === null ? encodeBatches(result) : encodeResult(result, format, { limits: this.#limits });
-    for await (const piece of pieces) for (const frame of dataFrames(piece)) await write(frame);
+    for await (const piece of pieces) for (const frame of dataFrames(piece)) await outgoing.add(frame);
   }
 }
 
-function send(message: FromWorker): Promise<void> {
-  return write(messageFrame(message));
+/** Sends a message, after everything before it. */
+async function send(message: FromWorker): Promise<void> {
+  await outgoing.add(messageFrame(message));
+  await outgoing.flush();
 }
 
-/** Resolves when the parent can take more bytes. */
-function write(bytes: Buffer): Promise<void> {
-  return new Promise((resolve) => process.stdout.write(bytes, () => resolve()));
-}
+/** A write ends when the parent can take more bytes. */
+const outgoing = new Outgoing(
+  (bytes) => new Promise((resolve) => process.stdout.write(bytes, () => resolve())),
+);
