@@ -20,10 +20,10 @@ export class SharedWork<T> {
 
   #start(key: string, work: () => Promise<T>): Promise<T> {
     const result = work();
-    const done = () => {
+    const leave = () => {
       if (this.#running.get(key) === ended) this.#running.delete(key);
     };
-    const ended: Promise<void> = result.then(done, done);
+    const ended: Promise<void> = result.then(leave, leave);
     this.#running.set(key, ended);
     return result;
   }
