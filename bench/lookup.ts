@@ -1,9 +1,11 @@
 /**
  * What a lookup of 20 rows costs: through a session in this process, and in worker processes, against DuckDB alone, which
- * runs the same SQL over the same file and writes the same JSON. They alternate in rounds.
+ * runs the same SQL over the same file and writes the same JSON. They alternate in rounds. The processor time is that of all
+ * processes, and depends less on other programs of the machine than the rate.
  *
  *     npx bun bench/lookup.ts [--rounds N] [--lookups N]
  */
+import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -40,15 +42,42 @@ const SQL = "SELECT id, customer, amount FROM orders WHERE id BETWEEN 100 AND 11
 
 type Lookup = () => Promise<unknown>;
 
-/** Lookups in a row by several callers at once. @returns lookups per second */
-async function rate(lookup: Lookup, callers: number): Promise<number> {
+/** What one round measured. */
+interface Round {
+  /** Lookups per second. */
+  readonly rate: number;
+  /** The processor time of one lookup in milliseconds, in this process and its worker processes. */
+  readonly cpuMs: number;
+}
+
+/** Runs lookups by several callers at once. */
+async function round(lookup: Lookup, callers: number): Promise<Round> {
   let left = lookups;
-  const startMs = performance.now();
+  const [startMs, startCpuMs] = [performance.now(), cpuMs()];
   const call = async () => {
     while (left-- > 0) await lookup();
   };
   await Promise.all(Array.from({ length: callers }, call));
-  return (lookups / (performance.now() - startMs)) * 1000;
+  const rate = (lookups / (performance.now() - startMs)) * 1000;
+  return { rate, cpuMs: (cpuMs() - startCpuMs) / lookups };
+}
+
+/** A tick of `/proc/<pid>/stat`, in milliseconds. */
+const TICK_MS = 10;
+
+/** The processor time of this process and, on Linux, of its children, in milliseconds. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  let totalMs = (user + system) / 1000;
+  if (process.platform !== "linux") return totalMs;
+  for (const task of readdirSync("/proc/self/task")) {
+    const children = readFileSync(`/proc/self/task/${task}/children`, "utf8").trim();
+    for (const pid of children === "" ? [] : children.split(" ")) {
+      const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ");
+      totalMs += (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+    }
+  }
+  return totalMs;
 }
 
 /** DuckDB alone, with one connection for each caller. */
@@ -56,7 +85,7 @@ async function bareLookup(part: string): Promise<Lookup> {
   const instance = await DuckDBInstance.create(":memory:");
   const setup = await instance.connect();
   await setup.run(`CREATE VIEW orders AS SELECT * FROM read_parquet('${part}')`);
-  const free = await Promise.all(Array.from({ length: 16 }, () => instance.connect()));
+  const free = await Promise.all(Array.from({ length: 64 }, () => instance.connect()));
   return async () => {
     const connection = free.pop()!;
     const rows = await connection.runAndReadAll(SQL);
@@ -87,17 +116,25 @@ try {
     session: () => agnes.rows(SQL),
     workers: () => isolated.rows(SQL),
   };
-  for (const lookup of Object.values(ways)) await rate(lookup, 4);
-  console.log("callers  DuckDB alone/s  session/s  ratio  workers/s  ratio");
-  for (const callers of [1, 16]) {
-    const rates = new Map(Object.keys(ways).map((name) => [name, [] as number[]]));
-    for (let round = 0; round < rounds; round += 1)
-      for (const [name, lookup] of Object.entries(ways)) rates.get(name)!.push(await rate(lookup, callers));
-    const median = (name: string) => rates.get(name)!.toSorted((a, b) => a - b)[Math.floor(rounds / 2)]!;
-    const [bare, session, workers] = ["bare", "session", "workers"].map(median) as [number, number, number];
-    const cells = [callers, bare.toFixed(0), session.toFixed(0), (session / bare).toFixed(2)];
-    cells.push(workers.toFixed(0), (workers / bare).toFixed(2));
-    console.log(cells.map((cell, at) => String(cell).padStart([7, 15, 10, 6, 10, 6][at]!)).join(" "));
+  for (const lookup of Object.values(ways)) await round(lookup, 4);
+  console.log("callers  way          lookups/s  ratio  processor ms/lookup  ratio");
+  for (const callers of [1, 16, 64]) {
+    const measured = new Map(Object.keys(ways).map((name) => [name, [] as Round[]]));
+    for (let n = 0; n < rounds; n += 1)
+      for (const [name, lookup] of Object.entries(ways))
+        measured.get(name)!.push(await round(lookup, callers));
+    const median = (name: string, of: keyof Round) =>
+      measured
+        .get(name)!
+        .map((one) => one[of])
+        .toSorted((a, b) => a - b)[Math.floor(rounds / 2)]!;
+    for (const name of Object.keys(ways)) {
+      const [rate, cpu] = [median(name, "rate"), median(name, "cpuMs")];
+      const ratios = [rate / median("bare", "rate"), median("bare", "cpuMs") / cpu];
+      const cells = [rate.toFixed(0), ratios[0]!.toFixed(2), cpu.toFixed(2), ratios[1]!.toFixed(2)];
+      const texts = cells.map((cell, at) => cell.padStart([9, 5, 19, 5][at]!));
+      console.log(`${String(callers).padStart(7)}  ${name.padEnd(11)}  ${texts.join("  ")}`);
+    }
   }
 } finally {
   await rm(directory, { recursive: true, force: true });

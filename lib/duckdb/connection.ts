@@ -6,6 +6,7 @@ import { AgnesError, Mutex, type Files } from "../base/mod.ts";
 import { createBatchReader, type BatchReader } from "./arrow/from-duckdb.ts";
 import { duckdbError } from "./errors.ts";
 import { poolGate } from "./gate.ts";
+import { KeptStatements } from "./kept-statements.ts";
 import { excerpt } from "./sql.ts";
 import {
   canReadSources,
@@ -61,6 +62,8 @@ export class Connection implements AsyncDisposable, SourceHolder {
   #streaming: native.Result | null = null;
   #closing: Promise<void> | null = null;
   #limit: AbortSignal | undefined;
+  readonly #kept = new KeptStatements();
+  #isReusable = false;
 
   constructor(connection: native.Connection, owner: ConnectionOwner) {
     this.#native = connection;
@@ -72,6 +75,20 @@ export class Connection implements AsyncDisposable, SourceHolder {
   /** Sets the signal that interrupts statements without their own signal. */
   stopWith(signal: AbortSignal): void {
     this.#limit = signal;
+  }
+
+  /**
+   * Whether only `stream` with `isKept` has run since `markReusable`, each time to its end. Then it has no temporary objects
+   * and settings of another caller. The state of `random()` continues.
+   */
+  get isReusable(): boolean {
+    return this.#isReusable && this.#closing === null;
+  }
+
+  /** Declares that the connection is in the state in which its next caller expects it; see `isReusable`. */
+  markReusable(): void {
+    this.#limit = undefined;
+    this.#isReusable = true;
   }
 
   /** Runs one or more statements. */
@@ -122,17 +139,20 @@ export class Connection implements AsyncDisposable, SourceHolder {
    * the connection rejects other statements with `duckdb_busy`.
    *
    * @param options.batchRows the maximum number of rows of a batch, rounded up to a multiple of 2048; default: 16384
+   * @param options.isKept whether the prepared statement is kept for the next time; default: `false`
    */
   async stream(
     sql: string,
-    options: StatementOptions & { readonly batchRows?: number } = {},
+    options: StatementOptions & { readonly batchRows?: number; readonly isKept?: boolean } = {},
   ): Promise<StreamResult> {
-    const { batchRows = 16_384, ...statement } = this.#limited(options);
+    const { batchRows = 16_384, isKept = false, ...statement } = this.#limited(options);
+    const endsReusable = isKept && this.#isReusable;
     return this.#exclusive(sql, async () => {
+      const kept = isKept ? this.#kept : undefined;
       const result = await runStatements(
         this.#running(),
         sql,
-        { ...statement, streaming: true },
+        { ...statement, streaming: true, kept },
         async (streamed) => streamed,
       );
       const reader = createBatchReader(result, batchRows);
@@ -140,7 +160,7 @@ export class Connection implements AsyncDisposable, SourceHolder {
       return {
         schema: reader.schema,
         names: reader.names,
-        batches: this.#batches(sql, statement, result, reader),
+        batches: this.#batches(sql, statement, result, reader, () => (this.#isReusable = endsReusable)),
       };
     });
   }
@@ -196,6 +216,7 @@ export class Connection implements AsyncDisposable, SourceHolder {
     await this.#statements.idle();
     clearInterval(interrupting);
     await this.#stopStream();
+    this.#kept.clear();
     this.#owner.feeds.delete(this.#id);
     native.disconnect_sync(this.#native);
     this.#owner.closed(this);
@@ -220,6 +241,7 @@ export class Connection implements AsyncDisposable, SourceHolder {
     return this.#statements.run(async () => {
       if (this.#closing !== null) throw closedError(sql);
       if (this.#streaming !== null) throw new AgnesError("duckdb_busy", { operation: excerpt(sql) });
+      this.#isReusable = false;
       return work();
     });
   }
@@ -229,8 +251,9 @@ export class Connection implements AsyncDisposable, SourceHolder {
     options: StatementOptions,
     result: native.Result,
     reader: BatchReader,
+    onEnd: () => void,
   ): AsyncIterable<arrow.RecordBatch> {
-    const batches = this.#produce(sql, options, result, reader);
+    const batches = this.#produce(sql, options, result, reader, onEnd);
     let started = false;
     const iterator = {
       [Symbol.asyncIterator]: () => iterator,
@@ -270,13 +293,17 @@ export class Connection implements AsyncDisposable, SourceHolder {
     options: StatementOptions,
     result: native.Result,
     reader: BatchReader,
+    onEnd: () => void,
   ): AsyncGenerator<arrow.RecordBatch, void, void> {
     let finished = false;
     try {
       while (!finished) {
         const { batch, last } = await this.#fetch(sql, options, result, reader);
         finished = last;
-        if (finished) this.#streaming = null;
+        if (finished) {
+          this.#streaming = null;
+          onEnd();
+        }
         if (batch !== null) yield batch;
       }
     } finally {

@@ -4,6 +4,7 @@ import { abortError, AgnesError, messageOf, throwIfAborted } from "../base/mod.t
 import { duckdbError } from "./errors.ts";
 import { poolGate, type Place } from "./gate.ts";
 import { excerpt } from "./sql.ts";
+import type { KeptStatements } from "./kept-statements.ts";
 import type { Feed } from "./stream/feed.ts";
 import { bindParameters, hasParameters, type SqlParameters } from "./values.ts";
 
@@ -35,15 +36,19 @@ export interface Running {
   readonly newFeed: () => Feed;
 }
 
-/**
- * Runs all statements of `sql` on a place of the pool, and passes the result of the last one to `use`.
- *
- * @param options.streaming whether rows are fetched while the query runs instead of materialized
- */
+/** How the last statement of an SQL text runs. */
+interface RunOptions extends StatementOptions {
+  /** Whether rows are fetched while the query runs instead of materialized. */
+  readonly streaming?: boolean;
+  /** Keeps the statement for its next run, if it is the only one, streams, and has no parameters. Default: it is not kept. */
+  readonly kept?: KeptStatements | undefined;
+}
+
+/** Runs all statements of `sql` on a place of the pool, and passes the result of the last one to `use`. */
 export async function runStatements<T>(
   running: Running,
   sql: string,
-  options: StatementOptions & { readonly streaming?: boolean },
+  options: RunOptions,
   use: (result: native.Result) => Promise<T>,
 ): Promise<T> {
   const what = excerpt(sql);
@@ -55,6 +60,8 @@ export async function runStatements<T>(
   const timer = options.mayWait === true ? setTimeout(() => place.suspend(), WAIT_MS) : undefined;
   try {
     return await interruptible(connection, signal, what, async () => {
+      const kept = options.kept?.get(sql);
+      if (kept !== undefined) return use(await native.execute_prepared_streaming(kept));
       const { extracted_statements: statements, statement_count: count } = await native.extract_statements(
         connection,
         sql,
@@ -89,8 +96,6 @@ interface Extracted {
   readonly isAlone: boolean;
 }
 
-type RunOptions = StatementOptions & { readonly streaming?: boolean };
-
 async function runOne<T>(
   running: Running,
   { sql, statements, index, isAlone }: Extracted,
@@ -101,20 +106,21 @@ async function runOne<T>(
   const { connection } = running;
   const feed = running.newFeed();
   const prepared = await native.prepare_extracted_statement(connection, statements, index);
+  let isKept = false;
   try {
     // EXPLAIN reads no rows, so it may be bound twice.
     const isExplain = native.prepared_statement_type(prepared) === native.StatementType.EXPLAIN;
     if (feed.bound === 0 || isExplain) {
       if (options.parameters !== undefined) bindParameters(prepared, options.parameters);
       if (options.inBackground === true && !isExplain) return await use(await runInBackground(prepared));
-      return await use(
-        options.streaming === true
-          ? await native.execute_prepared_streaming(prepared)
-          : await native.execute_prepared(prepared),
-      );
+      if (options.streaming !== true) return await use(await native.execute_prepared(prepared));
+      const result = await native.execute_prepared_streaming(prepared);
+      isKept = options.kept !== undefined && isAlone && options.parameters === undefined;
+      if (isKept) options.kept!.add(sql, prepared);
+      return await use(result);
     }
   } finally {
-    native.destroy_prepare_sync(prepared);
+    if (!isKept) native.destroy_prepare_sync(prepared);
     await feed.close();
   }
   if (hasParameters(options.parameters)) {

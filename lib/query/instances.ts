@@ -1,13 +1,14 @@
 import { AgnesError, atMost, Mutex, raceAbort, type Host } from "../base/mod.ts";
-import { ATTACH_TIMEOUT_MS, type AnalyticsTable } from "../analytics/mod.ts";
+import { ATTACH_TIMEOUT_MS, tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import { poolGate, type Connection } from "../duckdb/mod.ts";
 import { checkFolders } from "./check-folders.ts";
-import { leaseOf } from "./lease.ts";
+import { leaseOf, readyOrReleased } from "./lease.ts";
 import type { LiveResolver } from "../sources/mod.ts";
 import type { Opening } from "./opening.ts";
 import type { Lease } from "./run.ts";
 import type { QueryServices } from "./query-services.ts";
 import { Sandbox } from "./sandbox.ts";
+import { SharedWork } from "./shared-work.ts";
 import { TableNames } from "./tables.ts";
 
 /** Selects the tables of a query from the accessible tables. */
@@ -27,6 +28,8 @@ export class Instances {
   /** Whether the current instance is unusable. */
   #isBroken = false;
   readonly #changes = new Mutex();
+  readonly #stats = new SharedWork<string | null>();
+  readonly #checks = new SharedWork<void>();
   #closed = false;
 
   constructor(
@@ -80,29 +83,41 @@ export class Instances {
    */
   async lease(choose: Choice, granted: Granted, opening: Opening): Promise<Lease> {
     for (;;) {
-      const chosen = await this.#exclusive(async () => {
-        const { fingerprint, state } = await this.#withAnalytics();
-        return { fingerprint, state, tables: choose(new TableNames(state?.tables ?? [], granted)) };
-      });
-      await raceAbort(
-        checkFolders(this.#services.host.files, chosen.state, chosen.tables),
-        opening.signal,
-        "the query",
-      );
+      poolGate.rejectWhenStuck("the query");
+      const fingerprint = await this.#stats.run("", () => fingerprintOf(this.#services.host, this.#path));
       const found = await this.#exclusive(async () => {
-        const sandbox = await this.#withAnalytics();
-        if (sandbox.fingerprint !== chosen.fingerprint) return null;
+        const sandbox = await this.#withAnalytics(fingerprint);
         const names = namesOf(sandbox, granted);
         const tables = choose(names);
-        if (!sandbox.serves(tables))
-          return { before: sandbox, sandbox: sandbox.locked ? null : this.#take() };
+        if (!sandbox.serves(tables)) return { sandbox, tables, lease: null };
         await sandbox.lock();
-        return { lease: await leaseOf(sandbox, tables, names, this.#services.log, opening.signal) };
+        const lease = await leaseOf(sandbox, tables, names, this.#services.log, opening.signal);
+        return { sandbox, tables, lease };
       });
-      // A new generation was published meanwhile: check it as well.
-      if (found === null) continue;
-      return found.lease ?? this.#open(found.sandbox, found.before, { choose, granted, opening });
+      const { sandbox, lease } = found;
+      const checking = () => this.#checkFolders(sandbox, found.tables, opening.signal);
+      // Nothing of its tables is opened before the check.
+      if (lease !== null) return readyOrReleased(lease, () => checking().then(() => lease));
+      await checking();
+      const taken = await this.#exclusive(async () => {
+        const before = await this.#withAnalytics();
+        if (before.fingerprint !== sandbox.fingerprint) return null;
+        return { before, sandbox: before.locked ? null : this.#take() };
+      });
+      // If a new generation was published meanwhile, it is checked as well.
+      if (taken !== null) return this.#open(taken.sandbox, taken.before, { choose, granted, opening });
     }
+  }
+
+  /** @throws `extract_changed`, `timed_out`, `aborted` */
+  async #checkFolders(
+    { state, fingerprint }: Sandbox,
+    tables: readonly AnalyticsTable[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const key = JSON.stringify([fingerprint, ...tables.map(tableId).sort()]);
+    const check = () => checkFolders(this.#services.host.files, state, tables);
+    await raceAbort(this.#checks.run(key, check), signal, "the query");
   }
 
   /** Stops all queries and closes all instances. */
@@ -175,10 +190,15 @@ export class Instances {
     }
   }
 
-  /** Returns the instance of the published generation, or an instance without tables if nothing is published. */
-  async #withAnalytics(): Promise<Sandbox> {
-    const fingerprint = await fingerprintOf(this.#services.host, this.#path);
+  /**
+   * Returns the instance of the published generation, or an instance without tables if nothing is published.
+   *
+   * @param known the fingerprint of the file when the query had already started
+   */
+  async #withAnalytics(known?: string | null): Promise<Sandbox> {
     const current = await this.#any();
+    if (known !== undefined && current.fingerprint === known) return current;
+    const fingerprint = await fingerprintOf(this.#services.host, this.#path);
     if (current.fingerprint === fingerprint) return current;
     const sandbox = current.locked || current.fingerprint !== null ? await this.#renew() : current;
     if (fingerprint === null) return sandbox;

@@ -43,7 +43,7 @@ export async function leaseOf(
     },
     release: async () => {
       shipped?.close();
-      await sandbox.release(connection);
+      await sandbox.release(connection, { isStopped: signal.aborted });
     },
   };
 }

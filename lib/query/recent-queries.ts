@@ -1,3 +1,4 @@
+import type { AnalyticsTable } from "../analytics/mod.ts";
 import type { GuardedQuery } from "./guard.ts";
 
 /** The number of queries that are kept. */
@@ -29,6 +30,20 @@ export class RecentQueries {
     this.#queries.set(keyOf(sql, isTrusted), query);
     if (this.#queries.size > QUERIES_MAX) this.#queries.delete(this.#queries.keys().next().value!);
   }
+}
+
+/**
+ * Whether the next run of the same SQL can use the prepared statement of this one, on the same connection: the query creates
+ * nothing on the connection, and reads files only, so that DuckDB binds it again at each run.
+ */
+export function mayKeepStatement(
+  { sql, bounds, pivots, hasListings, isExplained, typeChecks }: GuardedQuery,
+  tables: readonly AnalyticsTable[],
+): boolean {
+  const isPlain = bounds.length === 0 && pivots.length === 0 && !hasListings && !isExplained;
+  const isTyped = typeChecks.variant !== null || typeChecks.hasTypes;
+  if (!isPlain || isTyped || sql.length > LENGTH_MAX) return false;
+  return tables.length > 0 && tables.every(({ accessMode }) => accessMode === "file");
 }
 
 function keyOf(sql: string, isTrusted: boolean): string {

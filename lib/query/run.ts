@@ -102,6 +102,8 @@ export interface Replacement {
 /** A statement and the connection to run it on. */
 export interface Run extends Lease {
   readonly sql: string;
+  /** Whether its prepared statement is kept for the next query with the same SQL. Default: `false`. */
+  readonly isKept?: boolean;
   /** Returns what ran for the aliases. Default: there are none. */
   readonly registered?: () => Receipt["registered"];
 }
@@ -159,6 +161,7 @@ export async function startQuery(
     const batchLimit = Math.min(batchRows ?? Infinity, (limits.maxRows ?? Infinity) + 1);
     const starting = run.connection.stream(run.sql, {
       signal: timer.signal,
+      isKept: run.isKept === true,
       ...(Number.isFinite(batchLimit) && batchLimit < 16_384 && { batchRows: Math.max(1, batchLimit) }),
     });
     result = await raceAbort(starting, timer.signal, WHAT);

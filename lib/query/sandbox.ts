@@ -21,14 +21,15 @@ import {
   restrictTo,
   type Connection,
   type Database,
-  type StatementOptions,
 } from "../duckdb/mod.ts";
 import { attachExtract } from "./attach-extract.ts";
 import { foldersOf } from "./check-folders.ts";
 import type { LiveResolver, LiveTable } from "../sources/mod.ts";
 import type { QueryDatabase } from "./live/query-database.ts";
 import type { QueryServices } from "./query-services.ts";
+import { IdleConnections } from "./idle-connections.ts";
 import { REOPEN_TIMEOUT_MS, type Opening, type RemoteAccessMode } from "./opening.ts";
+import { createSessionView } from "./session-view.ts";
 
 /**
  * A DuckDB instance that runs the SQL of users. First it attaches the databases of its queries, read-only. Then it is
@@ -47,6 +48,7 @@ export class Sandbox {
   readonly #liveReasons = new Map<string, string>();
   readonly #liveTables = new Map<string, Promise<LiveTable | null>>();
   readonly #queryDatabases = new Map<Connection, QueryDatabase>();
+  readonly #idle = new IdleConnections();
   #queries = 0;
   /** The number of databases that are being attached. */
   #attaching = 0;
@@ -135,7 +137,7 @@ export class Sandbox {
       if (table.accessMode === "file" || this.#accessModes.has(id)) continue;
       if (table.accessMode === "attached") {
         await this.#attachExtract(table, opening);
-        await this.#createView(table, table.definition);
+        await createSessionView(this.#connection, table);
         this.#accessModes.set(id, "attach");
       } else {
         opening.onWait(id);
@@ -229,12 +231,15 @@ export class Sandbox {
     this.#locked = true;
   }
 
-  /** Opens a connection for one query. The instance stays open until all connections are released. */
+  /** Returns a clean connection for one query. The instance stays open until all connections are released. */
   async connect(): Promise<Connection> {
     this.#users += 1;
+    const idle = this.#idle.take();
+    if (idle !== undefined) return idle;
     try {
       const connection = await this.#database.connect();
       if (this.state !== null) await connection.run(`USE ${quoteIdentifier(databaseNames.analytics)}`);
+      connection.markReusable();
       return connection;
     } catch (error) {
       await this.#leave();
@@ -242,9 +247,13 @@ export class Sandbox {
     }
   }
 
-  async release(connection: Connection): Promise<void> {
-    await connection.close();
-    await this.#dropQueryDatabase(connection);
+  /** Takes a connection back, and keeps it for another query if this one has left nothing behind. */
+  async release(connection: Connection, { isStopped = false } = {}): Promise<void> {
+    const mayKeep = !isStopped && !this.#retired && !this.#queryDatabases.has(connection);
+    if (!mayKeep || !this.#idle.add(connection)) {
+      await connection.close();
+      await this.#dropQueryDatabase(connection);
+    }
     await this.#leave();
   }
 
@@ -360,22 +369,9 @@ export class Sandbox {
         await attachRemote(connection, env, table.source, database, { install: false, signal });
         this.#attached.add(name);
       }
-      await this.#createView(table, table.definition, { on: connection, signal, mayWait: true });
+      await createSessionView(connection, table, { signal, mayWait: true });
     } finally {
       this.#attaching -= 1;
     }
-  }
-
-  async #createView(
-    table: AnalyticsTable,
-    select: string,
-    { on = this.#connection, ...options }: StatementOptions & { readonly on?: Connection } = {},
-  ): Promise<void> {
-    const schema = `${quoteIdentifier(databaseNames.session)}.${quoteIdentifier(table.source)}`;
-    await on.run(
-      `CREATE SCHEMA IF NOT EXISTS ${schema};
-       CREATE OR REPLACE VIEW ${schema}.${quoteIdentifier(table.name)} AS ${select};`,
-      options,
-    );
   }
 }

@@ -28,7 +28,7 @@ import { parseSelect } from "./parse-select.ts";
 import { refuseLivePivot } from "./refuse-live-pivot.ts";
 import { makePivotTypes } from "./pivot.ts";
 import type { AccessOptions, EncodedRequest, EncodedResult, QueryRequest } from "./queries.ts";
-import { RecentQueries } from "./recent-queries.ts";
+import { mayKeepStatement, RecentQueries } from "./recent-queries.ts";
 import { startQuery, TIMEOUT_MS, type Lease, type QueryResult, type Replacement, type Run } from "./run.ts";
 import type { QueryServices } from "./query-services.ts";
 import { checkSize } from "./size.ts";
@@ -305,7 +305,8 @@ export class QuerySession implements AsyncDisposable {
         signal,
       });
       const whole = await this.#finish(lease, query, scope(), replaced);
-      return { ...lease, sql: whole, ...(hybrid && { registered: () => hybrid.receipts() }) };
+      if (hybrid !== undefined) return { ...lease, sql: whole, registered: () => hybrid.receipts() };
+      return { ...lease, sql: whole, isKept: !isTrusted && mayKeepStatement(query, lease.tables) };
     });
   }
 

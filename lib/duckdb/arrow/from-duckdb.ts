@@ -45,8 +45,9 @@ export function createBatchReader(result: native.Result, batchRows: number): Bat
     names,
     take,
     add(chunk) {
-      columns ??= types.map((type) => readerOf(type, batchRows + CHUNK_ROWS));
       const size = native.data_chunk_get_size(chunk);
+      // A short chunk is usually the only one, and memory for a whole batch takes longer to clear than to read it.
+      columns ??= types.map((type) => readerOf(type, size < CHUNK_ROWS ? size : batchRows + CHUNK_ROWS));
       for (const [index, column] of columns.entries()) {
         column.load(native.data_chunk_get_vector(chunk, index), size);
         column.copy(0, size);

@@ -46,7 +46,7 @@ export type ToWorker =
 /** The columns of a result, before its first bytes. */
 export interface ResultHead {
   readonly names: readonly string[];
-  /** The schema with unique names, as an Arrow stream in base64. */
+  /** The schema with unique names, as an Arrow stream in base64; empty if the bytes are in a format. */
   readonly schema: string;
   readonly receipt: Receipt;
 }

@@ -6,6 +6,7 @@ import type { QueryResult } from "../run.ts";
 import { openQuerySession, type QuerySession } from "../session.ts";
 import { encodeBatches, encodeSchema } from "./batches.ts";
 import { dataFrames, FrameReader, messageFrame } from "./frames.ts";
+import { Outgoing } from "./outgoing.ts";
 import { failedMessage, type FromWorker, type TaskMessage, type ToWorker } from "./protocol.ts";
 import { endWithParent } from "./end-with-parent.ts";
 import { ParentCalls } from "./remote/ask.ts";
@@ -133,18 +134,21 @@ class WorkerSide {
 
   async #sendResult(result: QueryResult, { format, text = {} }: TaskMessage): Promise<void> {
     const { names } = result;
-    await send({ type: "head", head: { names, schema: encodeSchema(result), receipt: result.receipt() } });
+    const schema = format === null ? encodeSchema(result) : "";
+    await outgoing.add(messageFrame({ type: "head", head: { names, schema, receipt: result.receipt() } }));
     const pieces =
       format === null ? encodeBatches(result) : encodeResult(result, format, { limits: this.#limits, text });
-    for await (const piece of pieces) for (const frame of dataFrames(piece)) await write(frame);
+    for await (const piece of pieces) for (const frame of dataFrames(piece)) await outgoing.add(frame);
   }
 }
 
-function send(message: FromWorker): Promise<void> {
-  return write(messageFrame(message));
+/** Sends a message, after everything before it. */
+async function send(message: FromWorker): Promise<void> {
+  await outgoing.add(messageFrame(message));
+  await outgoing.flush();
 }
 
-/** Resolves when the parent can take more bytes. */
-function write(bytes: Buffer): Promise<void> {
-  return new Promise((resolve) => process.stdout.write(bytes, () => resolve()));
-}
+/** A write ends when the parent can take more bytes. */
+const outgoing = new Outgoing(
+  (bytes) => new Promise((resolve) => process.stdout.write(bytes, () => resolve())),
+);
