@@ -13,7 +13,7 @@ export function problemOf(error: unknown, requestId: string): AgnesError {
 export function problemResponse(error: AgnesError): Response {
   const headers: Record<string, string> = { "content-type": "application/json" };
   if (isAgnesError(error, "method_not_allowed")) headers["allow"] = error.details.allowed.join(", ");
-  if (isAgnesError(error, "queries_waiting"))
+  if (isAgnesError(error, "queries_waiting") || isAgnesError(error, "sign_in_limited"))
     headers["retry-after"] = String(Math.ceil(error.details.retryAfterMs / 1000));
   if (error.status === 401) headers["www-authenticate"] = "Bearer";
   return new Response(JSON.stringify(error), { status: error.status, headers });
