@@ -45,7 +45,7 @@ export function listen(options: {
     const address = server.requestIP(request)?.address;
     return handle(request, {
       hosts,
-      ...(address !== undefined && { address }),
+      address,
       onReady: () => server.timeout(request, 0),
     });
   });

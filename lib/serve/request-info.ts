@@ -1,7 +1,7 @@
 /** What the transport knows of a request. */
 export interface RequestInfo {
   /** The address of the client. Default: unknown. */
-  readonly address?: string;
+  readonly address?: string | undefined;
   /**
    * The values of the header Host that the server allows, besides that of `server.publicUrl`, such as `127.0.0.1:8080`, in
    * lower case. Default: without a `server.publicUrl`, Host and Origin are not checked.

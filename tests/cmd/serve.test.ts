@@ -120,19 +120,17 @@ async function unfinished(port: number) {
 describe("agnes token", () => {
   test("agnes token create prints the token once, list shows it without its secret, revoke removes it", async () => {
     const created = await run(
-      ...[
-        "token",
-        "create",
-        "ann",
-        "--table",
-        "orders",
-        "--source",
-        "shop",
-        "--folder",
-        "none",
-        "--expires",
-        "30d",
-      ],
+      "token",
+      "create",
+      "ann",
+      "--table",
+      "orders",
+      "--source",
+      "shop",
+      "--folder",
+      "none",
+      "--expires",
+      "30d",
     );
     expect([created.status, created.stdout]).toEqual([
       0,
@@ -259,7 +257,7 @@ describe("agnes serve", () => {
         continue;
       }
       await Bun.sleep(200);
-      await expect(sendRaw(port, "GET /api/health HTTP/1.0\r\n\r\n")).rejects.toThrow("ECONN");
+      expect(sendRaw(port, "GET /api/health HTTP/1.0\r\n\r\n")).rejects.toThrow("ECONN");
       expect(await pending.finish()).toContain("HTTP/1.1 204");
       expect(await child.exited).toBe(0);
     }
