@@ -114,6 +114,12 @@ export const mainCommand = group(
         () => import("./commands/metadata/push.ts"),
       ),
     }),
+    serve: lazy("serve", "Serve the workspace over HTTP", () => import("./commands/serve.ts")),
+    token: group("token", "Manage the tokens of the HTTP API", {
+      create: lazy("create", "Create a token and print it once", () => import("./commands/token/create.ts")),
+      list: lazy("list", "List the tokens", () => import("./commands/token/list.ts")),
+      revoke: lazy("revoke", "Revoke a token at once", () => import("./commands/token/revoke.ts")),
+    }),
     complete: lazy(
       "complete",
       "Print the completion script of a shell",

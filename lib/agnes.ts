@@ -10,7 +10,7 @@ import type {
   QueryRequest,
   WorkerOptions,
 } from "./query/mod.ts";
-import type { RequestInfo, Tokens } from "./serve/mod.ts";
+import type { RequestInfo, ServerOptions, Tokens } from "./serve/mod.ts";
 import type { ConnectServices, SourceHandle } from "./sources/mod.ts";
 import type { SyncOptions, SyncReport } from "./sync/mod.ts";
 import type { TableRegistry } from "./tables/mod.ts";
@@ -40,6 +40,8 @@ export interface AgnesOptions {
   readonly isolation?: "process" | "none";
   /** The worker processes of `isolation: "process"`. Default: as many as fit the machine. */
   readonly workers?: WorkerOptions;
+  /** What the HTTP API needs besides `server:` of `agnes.yaml`. */
+  readonly server?: ServerOptions;
   /** Imports the module of a plugin by its path. Default: `import()`. */
   readonly importPlugin?: PluginImporter;
   /** Called with each source and the values that no output may contain, before its plugin connects. */

@@ -28,7 +28,7 @@ import {
   type QueryResult,
   type WorkerSettings,
 } from "./query/mod.ts";
-import type { RequestInfo, ServedWorkspace, Server, Tokens } from "./serve/mod.ts";
+import type { RequestInfo, ServedWorkspace, Server, ServerOptions, Tokens } from "./serve/mod.ts";
 import {
   checkHealth,
   discoverTables,
@@ -103,7 +103,7 @@ export async function createAgnes(options: AgnesOptions): Promise<Agnes> {
     publishedStates: states,
     ...(onConnect && { onConnect }),
   };
-  return new WorkspaceAgnes(services, options.actor, workersOf(services, options));
+  return new WorkspaceAgnes(services, options, workersOf(services, options));
 }
 
 /** The worker processes of a workspace; null if its SQL runs in this process. @throws `invalid_input` */
@@ -134,6 +134,7 @@ class WorkspaceAgnes implements Agnes {
   readonly connectors: Connectors;
   readonly #services: SourceServices;
   readonly #actor: string | undefined;
+  readonly #serverOptions: ServerOptions | undefined;
   readonly #session: Queries;
   readonly #live: LiveTables;
   #tables: Promise<TableRegistry> | undefined;
@@ -141,9 +142,10 @@ class WorkspaceAgnes implements Agnes {
   #tokens: Promise<Tokens> | undefined;
   #server: Promise<Server> | undefined;
 
-  constructor(services: SourceServices, actor: string | undefined, settings: WorkerSettings | null) {
+  constructor(services: SourceServices, { actor, server }: AgnesOptions, settings: WorkerSettings | null) {
     this.#services = services;
     this.#actor = actor;
+    this.#serverOptions = server;
     this.workspace = services.workspace;
     this.plugins = services.plugins;
     this.connectors = connectorsOf(services);
@@ -289,7 +291,14 @@ class WorkspaceAgnes implements Agnes {
       describe: (table, options) => this.describe(table, options),
       sample: (table, rows, options) => this.sample(table, rows, options),
     };
-    return createServer({ host, log, workspace: served, tokens: () => this.tokens() });
+    const server = this.#serverOptions;
+    return createServer({
+      host,
+      log,
+      workspace: served,
+      tokens: () => this.tokens(),
+      ...(server && { server }),
+    });
   }
 
   async #syncServices() {

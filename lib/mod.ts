@@ -25,7 +25,19 @@ export type {
   WorkerOptions,
 } from "./query/mod.ts";
 export { runQueryWorker } from "./query/mod.ts";
-export type { Grants, NewToken, Principal, RequestInfo, Role, TokenInfo, Tokens } from "./serve/mod.ts";
+export { SignIn } from "./serve/mod.ts";
+export type {
+  Authorize,
+  AuthorizedTable,
+  Grants,
+  NewToken,
+  Principal,
+  RequestInfo,
+  Role,
+  ServerOptions,
+  TokenInfo,
+  Tokens,
+} from "./serve/mod.ts";
 export type { SourceHandle } from "./sources/mod.ts";
 export type { SourceReport, SyncOptions, SyncReport } from "./sync/mod.ts";
 export type {

@@ -17,6 +17,8 @@ export interface Cli extends Terminal, AsyncDisposable {
    * call, nor can a connector that ignores its signal.
    */
   endSoon(error: unknown): void;
+  /** Makes the first signal only fire `signal`: the command then ends by itself, at a second signal at once. */
+  drainOnSignal(): void;
   /** Makes signals and `endBy` end the process even if a plugin blocks its only thread. */
   watchPlugins(): void;
   /** Whether unawaited work failed. */
@@ -47,9 +49,10 @@ export function openCli(name: string, flags: Flags): Cli {
       signal === "SIGINT" ? "press Ctrl-C again to stop at once" : "a second SIGTERM stops at once";
     terminal.info(`\nstopping; ${again}`);
     const error = new AgnesError("aborted", { what: `\`${name}\`` });
-    endSoon(error);
+    if (!drains) endSoon(error);
     controller.abort(error);
   };
+  let drains = false;
   let ending: ReturnType<typeof setTimeout> | undefined;
   const endSoon = (error: unknown) => {
     ending ??= setTimeout(() => exitProcess(terminal.error(error)), GRACE_MS);
@@ -77,6 +80,9 @@ export function openCli(name: string, flags: Flags): Cli {
     workspace: typeof flags["workspace"] === "string" ? flags["workspace"] : undefined,
     signal: controller.signal,
     endSoon,
+    drainOnSignal() {
+      drains = true;
+    },
     watchPlugins() {
       if (watchdog !== undefined) return;
       watchdog = openWatchdog();

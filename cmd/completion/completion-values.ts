@@ -53,7 +53,9 @@ export function argumentValues(
   const hint = arg.valueHint ?? "";
   // The source's own names of its tables are not known here.
   if (hint === "TABLE") return command === "agnes table register" ? [] : names.tables;
-  if (hint === "NAME") return command === "agnes connector new" ? [] : [...names.plugins, ...names.sources];
+  // The name of something new.
+  if (hint === "NAME" && ["agnes connector new", "agnes token create"].includes(command)) return [];
+  if (hint === "NAME") return [...names.plugins, ...names.sources];
   if (hint === "SOURCE|NAME") return [...names.sources, ...names.plugins];
   if (hint.startsWith("SOURCE|SOURCE.TABLE|VIEW")) return [...names.sources, ...names.tables];
   if (hint.startsWith("SOURCE")) return names.sources;

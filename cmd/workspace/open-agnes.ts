@@ -1,5 +1,5 @@
 import type { Agnes, AgnesOptions } from "../../lib/agnes.ts";
-import { isAgnesError, raceAbort, silentLog } from "../../lib/base/mod.ts";
+import { isAgnesError, raceAbort, silentLog, type Log } from "../../lib/base/mod.ts";
 import type { Cli } from "../cli/cli.ts";
 import { rememberImport, rememberOrigin } from "../process/plugin-origins.ts";
 import { connectorWarnings } from "./connector-warnings.ts";
@@ -14,6 +14,10 @@ interface OpenOptions {
   readonly quietLog?: boolean | "connectors";
   /** Whether the command also works without a workspace. */
   readonly optional?: boolean;
+  /** The log. Default: that of the terminal, or as `quietLog` says. */
+  readonly log?: Log;
+  /** Further options of the workspace. */
+  readonly agnes?: Partial<AgnesOptions>;
   /** Aborts loading plugins. Default: Ctrl-C. */
   readonly signal?: AbortSignal;
 }
@@ -38,10 +42,11 @@ async function openWorkspaceOf(cli: Cli, options: OpenOptions): Promise<Agnes> {
   const workspace = options.workspace ?? cli.workspace;
   const { quietLog = false } = options;
   const quiet = quietLog === "connectors" ? connectorWarnings(cli.log) : silentLog;
-  const log = quietLog === false || cli.verbose ? cli.log : quiet;
+  const commandLog = quietLog === false || cli.verbose ? cli.log : quiet;
   const common: AgnesOptions = {
+    ...options.agnes,
     plugins: await bundledPlugins(),
-    log,
+    log: options.log ?? commandLog,
     onConnect: rememberOrigin,
     async importPlugin(path) {
       cli.watchPlugins();

@@ -1,29 +1,48 @@
 import { Hono } from "hono";
 
 import { AgnesError, isAgnesError, randomId } from "../base/mod.ts";
+import { checkRequest } from "./auth/check-request.ts";
+import { corsHeaders, isPreflight } from "./auth/cors.ts";
 import { problemOf, problemResponse } from "./http/problem.ts";
 import type { Route, ServeEnv } from "./http/route.ts";
+import type { RequestInfo } from "./request-info.ts";
 import type { ServeServices } from "./services.ts";
 
-/** What the transport knows of a request. */
-export interface RequestInfo {
-  /** The address of the client. Default: unknown. */
-  readonly address?: string;
-}
+/** The length of the path in the log. */
+const PATH_LENGTH_MAX = 500;
 
 /** Builds the handler of all routes. */
 export function createApp(
   services: ServeServices,
   routes: readonly Route[],
 ): (request: Request, info?: RequestInfo) => Promise<Response> {
-  const app = new Hono<ServeEnv & { readonly Bindings: RequestInfo }>();
+  const { host, log, config, folders } = services;
+  const app = new Hono<ServeEnv>();
   app.use(async (c, next) => {
-    const requestId = randomId(services.host);
+    const requestId = randomId(host);
+    const startMs = host.monotonicMs();
     c.set("requestId", requestId);
-    c.set("address", c.env?.address ?? null);
+    c.set("address", addressOf(c.req.raw, c.env, config.trustProxy));
     c.set("principal", null);
     await next();
     c.header("x-request-id", requestId);
+    log.info("request", {
+      requestId,
+      method: c.req.method,
+      path: c.req.path.slice(0, PATH_LENGTH_MAX),
+      status: c.res.status,
+      ms: Math.round(host.monotonicMs() - startMs),
+      principal: c.get("principal")?.id ?? null,
+    });
+  });
+  app.use(async (c, next) => {
+    checkRequest(c.req.raw, c.env.hosts, config);
+    const cors = corsHeaders(c.req.raw, config.corsOrigins);
+    if (cors === null) return next();
+    if (isPreflight(c.req.raw)) return new Response(null, { status: 204, headers: cors });
+    await next();
+    for (const [name, value] of Object.entries(cors)) c.header(name, value);
+    return undefined;
   });
   for (const route of routes) app.on(route.method.toUpperCase(), [route.path], ...route.handlers(services));
   for (const [path, allowed] of methodsByPath(routes)) {
@@ -37,10 +56,20 @@ export function createApp(
   app.onError((error, c) => {
     const problem = problemOf(error, c.get("requestId"));
     if (!isAgnesError(error) && isAgnesError(problem, "server_failed"))
-      services.log.error("a request failed", { requestId: c.get("requestId"), error });
-    return problemResponse(problem, services.folders);
+      log.error("a request failed", { requestId: c.get("requestId"), error });
+    return problemResponse(problem, folders);
   });
-  return async (request, info = {}) => app.fetch(request, info);
+  return async (request, info = {}) => {
+    // A request without a valid Host has no URL, which hono cannot route.
+    if (!URL.canParse(request.url)) return problemResponse(new AgnesError("url_malformed", {}), folders);
+    return app.fetch(request, info);
+  };
+}
+
+/** The address of the client: behind a proxy, the one that the proxy appended. */
+function addressOf(request: Request, { address }: RequestInfo, trustProxy: boolean): string | null {
+  const forwarded = trustProxy ? request.headers.get("x-forwarded-for") : null;
+  return forwarded?.split(",").at(-1)?.trim() || (address ?? null);
 }
 
 function methodsByPath(routes: readonly Route[]): ReadonlyMap<string, readonly string[]> {

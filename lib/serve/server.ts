@@ -1,11 +1,16 @@
 import type { Host, Log } from "../base/mod.ts";
-import { createApp, type RequestInfo } from "./app.ts";
-import { accessOf } from "./auth/access.ts";
-import { bearerToken } from "./auth/bearer-token.ts";
+import { createApp } from "./app.ts";
+import { Access } from "./auth/access.ts";
+import { authenticate } from "./auth/authenticate.ts";
+import type { ServerOptions } from "./auth/authorize.ts";
+
+import { SignIn } from "./auth/sign-in.ts";
 import type { Tokens } from "./auth/tokens.ts";
 import { healthRoutes } from "./health/routes.ts";
 import type { Route } from "./http/route.ts";
 import { queryRoutes } from "./query/routes.ts";
+import { loginRoutes } from "./login/routes.ts";
+import type { RequestInfo } from "./request-info.ts";
 import type { ServeServices } from "./services.ts";
 import type { ServedWorkspace } from "./workspace.ts";
 
@@ -20,21 +25,26 @@ export function createServer(options: {
   readonly log: Log;
   readonly workspace: ServedWorkspace;
   readonly tokens: () => Promise<Tokens>;
+  readonly server?: ServerOptions;
 }): Server {
-  const { host, log, workspace, tokens } = options;
+  const { host, log, workspace, tokens, server = {} } = options;
+  const { authorize, signIn = new SignIn(host) } = server;
+  const access = new Access(workspace, host, authorize);
   const services: ServeServices = {
     host,
     log,
     config: workspace.workspace.config.server,
     workspace,
     folders: [workspace.workspace.dataDirectory, workspace.workspace.directory],
-    authenticate: async (request) => (await tokens()).verify(bearerToken(request)),
-    accessOf: (principal) => accessOf(workspace, principal),
+    signIn,
+    tokens,
+    authenticate: (request, address) => authenticate(request, address, { tokens, signIn }),
+    accessOf: (principal) => access.of(principal),
   };
   return { fetch: createApp(services, allRoutes()) };
 }
 
 /** All routes, in the order of `/openapi.json`. */
 function allRoutes(): readonly Route[] {
-  return [...healthRoutes(), ...queryRoutes()];
+  return [...healthRoutes(), ...loginRoutes(), ...queryRoutes()];
 }

@@ -1,6 +1,8 @@
 import type { Host, Log } from "../base/mod.ts";
 import type { ServerConfig } from "../workspace/mod.ts";
 import type { Principal } from "./auth/principal.ts";
+import type { SignIn } from "./auth/sign-in.ts";
+import type { Tokens } from "./auth/tokens.ts";
 import type { ServedWorkspace } from "./workspace.ts";
 
 /** What the routes work with. */
@@ -12,10 +14,12 @@ export interface ServeServices {
   readonly workspace: ServedWorkspace;
   /** The folders that no response shows; see `hidePaths`. */
   readonly folders: readonly string[];
+  readonly signIn: SignIn;
+  tokens(): Promise<Tokens>;
   /**
    * Finds out who makes a request.
    * @param address the address of the client; null: unknown
-   * @throws `token_missing`, `token_invalid`
+   * @throws `token_missing`, `token_invalid`, `session_expired`, `sign_in_limited`
    */
   authenticate(request: Request, address: string | null): Promise<Principal>;
   /** Returns the ids of the tables that a principal may access, for `AccessOptions.access`; null: all. */

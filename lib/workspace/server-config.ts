@@ -2,6 +2,9 @@ import * as v from "valibot";
 
 const most = (least: number, description: string) =>
   v.pipe(v.number(), v.integer(), v.minValue(least), v.description(description));
+/** The scheme, host and port of a URL, without a path. */
+const isOrigin = (text: string): boolean =>
+  /^https?:\/\//.test(text) && URL.canParse(text) && new URL(text).origin === text;
 
 /** `server:` of `agnes.yaml`. */
 export const serverConfig = v.strictObject({
@@ -29,6 +32,41 @@ export const serverConfig = v.strictObject({
   ),
   logSql: v.optional(
     v.pipe(v.boolean(), v.description("Whether the log of queries has the SQL besides its hash")),
+    false,
+  ),
+  publicUrl: v.optional(
+    v.pipe(
+      v.nullable(
+        v.pipe(
+          v.string(),
+          v.check(isOrigin, "it is not the origin of a URL, such as https://agnes.example.com"),
+        ),
+      ),
+      v.description(
+        "The URL of the server for its clients, such as `https://agnes.example.com`, without a path; requests must have its Host or that of the address it listens on",
+      ),
+    ),
+    null,
+  ),
+  corsOrigins: v.optional(
+    v.pipe(
+      v.array(
+        v.pipe(
+          v.string(),
+          v.check(isOrigin, "it is not the origin of a page, such as https://app.example.com"),
+        ),
+      ),
+      v.description("Origins of other sites whose pages may use the API with a token"),
+    ),
+    [],
+  ),
+  trustProxy: v.optional(
+    v.pipe(
+      v.boolean(),
+      v.description(
+        "Whether a reverse proxy appends the address of the client to `X-Forwarded-For`; the last entry is then used",
+      ),
+    ),
     false,
   ),
 });

@@ -83,6 +83,9 @@ describe("openWorkspace", () => {
         queryTimeoutMs: 60_000,
         stalledMs: 30_000,
         logSql: false,
+        publicUrl: null,
+        corsOrigins: [],
+        trustProxy: false,
       },
       sources: { crm: { plugin: "files", options: {}, secrets: {} } },
     });

@@ -43,19 +43,84 @@ export const serveErrors = {
     status: 401,
     exit: 2,
     message: () => "the request has no token",
-    hint: () => "Send the header `Authorization: Bearer TOKEN`.",
+    hint: () =>
+      "Send the header `Authorization: Bearer TOKEN`. An administrator creates tokens with `agnes token create NAME`.",
   }),
   token_invalid: errorSpec<Record<never, never>>({
     status: 401,
     exit: 2,
     message: () => "the token is unknown, expired or revoked",
-    hint: () => "Ask an administrator for a new token.",
+    hint: () =>
+      "Ask an administrator for a new token: `agnes token list` shows the tokens, `agnes token create NAME` creates one.",
   }),
   role_missing: errorSpec<{ role: string }>({
     status: 403,
     exit: 2,
     message: (d) => `this needs the role ${formatValue(d.role)}`,
-    hint: () => "Use a token with this role.",
+    hint: (d) =>
+      d.role === "admin"
+        ? "Use a token that was created with `agnes token create NAME --role admin`."
+        : "Use a token with this role.",
+  }),
+  session_expired: errorSpec<Record<never, never>>({
+    status: 401,
+    exit: 2,
+    message: () => "the session of the browser has ended",
+    hint: () => "Start `agnes serve` again and open its new login link, or send a token.",
+  }),
+  login_code_invalid: errorSpec<Record<never, never>>({
+    status: 401,
+    exit: 2,
+    message: () => "the code of the login link is unknown, expired or used already",
+    hint: () => "A link works once, for ten minutes. Start `agnes serve` again to print a new one.",
+  }),
+  sign_in_limited: errorSpec<{ retryAfterMs: number }>({
+    status: 429,
+    retry: "transient",
+    message: () => "too many failed sign-ins came from this address",
+    hint: (d) =>
+      `Try again in ${counted(Math.ceil(d.retryAfterMs / 1000), "second")}. A valid token is accepted at once.`,
+  }),
+  host_not_allowed: errorSpec<Record<never, never>>({
+    status: 403,
+    exit: 2,
+    message: () => "the Host of the request is not that of this server",
+    hint: () =>
+      "Use the URL that the server prints when it starts, or set `server.publicUrl` in agnes.yaml to the URL of its clients.",
+  }),
+  origin_not_allowed: errorSpec<Record<never, never>>({
+    status: 403,
+    exit: 2,
+    message: () => "pages of this origin may not make this request",
+    hint: () => "Add the origin to `server.corsOrigins` in agnes.yaml, and send a token instead of a cookie.",
+  }),
+  url_malformed: errorSpec<Record<never, never>>({
+    status: 400,
+    exit: 2,
+    message: () => "the request has no valid URL",
+    hint: () => "Send one valid header `Host`.",
+  }),
+  token_unknown: errorSpec<{ id: string }>({
+    status: 404,
+    exit: 2,
+    message: (d) => `there is no token with the id ${formatValue(d.id)}`,
+    hint: () => "`agnes token list` shows the ids of all tokens.",
+  }),
+  token_refused: errorSpec<{ reason: string }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `the token was not created: ${d.reason}`,
+    hint: () => "Correct it, and create the token again.",
+  }),
+  server_unprotected: errorSpec<{ address: string }>({
+    exit: 2,
+    message: (d) =>
+      `there is no token, so the server does not listen on ${d.address}, which others can reach`,
+    hint: () => "Create a token first: `agnes token create NAME --role admin`.",
+  }),
+  listen_failed: errorSpec<{ address: string; reason: string }>({
+    message: (d) => `the server cannot listen on ${d.address}: ${d.reason}`,
+    hint: () => "Choose another address: `agnes serve --host 127.0.0.1 --port 0` takes any free port.",
   }),
   // Queries
   format_not_acceptable: errorSpec<{ types: readonly string[] }>({

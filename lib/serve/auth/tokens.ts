@@ -2,12 +2,16 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 
 import { AgnesError, randomName, type Host, type Log } from "../../base/mod.ts";
 import { openCatalog, type Catalog, type CatalogStorage } from "../../catalog/mod.ts";
+import { checkNewToken } from "./check-new-token.ts";
 import type { Grants, Principal, Role } from "./principal.ts";
+import { TokenUses } from "./token-uses.ts";
 
 /** A stored token. Only a hash of its secret part is kept. */
 interface StoredToken {
   readonly id: string;
   readonly name: string;
+  /** `session`: created by a login link, for the browser that opened it. */
+  readonly kind: "token" | "session";
   readonly role: Role;
   readonly grants: Grants | null;
   /** SHA-256 of the secret part, hexadecimal. */
@@ -20,16 +24,22 @@ interface StoredToken {
 }
 
 /** A token without its secret part. */
-export type TokenInfo = Omit<StoredToken, "hash">;
+export interface TokenInfo extends Omit<StoredToken, "hash"> {
+  /** The last use, ISO 8601, up to ten minutes old; null: not used yet. */
+  readonly lastUsedAt: string | null;
+}
 
 /** What a new token may do. */
 export interface NewToken {
+  /** For people: 1 to 100 characters, without control characters. Several tokens may have the same name. */
   readonly name: string;
   readonly role: Role;
-  /** Default: all tables. */
+  /** The tables of an analyst. Default: all tables. */
   readonly grants?: Grants | null;
   /** Default: it never expires. */
   readonly expiresAt?: Date | null;
+  /** `session`: for a browser. Default: `token`. */
+  readonly kind?: "token" | "session";
   /** Who creates it. */
   readonly actor?: string;
 }
@@ -37,22 +47,27 @@ export interface NewToken {
 const TOKEN = /^agnes_([0-9a-z]{12})_([\w-]{43})$/;
 
 /**
- * The tokens of the HTTP API; see `Agnes.tokens`.
+ * The tokens of the HTTP API; see `Agnes.tokens`. They are read for each request, so that a change by any process applies to
+ * the next one.
  *
  * @example
  * ```ts
  * import { createAgnes } from "agnes";
  * await using agnes = await createAgnes({ plugins: [] });
- * const { token } = await (await agnes.tokens()).create({ name: "reports", role: "analyst" });
+ * const tokens = await agnes.tokens();
+ * const { token, info } = await tokens.create({ name: "reports", role: "analyst" });
  * console.log(token); // shown this once
+ * await tokens.revoke(info.id);
  * ```
  */
 export class Tokens implements AsyncDisposable {
   readonly #catalog: Catalog<StoredToken>;
+  readonly #uses: TokenUses;
   readonly #host: Host;
 
-  private constructor(catalog: Catalog<StoredToken>, host: Host) {
+  private constructor(catalog: Catalog<StoredToken>, uses: TokenUses, host: Host) {
     this.#catalog = catalog;
+    this.#uses = uses;
     this.#host = host;
   }
 
@@ -67,24 +82,55 @@ export class Tokens implements AsyncDisposable {
       indexKeys: ["role"],
       ...options,
     });
-    return new Tokens(catalog, options.host);
+    return new Tokens(catalog, await TokenUses.open(options), options.host);
   }
 
-  /** Creates a token. @returns its text, which is shown this once, and its stored part */
-  async create({ name, role, grants = null, expiresAt = null, actor = "unknown" }: NewToken) {
+  /**
+   * Creates a token.
+   *
+   * @returns its text, which is shown this once, and its stored part
+   * @throws `token_refused` if its name, grants or expiry are not valid
+   */
+  async create(token: NewToken): Promise<{ readonly token: string; readonly info: TokenInfo }> {
+    const { name, role, grants = null, expiresAt = null, kind = "token", actor = "unknown" } = token;
+    checkNewToken(this.#host, { name, role, grants, expiresAt });
     const id = randomName(this.#host, 12);
     const secret = randomBytes(32).toString("base64url");
-    const info: TokenInfo = {
+    const stored: Omit<StoredToken, "hash"> = {
       id,
       name,
+      kind,
       role,
-      grants: role === "admin" ? null : grants,
+      grants,
       createdAt: this.#host.now().toISOString(),
       createdBy: actor,
       expiresAt: expiresAt?.toISOString() ?? null,
     };
-    await this.#catalog.insert({ ...info, hash: hashOf(secret) }, { expectedVersion: 0, actor });
-    return { token: `agnes_${id}_${secret}`, info };
+    await this.#catalog.insert({ ...stored, hash: hashOf(secret) }, { expectedVersion: 0, actor });
+    return { token: `agnes_${id}_${secret}`, info: { ...stored, lastUsedAt: null } };
+  }
+
+  /** Lists all tokens, also expired ones, oldest first. */
+  async list(): Promise<readonly TokenInfo[]> {
+    const [tokens, uses] = [await this.#catalog.query({}), await this.#uses.all()];
+    return tokens
+      .map(({ record }) => infoOf(record, uses))
+      .toSorted((a, b) => a.createdAt.localeCompare(b.createdAt) || a.id.localeCompare(b.id));
+  }
+
+  /**
+   * Removes a token. The next request with it fails, in every process.
+   *
+   * @returns the removed token
+   * @throws `token_unknown`
+   */
+  async revoke(id: string, options: { readonly actor?: string } = {}): Promise<TokenInfo> {
+    const { changes } = await this.#catalog.delete(id, { actor: options.actor ?? "unknown" });
+    const removed = changes[0]?.before;
+    if (removed == null) throw new AgnesError("token_unknown", { id });
+    const info = infoOf(removed, await this.#uses.all());
+    await this.#uses.forget(id);
+    return info;
   }
 
   /** Returns who a token belongs to. @throws `token_invalid` */
@@ -94,21 +140,47 @@ export class Tokens implements AsyncDisposable {
     const expected = Buffer.from(stored?.hash ?? hashOf(""), "hex");
     const isRight = timingSafeEqual(Buffer.from(hashOf(secret), "hex"), expected);
     if (stored === null || !isRight || this.#isExpired(stored)) throw new AgnesError("token_invalid", {});
-    const { name, role, grants } = stored;
-    return { id, name, role, grants };
+    return this.#used(stored);
   }
 
-  #isExpired({ expiresAt }: StoredToken): boolean {
-    return expiresAt !== null && Date.parse(expiresAt) <= this.#host.now().getTime();
+  /** Returns who the token with an id belongs to; null if it is unknown, expired or revoked. */
+  async principal(id: string): Promise<Principal | null> {
+    const stored = (await this.#catalog.get(id))?.record ?? null;
+    return stored === null || this.#isExpired(stored) ? null : this.#used(stored);
   }
 
-  close(): Promise<void> {
-    return this.#catalog.close();
+  /** Removes the expired sessions. */
+  async removeExpiredSessions(): Promise<void> {
+    await this.#catalog.transact(async (view) => {
+      const all = await view.query({});
+      const expired = all.filter(({ record }) => record.kind === "session" && this.#isExpired(record));
+      return expired.map(({ record: { id } }) => ({ kind: "delete", rowKey: id }));
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#uses.close();
+    await this.#catalog.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+
+  #used({ id, name, role, grants, expiresAt }: StoredToken): Principal {
+    this.#uses.mark(id);
+    return { id, name, role, grants, expiresAt };
+  }
+
+  #isExpired({ expiresAt }: StoredToken): boolean {
+    return expiresAt !== null && Date.parse(expiresAt) <= this.#host.now().getTime();
+  }
+}
+
+function infoOf(stored: StoredToken, uses: ReadonlyMap<string, string>): TokenInfo {
+  const { id, name, kind, role, grants, createdAt, createdBy, expiresAt } = stored;
+  const lastUsedAt = uses.get(id) ?? null;
+  return { id, name, kind, role, grants, createdAt, createdBy, expiresAt, lastUsedAt };
 }
 
 function hashOf(secret: string): string {

@@ -19,7 +19,7 @@ function problemBody(error: AgnesError, folders: readonly string[]): unknown {
 export function problemResponse(error: AgnesError, folders: readonly string[]): Response {
   const headers: Record<string, string> = { "content-type": "application/json" };
   if (isAgnesError(error, "method_not_allowed")) headers["allow"] = error.details.allowed.join(", ");
-  if (isAgnesError(error, "queries_waiting"))
+  if (isAgnesError(error, "queries_waiting") || isAgnesError(error, "sign_in_limited"))
     headers["retry-after"] = String(Math.ceil(error.details.retryAfterMs / 1000));
   if (error.status === 401) headers["www-authenticate"] = "Bearer";
   return new Response(JSON.stringify(problemBody(error, folders)), { status: error.status, headers });

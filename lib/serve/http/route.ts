@@ -5,6 +5,7 @@ import type * as v from "valibot";
 
 import { AgnesError } from "../../base/mod.ts";
 import type { Principal } from "../auth/principal.ts";
+import type { RequestInfo } from "../request-info.ts";
 import type { ServeServices } from "../services.ts";
 import { invalidRequest } from "./invalid-request.ts";
 import { errorBody } from "./schemas.ts";
@@ -17,6 +18,7 @@ export type RouteAccess = "public" | "signed_in" | "admin";
 
 /** The variables of a request in hono. */
 export interface ServeEnv {
+  readonly Bindings: RequestInfo;
   readonly Variables: {
     readonly requestId: string;
     /** The address of the client; null: unknown. */
@@ -103,7 +105,11 @@ export function route<
       if (query !== undefined) handlers.push(validator("query", query, invalidRequest("query string")));
       if (method !== "get") handlers.push(limitBody(spec.maxBodyBytes ?? services.config.maxBodyBytes));
       if (body !== undefined) handlers.push(checkJson, validator("json", body, invalidRequest("body")));
-      handlers.push((c: Context<ServeEnv>) => Promise.resolve(spec.handle(inputOf(spec, services, c))));
+      const isRead = method === "get" || body !== undefined;
+      handlers.push(async (c: Context<ServeEnv>) => {
+        if (access !== "public" && isRead) c.env.onReady?.();
+        return spec.handle(inputOf(spec, services, c));
+      });
       return handlers;
     },
   };
@@ -164,13 +170,11 @@ const checkJson: MiddlewareHandler = (c, next) => {
 type AnyRoute = RouteDescription<unknown, unknown, unknown, RouteAccess>;
 
 /** The statuses that every route may return. */
-function errorStatuses({ access, body, method, params, query, errors = [] }: AnyRoute) {
-  const statuses = new Set<number>([500, ...errors]);
-  if (params !== undefined || query !== undefined || body !== undefined) statuses.add(400);
+function errorStatuses({ access, body, method, errors = [] }: AnyRoute) {
+  const statuses = new Set<number>([400, 403, 500, ...errors]);
   if (body !== undefined) statuses.add(415);
   if (method !== "get") statuses.add(413);
-  if (access !== "public") statuses.add(401);
-  if (access === "admin") statuses.add(403);
+  if (access !== "public") statuses.add(401).add(429);
   return [...statuses].sort((a, b) => a - b);
 }
 
