@@ -3,8 +3,11 @@ import { createApp, type RequestInfo } from "./app.ts";
 import { accessOf } from "./auth/access.ts";
 import { bearerToken } from "./auth/bearer-token.ts";
 import type { Tokens } from "./auth/tokens.ts";
+import { catalogRoutes } from "./catalog/routes.ts";
 import { healthRoutes } from "./health/routes.ts";
 import type { Route } from "./http/route.ts";
+import { openApiRoutes } from "./openapi/routes.ts";
+import { registryRoutes } from "./registry/routes.ts";
 import type { ServeServices } from "./services.ts";
 import type { ServedWorkspace } from "./workspace.ts";
 
@@ -33,6 +36,6 @@ export function createServer(options: {
 }
 
 /** All routes, in the order of `/openapi.json`. */
-function allRoutes(): readonly Route[] {
-  return [...healthRoutes()];
+export function allRoutes(): readonly Route[] {
+  return [...healthRoutes(), ...catalogRoutes(), ...registryRoutes(), ...openApiRoutes(allRoutes)];
 }

@@ -21,14 +21,17 @@ export interface Served extends AsyncDisposable {
 }
 
 /** Opens a workspace for requests, without a transport. */
-export async function served(options: Partial<AgnesOptions> = {}): Promise<Served> {
+export async function served({
+  server = {},
+  ...options
+}: Partial<AgnesOptions> & { readonly server?: Readonly<Record<string, unknown>> } = {}): Promise<Served> {
   const directory = await mkdtemp(join(tmpdir(), "agnes-serve-"));
   await writeFile(join(directory, "orders.csv"), "id,customer,price\n1,1,9.5\n2,2,3.25\n3,1,5\n");
   await writeFile(join(directory, "customers.csv"), "id,name\n1,Ann\n2,Bo\n");
   const agnes = await createAgnes({
     plugins: [files],
     workspace: directory,
-    config: { version: 1, sources: { shop: { plugin: "files", options: { path: directory } } } },
+    config: { version: 1, server, sources: { shop: { plugin: "files", options: { path: directory } } } },
     ...options,
   });
   await agnes.sync();

@@ -76,7 +76,7 @@ describe("openWorkspace", () => {
       version: 1,
       plugins: [],
       limits: { memoryMb: 1024, temporaryMb: 10_240, sourcesAtOnce: 4 },
-      server: { maxBodyBytes: 1_048_576 },
+      server: { maxBodyBytes: 1_048_576, maxScanBytes: 2_147_483_648 },
       sources: { crm: { plugin: "files", options: {}, secrets: {} } },
     });
     expect(workspace.dataDirectory).toBe(join(directory, "data"));

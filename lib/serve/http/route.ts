@@ -78,6 +78,9 @@ export interface Route {
   readonly method: RouteSpec<unknown, unknown, unknown, RouteAccess>["method"];
   readonly path: string;
   readonly access: RouteAccess;
+  readonly operationId: string;
+  /** The statuses of its responses. */
+  readonly statuses: readonly number[];
   handlers(services: ServeServices): readonly MiddlewareHandler[];
 }
 
@@ -93,6 +96,8 @@ export function route<
     method,
     path,
     access,
+    operationId: spec.operationId,
+    statuses: [...Object.keys(spec.responses).map(Number), ...errorStatuses(spec)],
     handlers(services) {
       const handlers: MiddlewareHandler[] = [describeRoute(description(spec)), checkAccess(services, access)];
       if (params !== undefined) handlers.push(validator("param", params, invalidRequest("path")));
