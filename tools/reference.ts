@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { commandsPage } from "./reference/commands.ts";
 import { configurationPage } from "./reference/configuration.ts";
 import { errorsPage } from "./reference/errors.ts";
+import { httpPage } from "./reference/http.ts";
 import { modulePage } from "./reference/modules.ts";
 import { pluginsPage } from "./reference/plugins.ts";
 import { ROOT } from "./source.ts";
@@ -19,6 +20,7 @@ export async function referencePages(): Promise<ReadonlyMap<string, string>> {
     ["docs/reference/errors.md", await errorsPage()],
     ["docs/reference/configuration.md", configurationPage()],
     ["docs/reference/plugins.md", await pluginsPage()],
+    ["docs/reference/http.md", await httpPage()],
     ["docs/reference/commands.md", await commandsPage()],
   ]);
 }

@@ -3,14 +3,16 @@ import { createApp } from "./app.ts";
 import { Access } from "./auth/access.ts";
 import { authenticate } from "./auth/authenticate.ts";
 import type { ServerOptions } from "./auth/authorize.ts";
-
 import { SignIn } from "./auth/sign-in.ts";
 import type { Tokens } from "./auth/tokens.ts";
+import { catalogRoutes } from "./catalog/routes.ts";
 import { healthRoutes } from "./health/routes.ts";
 import type { Route } from "./http/route.ts";
 import { queryRoutes } from "./query/routes.ts";
 import { loginRoutes } from "./login/routes.ts";
 import type { RequestInfo } from "./request-info.ts";
+import { openApiRoutes } from "./openapi/routes.ts";
+import { registryRoutes } from "./registry/routes.ts";
 import type { ServeServices } from "./services.ts";
 import type { ServedWorkspace } from "./workspace.ts";
 
@@ -45,6 +47,13 @@ export function createServer(options: {
 }
 
 /** All routes, in the order of `/openapi.json`. */
-function allRoutes(): readonly Route[] {
-  return [...healthRoutes(), ...loginRoutes(), ...queryRoutes()];
+export function allRoutes(): readonly Route[] {
+  return [
+    ...healthRoutes(),
+    ...loginRoutes(),
+    ...queryRoutes(),
+    ...catalogRoutes(),
+    ...registryRoutes(),
+    ...openApiRoutes(allRoutes),
+  ];
 }

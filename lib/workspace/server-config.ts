@@ -69,6 +69,10 @@ export const serverConfig = v.strictObject({
     ),
     false,
   ),
+  maxScanBytes: v.optional(
+    most(1024, "Maximum size of the Arrow stream of `POST /api/v2/scan`, in bytes"),
+    2_147_483_648,
+  ),
 });
 
 /** `server:` of `agnes.yaml`, checked, with its defaults. */

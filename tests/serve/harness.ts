@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Agnes, AgnesOptions } from "../../lib/agnes.ts";
 import { createAgnes } from "../../lib/create-agnes.ts";
 import type { NewToken } from "../../lib/serve/mod.ts";
+import type { WorkspaceConfigInput } from "../../lib/workspace/mod.ts";
 import files from "../../plugins/files/plugin.ts";
 
 /** A served workspace with the synced tables `orders` (3 rows) and `customers` (2 rows) of the source `shop`. */
@@ -21,14 +22,21 @@ export interface Served extends AsyncDisposable {
 }
 
 /** Opens a workspace for requests, without a transport. */
-export async function served(options: Partial<AgnesOptions> = {}): Promise<Served> {
+export async function served({
+  settings = {},
+  ...options
+}: Partial<AgnesOptions> & { readonly settings?: WorkspaceConfigInput["server"] } = {}): Promise<Served> {
   const directory = await mkdtemp(join(tmpdir(), "agnes-serve-"));
   await writeFile(join(directory, "orders.csv"), "id,customer,price\n1,1,9.5\n2,2,3.25\n3,1,5\n");
   await writeFile(join(directory, "customers.csv"), "id,name\n1,Ann\n2,Bo\n");
   const agnes = await createAgnes({
     plugins: [files],
     workspace: directory,
-    config: { version: 1, sources: { shop: { plugin: "files", options: { path: directory } } } },
+    config: {
+      version: 1,
+      server: settings,
+      sources: { shop: { plugin: "files", options: { path: directory } } },
+    },
     ...options,
   });
   await agnes.sync();

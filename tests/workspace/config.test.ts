@@ -86,6 +86,7 @@ describe("openWorkspace", () => {
         publicUrl: null,
         corsOrigins: [],
         trustProxy: false,
+        maxScanBytes: 2_147_483_648,
       },
       sources: { crm: { plugin: "files", options: {}, secrets: {} } },
     });

@@ -1,6 +1,31 @@
 import { counted } from "../counted.ts";
 import { errorSpec, formatValue } from "./spec.ts";
 
+/** What is wrong with a part of a scan. */
+const rejections = {
+  parse_error: { message: "is not valid SQL", hint: "Write one condition, such as `price > 10`." },
+  multi_statement: { message: "has a semicolon", hint: "Write one condition without `;`." },
+  nested_select: { message: "contains a SELECT", hint: "Use `POST /api/query` for subqueries." },
+  ddl_or_dml: { message: "is a statement", hint: "Write one condition, such as `price > 10`." },
+  cross_table_reference: {
+    message: "refers to another table",
+    hint: "Name columns of the scanned table only; use `POST /api/query` for joins.",
+  },
+  unknown_function: {
+    message: "calls a function that is unknown or not allowed",
+    hint: "Use functions that depend only on their arguments, without a schema.",
+  },
+  unknown_column: {
+    message: "names a column that the table does not have",
+    hint: "`GET /api/v2/schema/ID` lists the columns.",
+  },
+  duplicate_column: { message: "names a column twice", hint: "Name each column once." },
+  disallowed_node: {
+    message: "uses an expression that is not allowed",
+    hint: "Aggregates, windows, lambdas and parameters are not allowed; use `POST /api/query`.",
+  },
+} as const;
+
 /** Errors of the HTTP server. */
 export const serveErrors = {
   route_unknown: errorSpec<Record<never, never>>({
@@ -145,6 +170,39 @@ export const serveErrors = {
     exit: 2,
     message: () => "there is no such query",
     hint: () => "Queries are kept for ten minutes after their end, for their callers and administrators.",
+  }),
+  validator_rejected: errorSpec<{
+    part: "select" | "where" | "order_by";
+    kind:
+      | "parse_error"
+      | "multi_statement"
+      | "nested_select"
+      | "ddl_or_dml"
+      | "cross_table_reference"
+      | "unknown_function"
+      | "unknown_column"
+      | "duplicate_column"
+      | "disallowed_node";
+    /** The place in `where`, in characters from 0. */
+    position?: number;
+  }>({
+    status: 400,
+    exit: 2,
+    message: (d) =>
+      `${d.part} ${rejections[d.kind].message}${d.position === undefined ? "" : ` at character ${d.position + 1}`}`,
+    hint: (d) => rejections[d.kind].hint,
+  }),
+  source_table_missing: errorSpec<{ source: string }>({
+    status: 404,
+    exit: 2,
+    message: (d) => `the source ${formatValue(d.source)} has no such table`,
+    hint: () => "`GET /api/admin/discover-tables` lists the tables of a source.",
+  }),
+  scan_too_large: errorSpec<{ maxBytes: number }>({
+    status: 413,
+    exit: 2,
+    message: (d) => `the result has more than ${counted(d.maxBytes, "byte")}`,
+    hint: () => "Select fewer columns, add a condition, or set `limit`.",
   }),
   server_failed: errorSpec<{ requestId: string }>({
     message: () => "the request failed inside the server",

@@ -26,7 +26,21 @@ function reasonOf(issue: v.BaseIssue<unknown> | undefined, path: readonly string
   if (issue === undefined) return { field, reason: "it is not valid" };
   // The messages of valibot itself repeat the value.
   if (issue.kind === "validation" && !issue.message.startsWith("Invalid "))
-    return { field, reason: issue.message };
+    return { field, reason: repeatsInput(issue) ? "it is not valid" : issue.message };
   if (issue.input === undefined) return { field, reason: "it is missing" };
   return { field, reason: issue.expected === null ? "it is not valid" : `it must be ${issue.expected}` };
+}
+
+/** Whether the message of a check contains a text of its input. Shorter texts are no secrets, and occur by chance. */
+function repeatsInput({ message, input }: v.BaseIssue<unknown>): boolean {
+  const texts: string[] = [];
+  const todo: unknown[] = [input];
+  for (let value = todo.pop(); value !== undefined; value = todo.pop()) {
+    if (typeof value === "string") texts.push(value);
+    else if (Array.isArray(value))
+      todo.push(...(value as readonly unknown[]).filter((one) => one !== undefined));
+    else if (typeof value === "object" && value !== null)
+      for (const [key, child] of Object.entries(value)) todo.push(key, child ?? null);
+  }
+  return texts.some((text) => text.trim().length >= 4 && message.includes(text.trim().slice(0, 20)));
 }

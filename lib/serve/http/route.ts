@@ -82,6 +82,9 @@ export interface Route {
   readonly method: RouteSpec<unknown, unknown, unknown, RouteAccess>["method"];
   readonly path: string;
   readonly access: RouteAccess;
+  readonly operationId: string;
+  /** The statuses of its responses. */
+  readonly statuses: readonly number[];
   handlers(services: ServeServices): readonly MiddlewareHandler[];
 }
 
@@ -97,6 +100,8 @@ export function route<
     method,
     path,
     access,
+    operationId: spec.operationId,
+    statuses: [...Object.keys(spec.responses).map(Number), ...errorStatuses(spec)],
     handlers(services) {
       const handlers: MiddlewareHandler[] = [describeRoute(description(spec))];
       if (spec.headersOf !== undefined) handlers.push(setHeaders(spec.headersOf));

@@ -11,4 +11,5 @@ export const errorBody = v.pipe(
     }),
   }),
   v.description("An error"),
+  v.metadata({ ref: "Error" }),
 );
