@@ -6,11 +6,15 @@ import type { Tokens } from "./auth/tokens.ts";
 import { healthRoutes } from "./health/routes.ts";
 import type { Route } from "./http/route.ts";
 import type { ServeServices } from "./services.ts";
+import { WebhookReceiver } from "./webhooks/receiver.ts";
+import { webhookRoutes } from "./webhooks/routes.ts";
 import type { ServedWorkspace } from "./workspace.ts";
 
 /** The HTTP API of a workspace. */
 export interface Server {
   fetch(request: Request, info?: RequestInfo): Promise<Response>;
+  /** Closes the connections to sources. */
+  close(): Promise<void>;
 }
 
 /** Creates the HTTP API of a workspace, without a transport. */
@@ -29,10 +33,14 @@ export function createServer(options: {
     authenticate: async (request) => (await tokens()).verify(bearerToken(request)),
     accessOf: (principal) => accessOf(workspace, principal),
   };
-  return { fetch: createApp(services, allRoutes()) };
+  const receiver = new WebhookReceiver(services);
+  return {
+    fetch: createApp(services, allRoutes(receiver)),
+    close: () => receiver.close(),
+  };
 }
 
 /** All routes, in the order of `/openapi.json`. */
-function allRoutes(): readonly Route[] {
-  return [...healthRoutes()];
+function allRoutes(receiver: WebhookReceiver): readonly Route[] {
+  return [...healthRoutes(), ...webhookRoutes(receiver)];
 }

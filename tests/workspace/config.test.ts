@@ -76,7 +76,7 @@ describe("openWorkspace", () => {
       version: 1,
       plugins: [],
       limits: { memoryMb: 1024, temporaryMb: 10_240, sourcesAtOnce: 4 },
-      server: { maxBodyBytes: 1_048_576 },
+      server: { maxBodyBytes: 1_048_576, maxWebhookBytes: 5_242_880, publicMetrics: false },
       sources: { crm: { plugin: "files", options: {}, secrets: {} } },
     });
     expect(workspace.dataDirectory).toBe(join(directory, "data"));

@@ -2,7 +2,14 @@ import { AgnesError } from "../../base/mod.ts";
 import type { ResultFormat } from "../../duckdb/mod.ts";
 import type { QueryLimits } from "../../kit/mod.ts";
 import type { CatalogEntry, TableDescription } from "../catalog.ts";
-import type { AccessOptions, EncodedRequest, EncodedResult, Queries, QueryRequest } from "../queries.ts";
+import type {
+  AccessOptions,
+  EncodedRequest,
+  EncodedResult,
+  Queries,
+  QueryRequest,
+  WorkerCounts,
+} from "../queries.ts";
 import { readOnce } from "../read-once.ts";
 import { TIMEOUT_MS, type QueryResult, type Receipt } from "../run.ts";
 import { checkLength } from "../size.ts";
@@ -78,6 +85,10 @@ export class IsolatedSession implements Queries {
     options: TaskOptions & { readonly random?: boolean } = {},
   ): Promise<QueryResult> {
     return this.#result({ kind: "sample", table, rows, random: options.random === true }, options);
+  }
+
+  workers(): WorkerCounts {
+    return this.#pool.counts();
   }
 
   /** Kills all workers. */
