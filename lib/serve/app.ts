@@ -1,8 +1,10 @@
 import { Hono } from "hono";
+import { routePath } from "hono/route";
 
 import { AgnesError, isAgnesError, randomId } from "../base/mod.ts";
 import { problemOf, problemResponse } from "./http/problem.ts";
 import type { Route, ServeEnv } from "./http/route.ts";
+import type { Metrics } from "./metrics/metrics.ts";
 import type { ServeServices } from "./services.ts";
 
 /** What the transport knows of a request. */
@@ -15,15 +17,25 @@ export interface RequestInfo {
 export function createApp(
   services: ServeServices,
   routes: readonly Route[],
+  metrics: Pick<Metrics, "finished">,
 ): (request: Request, info?: RequestInfo) => Promise<Response> {
   const app = new Hono<ServeEnv & { readonly Bindings: RequestInfo }>();
+  const known = new Set(routes.map(({ path }) => path));
   app.use(async (c, next) => {
+    const beganMs = services.host.monotonicMs();
     const requestId = randomId(services.host);
     c.set("requestId", requestId);
     c.set("address", c.env?.address ?? null);
     c.set("principal", null);
     await next();
     c.header("x-request-id", requestId);
+    const pattern = routePath(c);
+    metrics.finished({
+      route: known.has(pattern) ? pattern : "unknown",
+      method: c.req.method,
+      status: c.res.status,
+      durationMs: services.host.monotonicMs() - beganMs,
+    });
   });
   for (const route of routes) app.on(route.method.toUpperCase(), [route.path], ...route.handlers(services));
   for (const [path, allowed] of methodsByPath(routes)) {
@@ -31,7 +43,8 @@ export function createApp(
       throw new AgnesError("method_not_allowed", { allowed });
     });
   }
-  app.notFound(() => {
+  // Not `notFound`, which runs outside the middleware if no route matches.
+  app.all("*", () => {
     throw new AgnesError("route_unknown", {});
   });
   app.onError((error, c) => {

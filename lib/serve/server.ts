@@ -5,6 +5,8 @@ import { bearerToken } from "./auth/bearer-token.ts";
 import type { Tokens } from "./auth/tokens.ts";
 import { healthRoutes } from "./health/routes.ts";
 import type { Route } from "./http/route.ts";
+import { Metrics } from "./metrics/metrics.ts";
+import { metricsRoutes } from "./metrics/routes.ts";
 import type { ServeServices } from "./services.ts";
 import { WebhookReceiver } from "./webhooks/receiver.ts";
 import { webhookRoutes } from "./webhooks/routes.ts";
@@ -24,7 +26,9 @@ export function createServer(options: {
   readonly workspace: ServedWorkspace;
   readonly tokens: () => Promise<Tokens>;
 }): Server {
-  const { host, log, workspace, tokens } = options;
+  const { host, log, tokens } = options;
+  const metrics = new Metrics(options);
+  const workspace = metrics.metered(options.workspace);
   const services: ServeServices = {
     host,
     log,
@@ -35,12 +39,12 @@ export function createServer(options: {
   };
   const receiver = new WebhookReceiver(services);
   return {
-    fetch: createApp(services, allRoutes(receiver)),
+    fetch: createApp(services, allRoutes(receiver, metrics), metrics),
     close: () => receiver.close(),
   };
 }
 
 /** All routes, in the order of `/openapi.json`. */
-function allRoutes(receiver: WebhookReceiver): readonly Route[] {
-  return [...healthRoutes(), ...webhookRoutes(receiver)];
+function allRoutes(receiver: WebhookReceiver, metrics: Metrics): readonly Route[] {
+  return [...healthRoutes(), ...metricsRoutes(metrics), ...webhookRoutes(receiver)];
 }
