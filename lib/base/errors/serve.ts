@@ -61,6 +61,24 @@ export const serveErrors = {
     message: () => "the request failed inside the server",
     hint: (d) => `The server's log has the cause under the id of the request, ${d.requestId}.`,
   }),
+  server_address_invalid: errorSpec<{ server: string; reason: string }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `the server ${formatValue(d.server)} cannot be used: ${d.reason}`,
+    hint: () => "Set --server or AGNES_SERVER to an address such as https://agnes.example.com.",
+  }),
+  server_unreachable: errorSpec<{ server: string; reason: string }>({
+    status: 502,
+    retry: "transient",
+    message: (d) => `the connection to the server ${formatValue(d.server)} failed: ${d.reason}`,
+    hint: () => "Check the address, and that the server runs.",
+  }),
+  server_response_invalid: errorSpec<{ server: string; httpStatus: number; reason: string }>({
+    status: 502,
+    message: (d) =>
+      `the response of the server ${formatValue(d.server)} with status ${d.httpStatus} ${d.reason}`,
+    hint: () => "Check that the address is that of Agnes, and not of a proxy or another service.",
+  }),
   webhook_unknown: errorSpec<Record<never, never>>({
     status: 404,
     exit: 2,

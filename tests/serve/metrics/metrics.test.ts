@@ -64,7 +64,8 @@ describe("GET /metrics", () => {
       workspace: workspace as unknown as ServedWorkspace,
     };
     const metrics = new Metrics(services);
-    const { encodeQuery: run } = metrics.metered(services.workspace);
+    const metered = metrics.metered(services.workspace);
+    const run: ServedWorkspace["encodeQuery"] = (request) => metered.encodeQuery(request);
     const read = async (sql: string) => {
       const { bytes } = await run({ sql, format: "json" });
       for await (const _piece of bytes);
