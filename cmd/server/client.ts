@@ -5,6 +5,7 @@ import {
   errorCodes,
   isAgnesError,
   messageOf,
+  throwIfAborted,
   withDeadline,
   type ErrorCode,
 } from "../../lib/base/mod.ts";
@@ -25,6 +26,14 @@ export interface ServerClient {
   /** Returns the JSON of a response. */
   json<T>(path: string, options?: RequestOptions): Promise<T>;
   text(path: string, options?: RequestOptions): Promise<string>;
+  /** Returns the headers and the bytes of a response. Only the signal of the client stops it. */
+  bytes(path: string, options: { readonly json: unknown }): Promise<ServerBytes>;
+}
+
+/** The bytes of a response, which fail if the connection breaks. */
+export interface ServerBytes {
+  readonly headers: Headers;
+  readonly bytes: AsyncIterable<Uint8Array>;
 }
 
 /**
@@ -43,15 +52,13 @@ export function openServer(
   const { token = process.env["AGNES_TOKEN"], signal, fetch = globalThis.fetch } = options;
   const url = addressOf(server);
   const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
+  const posted = (json: unknown): RequestInit => ({
+    method: "POST",
+    headers: { ...headers, "content-type": "application/json" },
+    body: JSON.stringify(json),
+  });
   const request = async (path: string, { json, timeoutMs = TIMEOUT_MS }: RequestOptions = {}) => {
-    const init: RequestInit =
-      json === undefined
-        ? { headers }
-        : {
-            method: "POST",
-            headers: { ...headers, "content-type": "application/json" },
-            body: JSON.stringify(json),
-          };
+    const init = json === undefined ? { headers } : posted(json);
     return withDeadline(`the request to ${url.origin}`, { timeoutMs, signal }, async (limit) => {
       const response = await reached(url.origin, () =>
         fetch(new URL(path, url), { ...init, redirect: "manual", signal: limit }),
@@ -68,6 +75,16 @@ export function openServer(
       return parsed(url.origin, status, text) as T;
     },
     text: async (path, requestOptions) => (await request(path, requestOptions)).text,
+    async bytes(path, { json }) {
+      const response = await reached(
+        url.origin,
+        () => fetch(new URL(path, url), { ...posted(json), redirect: "manual", signal: signal ?? null }),
+        signal,
+      );
+      if (!response.ok)
+        throw errorOf(url.origin, response.status, await reached(url.origin, () => response.text()));
+      return { headers: response.headers, bytes: piecesOf(url.origin, response, signal) };
+    },
   };
 }
 
@@ -95,10 +112,28 @@ function isLoopback(hostname: string): boolean {
   return host === "localhost" || (ipaddr.isValid(host) && ipaddr.process(host).range() === "loopback");
 }
 
-async function reached<T>(server: string, work: () => Promise<T>): Promise<T> {
+async function* piecesOf(
+  server: string,
+  response: Response,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void, void> {
+  const reader = response.body!.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reached(server, () => reader.read(), signal);
+      if (done) return;
+      yield value as Uint8Array;
+    }
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}
+
+async function reached<T>(server: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   try {
     return await work();
   } catch (error) {
+    throwIfAborted(signal, `the request to ${server}`);
     if (isAgnesError(error)) throw error;
     throw new AgnesError("server_unreachable", { server, reason: messageOf(error) }, { cause: error });
   }
