@@ -243,6 +243,7 @@ class WorkspaceAgnes implements Agnes {
   }
 
   async close(): Promise<void> {
+    await (await this.#server?.catch(() => undefined))?.close();
     await this.#session.close();
     await this.#live[Symbol.asyncDispose]();
     await (await this.#state?.catch(() => undefined))?.close();
@@ -285,6 +286,7 @@ class WorkspaceAgnes implements Agnes {
       plugins,
       connectors,
       encodeQuery,
+      workers: () => this.#session.workers(),
       tables: () => this.tables(),
       rebuild: (options) => this.rebuild(options),
       catalog: (options) => this.catalog(options),

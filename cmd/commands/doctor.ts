@@ -5,21 +5,35 @@ import { openAgnes } from "../workspace/open-agnes.ts";
 import { printRows } from "../terminal/print-rows.ts";
 import { attempt, failed, warning, type Check } from "../doctor/check.ts";
 import { dataFolderChecks, duckdbChecks, runtimeCheck } from "../doctor/machine.ts";
+import { serverChecks } from "../doctor/server.ts";
 import { workspaceChecks } from "../doctor/workspace.ts";
+import { openServer } from "../server/client.ts";
 
 export default command({
   args: {
+    server: {
+      type: "string",
+      valueHint: "URL",
+      description: "Check a server over HTTP instead, with the token in AGNES_TOKEN",
+    },
     "install-extensions": {
       type: "boolean",
       default: false,
       description: "Download missing DuckDB extensions of remote tables",
     },
   },
-  examples: ["agnes doctor", "agnes doctor --install-extensions", "agnes doctor --json"],
+  examples: [
+    "agnes doctor",
+    "agnes doctor --install-extensions",
+    "agnes doctor --json",
+    "agnes doctor --server https://agnes.example.com",
+  ],
   async run(cli, args) {
-    const workspace = await ofWorkspace(cli, args["install-extensions"]);
-    // Runs after the workspace checks, so that extensions installed by them are listed.
-    const checks = [runtimeCheck(), ...(await attempt("DuckDB", duckdbChecks)), ...workspace];
+    const { server } = args;
+    const checks =
+      server === undefined
+        ? await localChecks(cli, args["install-extensions"])
+        : await serverChecks(openServer(server, { signal: cli.signal }));
     if (cli.json) await cli.printJson({ checks });
     else {
       await printRows(
@@ -32,6 +46,12 @@ export default command({
     return checks.some(({ state }) => state === "failed") ? 1 : 0;
   },
 });
+
+async function localChecks(cli: Cli, installExtensions: boolean): Promise<readonly Check[]> {
+  const workspace = await ofWorkspace(cli, installExtensions);
+  // Runs after the workspace checks, so that extensions installed by them are listed.
+  return [runtimeCheck(), ...(await attempt("DuckDB", duckdbChecks)), ...workspace];
+}
 
 async function ofWorkspace(cli: Cli, installExtensions: boolean): Promise<readonly Check[]> {
   try {

@@ -7,6 +7,8 @@ import { registeredQueries } from "../workspace/registered-queries.ts";
 import { splitCompression } from "../results/output-file.ts";
 import { printFormats, printResult, type PrintFormat } from "../results/print-result.ts";
 import { readSql } from "../cli/read-sql.ts";
+import { printServerQuery } from "../server/print-query.ts";
+import { serverArgs, serverOf } from "../server/server-args.ts";
 import { wholeNumber } from "../cli/strict-args.ts";
 
 /** The default limit of the table format, which keeps all rows in memory. */
@@ -14,6 +16,7 @@ const TABLE_ROWS = 100;
 
 export default command({
   args: {
+    ...serverArgs,
     sql: {
       type: "positional",
       required: false,
@@ -96,6 +99,15 @@ export default command({
     // The timeout includes loading the plugins.
     using limit = withTimeout("the query", timeoutMs, cli.signal);
     try {
+      const server = serverOf(cli, args.server, limit.signal);
+      if (server !== undefined) {
+        checkNoRegister(cli, registering);
+        const query = { sql, ...(maxRows === undefined ? {} : { maxRows }) };
+        return await printServerQuery(cli, server, query, {
+          format,
+          ...(output === undefined ? {} : { output }),
+        });
+      }
       await using agnes = await openAgnes(cli, { signal: limit.signal });
       const register = registeredQueries(cli.name, registering, agnes.workspace.config.sources);
       const result = await agnes.query(sql, {
@@ -110,6 +122,15 @@ export default command({
     }
   },
 });
+
+/** @throws `usage_wrong` */
+function checkNoRegister(cli: Cli, registering: Parameters<typeof registeredQueries>[1]): void {
+  const { register, registerBq, keys } = registering;
+  if (register.length + registerBq.length + keys.length === 0) return;
+  const reason = "--register, --register-bq and --keys are not available with a server";
+  const next = "Run the query in the workspace, or send the field `register` to `POST /api/query`.";
+  throw new AgnesError("usage_wrong", { command: cli.name, reason, next });
+}
 
 /** The limits of registered queries. */
 function limitsOf(cli: Cli, rows: string | undefined, bytes: string | undefined): RegisterLimits {

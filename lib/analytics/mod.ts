@@ -15,7 +15,7 @@ export { ATTACH_TIMEOUT_MS, attachWithTimeout } from "./remote/attach-with-timeo
 export { attachSettings, type NamedExtension } from "./remote/plan.ts";
 export { refusalOf } from "./remote/refusal.ts";
 export { readRebuildReport, type RebuildReport } from "./report.ts";
-export { readAnalyticsState } from "./state.ts";
+export { OTHER_FORMAT_REASON, readAnalyticsState } from "./state.ts";
 export { extensionsOf } from "./workspace/extensions.ts";
 export { rebuild } from "./workspace/rebuild.ts";
 export type { RebuildServices } from "./workspace/rebuild.ts";

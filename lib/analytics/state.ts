@@ -12,6 +12,9 @@ import {
 /** The format version. A file with another version is rebuilt from scratch. */
 const FORMAT = 2;
 
+/** The reason in `analytics_unreadable` for a file of another format version. */
+export const OTHER_FORMAT_REASON = "it was written by another version of Agnes";
+
 /** Reads the metadata of a file; null if it has another format. @param catalog the name under which it is attached */
 export async function readAnalyticsState(
   connection: Connection,

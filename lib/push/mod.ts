@@ -1,3 +1,3 @@
 export { runStream } from "./run-stream.ts";
 export type { StreamRequest, StreamStats } from "./run-stream.ts";
-export { Spool } from "./spool.ts";
+export { Spool, spoolCounts } from "./spool.ts";

@@ -106,11 +106,31 @@ export class Spool {
 }
 
 const EVENTS_SUFFIX = ".ndjson";
+const NEWLINE = 10;
 /** Digits of the number in a name. Earlier versions began names with as many digits of the time in milliseconds. */
 const NUMBER_DIGITS = 15;
 
 function nameOf(number: number): string {
   return `${String(number).padStart(NUMBER_DIGITS, "0")}${EVENTS_SUFFIX}`;
+}
+
+/** Counts waiting events, without those of a file that vanishes meanwhile, and returns when the newest file was written. */
+export async function spoolCounts(
+  host: Host,
+  directory: string,
+): Promise<{ readonly events: number; readonly newestAt: Date | null }> {
+  const folder = spoolDirectory(directory);
+  let events = 0;
+  let newestMs = 0;
+  for (const name of (await host.files.list(folder)) ?? []) {
+    if (!name.endsWith(EVENTS_SUFFIX)) continue;
+    const path = join(folder, name);
+    const [bytes, stat] = [await host.files.read(path), await host.files.stat(path)];
+    if (bytes === null || stat === null) continue;
+    for (let at = bytes.indexOf(NEWLINE); at !== -1; at = bytes.indexOf(NEWLINE, at + 1)) events += 1;
+    newestMs = Math.max(newestMs, stat.modifiedAtMs);
+  }
+  return { events, newestAt: newestMs === 0 ? null : new Date(newestMs) };
 }
 
 /** Reads spooled events, oldest file first, until there are at least `eventsMax`. */

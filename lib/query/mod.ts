@@ -5,7 +5,14 @@ export type { HybridSources, RegisteredQuery, RegisteredReceipt, RegisterLimits 
 export type { PushedDown } from "./live/pushed-down.ts";
 export type { ShippedStatement } from "./ship/shipped-query.ts";
 export { openQuerySession } from "./session.ts";
-export type { AccessOptions, EncodedRequest, EncodedResult, Queries, QueryRequest } from "./queries.ts";
+export type {
+  AccessOptions,
+  EncodedRequest,
+  EncodedResult,
+  Queries,
+  QueryRequest,
+  WorkerCounts,
+} from "./queries.ts";
 export { IsolatedSession } from "./workers/isolated-session.ts";
 export { runQueryWorker } from "./workers/run-worker.ts";
 export { workerSettings, type WorkerOptions, type WorkerSettings } from "./workers/settings.ts";

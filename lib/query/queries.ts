@@ -54,6 +54,18 @@ export interface EncodedResult {
   close(): Promise<void>;
 }
 
+/** The worker processes of queries. */
+export interface WorkerCounts {
+  /** Processes that are ready or run a query. */
+  readonly running: number;
+  /** Processes that run a query. */
+  readonly busy: number;
+  /** The configured number of processes. */
+  readonly configured: number;
+  /** Queries that wait for a process. */
+  readonly waiting: number;
+}
+
 /** Runs SQL over the published tables, in this process or in others; see `QuerySession`. */
 export interface Queries {
   runQuery(request: QueryRequest): Promise<QueryResult>;
@@ -68,5 +80,7 @@ export interface Queries {
     rows: number,
     options?: AccessOptions & Pick<QueryRequest, "signal" | "limits"> & { readonly random?: boolean },
   ): Promise<QueryResult>;
+  /** The worker processes; null: queries run in this process. */
+  workers(): WorkerCounts | null;
   close(): Promise<void>;
 }

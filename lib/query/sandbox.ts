@@ -5,6 +5,7 @@ import {
   attachRemote,
   attachWithTimeout,
   databaseNames,
+  OTHER_FORMAT_REASON,
   readAnalyticsState,
   attachSettings,
   refusalOf,
@@ -112,10 +113,7 @@ export class Sandbox {
       throw new AgnesError("analytics_unreadable", { path, reason: messageOf(error) }, { cause: error });
     }
     if (this.state === null) {
-      throw new AgnesError("analytics_unreadable", {
-        path,
-        reason: "it was written by another version of Agnes",
-      });
+      throw new AgnesError("analytics_unreadable", { path, reason: OTHER_FORMAT_REASON });
     }
     this.fingerprint = fingerprint;
   }

@@ -121,6 +121,10 @@ export class QuerySession implements AsyncDisposable {
     return { bytes, receipt: () => result.receipt(), close: () => result.close() };
   }
 
+  workers(): null {
+    return null;
+  }
+
   /** Returns all tables, sorted by name. @throws `analytics_unreadable` */
   async catalog(options: AccessOptions = {}): Promise<readonly CatalogEntry[]> {
     const { tables } = await this.#instances.names(accessOf(options));

@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { routePath } from "hono/route";
 
 import { AgnesError, isAgnesError, randomId } from "../base/mod.ts";
 import { checkRequest } from "./auth/check-request.ts";
@@ -16,7 +17,8 @@ export function createApp(
   services: ServeServices,
   routes: readonly Route[],
 ): (request: Request, info?: RequestInfo) => Promise<Response> {
-  const { host, log, config, folders } = services;
+  const { host, log, config, folders, metrics } = services;
+  const known = new Set(routes.map(({ path }) => path));
   const app = new Hono<ServeEnv>();
   app.use(async (c, next) => {
     const requestId = randomId(host);
@@ -26,13 +28,21 @@ export function createApp(
     c.set("principal", null);
     await next();
     c.header("x-request-id", requestId);
+    const durationMs = host.monotonicMs() - startMs;
     log.info("request", {
       requestId,
       method: c.req.method,
       path: c.req.path.slice(0, PATH_LENGTH_MAX),
       status: c.res.status,
-      ms: Math.round(host.monotonicMs() - startMs),
+      ms: Math.round(durationMs),
       principal: c.get("principal")?.id ?? null,
+    });
+    const pattern = routePath(c);
+    metrics.finished({
+      route: known.has(pattern) ? pattern : "unknown",
+      method: c.req.method,
+      status: c.res.status,
+      durationMs,
     });
   });
   app.use(async (c, next) => {
@@ -50,7 +60,8 @@ export function createApp(
       throw new AgnesError("method_not_allowed", { allowed });
     });
   }
-  app.notFound(() => {
+  // Not `notFound`, which runs outside the middleware if no route matches.
+  app.all("*", () => {
     throw new AgnesError("route_unknown", {});
   });
   app.onError((error, c) => {

@@ -13,12 +13,18 @@ import { loginRoutes } from "./login/routes.ts";
 import type { RequestInfo } from "./request-info.ts";
 import { openApiRoutes } from "./openapi/routes.ts";
 import { registryRoutes } from "./registry/routes.ts";
+import { Metrics } from "./metrics/metrics.ts";
+import { metricsRoutes } from "./metrics/routes.ts";
 import type { ServeServices } from "./services.ts";
+import { WebhookReceiver } from "./webhooks/receiver.ts";
+import { webhookRoutes } from "./webhooks/routes.ts";
 import type { ServedWorkspace } from "./workspace.ts";
 
 /** The HTTP API of a workspace. */
 export interface Server {
   fetch(request: Request, info?: RequestInfo): Promise<Response>;
+  /** Closes the connections to sources. */
+  close(): Promise<void>;
 }
 
 /** Creates the HTTP API of a workspace, without a transport. */
@@ -29,8 +35,11 @@ export function createServer(options: {
   readonly tokens: () => Promise<Tokens>;
   readonly server?: ServerOptions;
 }): Server {
-  const { host, log, workspace, tokens, server = {} } = options;
+  const { host, log, tokens, server = {} } = options;
+  const metrics = new Metrics(options);
+  const workspace = metrics.metered(options.workspace);
   const { authorize, signIn = new SignIn(host) } = server;
+  const webhooks = new WebhookReceiver({ host, log, workspace });
   const access = new Access(workspace, host, authorize);
   const services: ServeServices = {
     host,
@@ -39,11 +48,16 @@ export function createServer(options: {
     workspace,
     folders: [workspace.workspace.dataDirectory, workspace.workspace.directory],
     signIn,
+    metrics,
+    webhooks,
     tokens,
     authenticate: (request, address) => authenticate(request, address, { tokens, signIn }),
     accessOf: (principal) => access.of(principal),
   };
-  return { fetch: createApp(services, allRoutes()) };
+  return {
+    fetch: createApp(services, allRoutes()),
+    close: () => webhooks.close(),
+  };
 }
 
 /** All routes, in the order of `/openapi.json`. */
@@ -54,6 +68,8 @@ export function allRoutes(): readonly Route[] {
     ...queryRoutes(),
     ...catalogRoutes(),
     ...registryRoutes(),
+    ...metricsRoutes(),
+    ...webhookRoutes(),
     ...openApiRoutes(allRoutes),
   ];
 }

@@ -3,6 +3,8 @@ import type { ServerConfig } from "../workspace/mod.ts";
 import type { Principal } from "./auth/principal.ts";
 import type { SignIn } from "./auth/sign-in.ts";
 import type { Tokens } from "./auth/tokens.ts";
+import type { Metrics } from "./metrics/metrics.ts";
+import type { WebhookReceiver } from "./webhooks/receiver.ts";
 import type { ServedWorkspace } from "./workspace.ts";
 
 /** What the routes work with. */
@@ -15,6 +17,8 @@ export interface ServeServices {
   /** The folders that no response shows; see `hidePaths`. */
   readonly folders: readonly string[];
   readonly signIn: SignIn;
+  readonly metrics: Metrics;
+  readonly webhooks: WebhookReceiver;
   tokens(): Promise<Tokens>;
   /**
    * Finds out who makes a request.

@@ -8,7 +8,9 @@ import type {
   EncodedRequest,
   EncodedResult,
   QueryResult,
+  WorkerCounts,
 } from "../query/mod.ts";
+import type { SourceHandle } from "../sources/mod.ts";
 import type { TableRegistry } from "../tables/mod.ts";
 import type { Workspace } from "../workspace/mod.ts";
 
@@ -17,6 +19,7 @@ export interface ServedWorkspace {
   readonly workspace: Workspace;
   readonly plugins: PluginRegistry;
   readonly connectors: {
+    open(source: string, options?: { readonly signal?: AbortSignal }): Promise<SourceHandle>;
     discover(source: string, options?: { readonly signal?: AbortSignal }): Promise<readonly TableInfo[]>;
     health(source: string, options?: { readonly signal?: AbortSignal }): Promise<Health>;
   };
@@ -24,6 +27,8 @@ export interface ServedWorkspace {
   rebuild(options?: { readonly signal?: AbortSignal }): Promise<RebuildReport>;
   /** Runs a query and encodes its rows, where the isolation of the workspace says. */
   encodeQuery(request: EncodedRequest): Promise<EncodedResult>;
+  /** The worker processes of queries; null: queries run in this process. */
+  workers(): WorkerCounts | null;
   catalog(options?: AccessOptions): Promise<readonly CheckedEntry[]>;
   describe(
     table: string,

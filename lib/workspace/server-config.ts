@@ -73,6 +73,19 @@ export const serverConfig = v.strictObject({
     most(1024, "Maximum size of the Arrow stream of `POST /api/v2/scan`, in bytes"),
     2_147_483_648,
   ),
+  maxWebhookBytes: v.optional(
+    v.pipe(
+      v.number(),
+      v.integer(),
+      v.minValue(1024),
+      v.description("Maximum size of a pushed request, in bytes"),
+    ),
+    5_242_880,
+  ),
+  publicMetrics: v.optional(
+    v.pipe(v.boolean(), v.description("Whether `/metrics` needs no token; default: administrators only")),
+    false,
+  ),
 });
 
 /** `server:` of `agnes.yaml`, checked, with its defaults. */

@@ -27,5 +27,6 @@ describe("agnes.fetch", () => {
     ]);
     const unknown = await shop.request("/api/nothing");
     expect([unknown.status, (await errorOf(unknown)).code]).toEqual([404, "route_unknown"]);
+    expect(unknown.headers.get("x-request-id")).toMatch(/^[0-9a-z]{24}$/);
   });
 });

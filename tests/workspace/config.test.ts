@@ -87,6 +87,8 @@ describe("openWorkspace", () => {
         corsOrigins: [],
         trustProxy: false,
         maxScanBytes: 2_147_483_648,
+        maxWebhookBytes: 5_242_880,
+        publicMetrics: false,
       },
       sources: { crm: { plugin: "files", options: {}, secrets: {} } },
     });

@@ -50,7 +50,12 @@ export async function httpPage(): Promise<string> {
       ["request", "for", "summary"],
       operations.map(({ title, access, operation }) => [
         `\`${title}\``,
-        { public: "everyone", signed_in: "every token", admin: "administrators" }[access],
+        {
+          public: "everyone",
+          optional: "everyone, more for administrators",
+          signed_in: "every token",
+          admin: "administrators",
+        }[access],
         operation.summary,
       ]),
     ),

@@ -208,4 +208,53 @@ export const serveErrors = {
     message: () => "the request failed inside the server",
     hint: (d) => `The server's log has the cause under the id of the request, ${d.requestId}.`,
   }),
+  server_address_invalid: errorSpec<{ server: string; reason: string }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `the server ${formatValue(d.server)} cannot be used: ${d.reason}`,
+    hint: () => "Set --server or AGNES_SERVER to an address such as https://agnes.example.com.",
+  }),
+  server_unreachable: errorSpec<{ server: string; reason: string }>({
+    status: 502,
+    retry: "transient",
+    message: (d) => `the connection to the server ${formatValue(d.server)} failed: ${d.reason}`,
+    hint: () => "Check the address, and that the server runs.",
+  }),
+  server_response_invalid: errorSpec<{ server: string; httpStatus: number; reason: string }>({
+    status: 502,
+    message: (d) =>
+      `the response of the server ${formatValue(d.server)} with status ${d.httpStatus} ${d.reason}`,
+    hint: () => "Check that the address is that of Agnes, and not of a proxy or another service.",
+  }),
+  webhook_unknown: errorSpec<Record<never, never>>({
+    status: 404,
+    exit: 2,
+    message: () => "no source receives requests at this path",
+    hint: () => "The path is `/webhooks/SOURCE`, for a source whose plugin has the capability stream.",
+  }),
+  webhook_rejected: errorSpec<{ source: string }>({
+    status: 401,
+    exit: 2,
+    message: (d) => `source ${formatValue(d.source)} rejected the request: its signature is missing or wrong`,
+    hint: () => "Sign the exact bytes of the body with the secret of the source.",
+  }),
+  webhook_malformed: errorSpec<{ source: string }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `source ${formatValue(d.source)} cannot read the request`,
+    hint: () =>
+      "Send the body that the documentation of the source describes. The log of the server has the cause.",
+  }),
+  webhook_unavailable: errorSpec<{ source: string }>({
+    status: 503,
+    retry: "transient",
+    message: (d) => `source ${formatValue(d.source)} cannot check requests now`,
+    hint: () => "Send the request again later. The log of the server has the cause.",
+  }),
+  webhook_not_stored: errorSpec<{ source: string }>({
+    status: 507,
+    retry: "transient",
+    message: (d) => `the events for source ${formatValue(d.source)} could not be stored`,
+    hint: () => "Send the request again later. The log of the server has the cause.",
+  }),
 } as const;

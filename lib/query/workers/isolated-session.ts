@@ -1,7 +1,14 @@
 import type { ResultFormat, TextOptions } from "../../duckdb/mod.ts";
 import type { QueryLimits } from "../../kit/mod.ts";
 import type { CatalogEntry, TableDescription } from "../catalog.ts";
-import type { AccessOptions, EncodedRequest, EncodedResult, Queries, QueryRequest } from "../queries.ts";
+import type {
+  AccessOptions,
+  EncodedRequest,
+  EncodedResult,
+  Queries,
+  QueryRequest,
+  WorkerCounts,
+} from "../queries.ts";
 import { checkCount } from "../hybrid/check-aliases.ts";
 import type { HybridSources } from "../hybrid/mod.ts";
 import { readOnce } from "../read-once.ts";
@@ -98,6 +105,10 @@ export class IsolatedSession implements Queries {
     options: TaskOptions & { readonly random?: boolean } = {},
   ): Promise<QueryResult> {
     return this.#result({ kind: "sample", table, rows, random: options.random === true }, options);
+  }
+
+  workers(): WorkerCounts {
+    return this.#pool.counts();
   }
 
   /** Kills all workers. */

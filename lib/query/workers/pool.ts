@@ -1,4 +1,5 @@
 import { AgnesError, residentBytes, type Host, type Log } from "../../base/mod.ts";
+import type { WorkerCounts } from "../queries.ts";
 import type { Job } from "./job.ts";
 import type { ToWorker } from "./protocol.ts";
 import type { WorkerSettings } from "./settings.ts";
@@ -67,6 +68,16 @@ export class WorkerPool {
     this.#waiting.pop();
     const retryAfterMs = Math.ceil((this.#averageMs * waiting) / this.#principalMax);
     throw new AgnesError("queries_waiting", { waiting, retryAfterMs });
+  }
+
+  /** What the workers do now. */
+  counts(): WorkerCounts {
+    return {
+      running: this.#workers.size,
+      busy: this.#busy.length,
+      configured: this.#count,
+      waiting: this.#waiting.filter(({ isEnded }) => !isEnded).length,
+    };
   }
 
   /** Kills all workers and removes their files. */

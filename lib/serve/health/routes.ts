@@ -1,8 +1,8 @@
 import * as v from "valibot";
 
 import { route, type Route } from "../http/route.ts";
-
-const health = v.object({ status: v.pipe(v.literal("ok"), v.description("The server responds")) });
+import { healthDetail } from "./health.ts";
+import { healthDetailSchema, healthStatus } from "./schemas.ts";
 
 /** `GET /api/health`. */
 export function healthRoutes(): readonly Route[] {
@@ -12,10 +12,15 @@ export function healthRoutes(): readonly Route[] {
       path: "/api/health",
       operationId: "getHealth",
       tag: "operations",
-      summary: "Return whether the server responds",
-      access: "public",
-      responses: { 200: { description: "The server responds", schema: health } },
-      handle: () => Response.json({ status: "ok" }),
+      summary: "Return whether the server responds, and the state of its parts to administrators",
+      description:
+        "Without a token, or with that of an analyst, the response has the status only. No source is called.",
+      access: "optional",
+      responses: {
+        200: { description: "The server responds", schema: v.union([healthDetailSchema, healthStatus]) },
+      },
+      handle: async ({ principal, services }) =>
+        Response.json(principal?.role === "admin" ? await healthDetail(services) : { status: "ok" }),
     }),
   ];
 }

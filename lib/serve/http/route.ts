@@ -3,7 +3,8 @@ import { bodyLimit } from "hono/body-limit";
 import { describeRoute, resolver, validator, type DescribeRouteOptions } from "hono-openapi";
 import type * as v from "valibot";
 
-import { AgnesError } from "../../base/mod.ts";
+import { AgnesError, isAgnesError } from "../../base/mod.ts";
+import type { ServerConfig } from "../../workspace/mod.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { RequestInfo } from "../request-info.ts";
 import type { ServeServices } from "../services.ts";
@@ -13,8 +14,11 @@ import { errorBody } from "./schemas.ts";
 type Schema = v.GenericSchema;
 type Output<S> = S extends Schema ? v.InferOutput<S> : undefined;
 
-/** Who may use a route: everyone, whoever has a token, or administrators. */
-export type RouteAccess = "public" | "signed_in" | "admin";
+/**
+ * Who may use a route: everyone, whoever has a token, or administrators. `optional`: everyone, but an invalid token is
+ * rejected.
+ */
+export type RouteAccess = "public" | "optional" | "signed_in" | "admin";
 
 /** The variables of a request in hono. */
 export interface ServeEnv {
@@ -30,7 +34,7 @@ export interface ServeEnv {
 /** What a handler gets: the checked parts of the request, and who makes it. */
 interface RouteInput<P, Q, B, A extends RouteAccess> {
   readonly services: ServeServices;
-  readonly principal: A extends "public" ? null : Principal;
+  readonly principal: A extends "public" ? null : A extends "optional" ? Principal | null : Principal;
   readonly params: Output<P>;
   readonly query: Output<Q>;
   readonly body: Output<B>;
@@ -63,7 +67,7 @@ interface RouteDescription<P, Q, B, A extends RouteAccess> {
   readonly query?: Q;
   readonly body?: B;
   /** The maximum size of a body. Default: `server.maxBodyBytes`. */
-  readonly maxBodyBytes?: number;
+  readonly maxBodyBytes?: (config: ServerConfig) => number;
   /** The successful responses, by status. */
   readonly responses: Readonly<Record<number, RouteResponse>>;
   /** The statuses of its errors besides those of all routes. */
@@ -108,11 +112,12 @@ export function route<
       handlers.push(checkAccess(services, access));
       if (params !== undefined) handlers.push(validator("param", params, invalidRequest("path")));
       if (query !== undefined) handlers.push(validator("query", query, invalidRequest("query string")));
-      if (method !== "get") handlers.push(limitBody(spec.maxBodyBytes ?? services.config.maxBodyBytes));
+      if (method !== "get")
+        handlers.push(limitBody(spec.maxBodyBytes?.(services.config) ?? services.config.maxBodyBytes));
       if (body !== undefined) handlers.push(checkJson, validator("json", body, invalidRequest("body")));
       const isRead = method === "get" || body !== undefined;
       handlers.push(async (c: Context<ServeEnv>) => {
-        if (access !== "public" && isRead) c.env.onReady?.();
+        if (c.get("principal") !== null && isRead) c.env.onReady?.();
         return spec.handle(inputOf(spec, services, c));
       });
       return handlers;
@@ -149,7 +154,11 @@ function setHeaders(headersOf: NonNullable<AnyRoute["headersOf"]>): MiddlewareHa
 function checkAccess(services: ServeServices, access: RouteAccess): MiddlewareHandler<ServeEnv> {
   return async (c, next) => {
     if (access === "public") return next();
-    const principal = await services.authenticate(c.req.raw, c.get("address"));
+    const principal = await services.authenticate(c.req.raw, c.get("address")).catch((error: unknown) => {
+      if (access === "optional" && isAgnesError(error, "token_missing")) return null;
+      throw error;
+    });
+    if (principal === null) return next();
     if (access === "admin" && principal.role !== "admin")
       throw new AgnesError("role_missing", { role: "admin" });
     c.set("principal", principal);
@@ -202,7 +211,9 @@ function description(spec: AnyRoute): DescribeRouteOptions {
     tags: [spec.tag],
     summary: spec.summary,
     ...(spec.description !== undefined && { description: spec.description }),
-    ...(spec.access !== "public" && { security: [{ token: [] }] }),
+    ...(spec.access !== "public" && {
+      security: [...(spec.access === "optional" ? [{}] : []), { token: [] }],
+    }),
     responses,
   } as DescribeRouteOptions;
 }

@@ -189,7 +189,10 @@ describe("remote tables in worker processes", () => {
         const requests = calls.map(({ table: name, options, request }) => {
           const { columns, filter, limit } = { ...options, ...request };
           // DuckDB gives the keys of a join in any order.
-          const sorted = filter?.map((one) => ({ ...one, values: one.values.toSorted() }));
+          const sorted = filter?.map((one) => ({
+            ...one,
+            values: one.values.map(String).toSorted((a, b) => (a < b ? -1 : 1)),
+          }));
           return { name, columns, filter: sorted, limit };
         });
         const described = { ...(await agnes.describe("b")), extractedAt: null };

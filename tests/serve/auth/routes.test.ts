@@ -197,7 +197,7 @@ describe("the handler of requests", () => {
     const calls: string[] = [];
     const token = await shop.token();
     for (const [path, method, authorization] of [
-      ["/api/health", "GET", `Bearer ${token}`],
+      ["/openapi.json", "GET", `Bearer ${token}`],
       ["/api/me", "GET", "Bearer x"],
       ["/api/logout", "POST", `Bearer ${token}`],
       ["/api/me", "GET", `Bearer ${token}`],

@@ -1,0 +1,77 @@
+import { describe, expect, test } from "bun:test";
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { createHost } from "../../../lib/base/mod.ts";
+import { served, type Served } from "../harness.ts";
+
+async function detailOf(shop: Served) {
+  const response = await shop.request("/api/health", { token: await shop.token() });
+  expect(response.status).toBe(200);
+  return (await response.json()) as Record<string, unknown>;
+}
+
+describe("GET /api/health", () => {
+  test("it has the status only, except for administrators", async () => {
+    await using shop = await served();
+    const token = await shop.token({ role: "analyst" });
+    for (const options of [{}, { token }]) {
+      const response = await shop.request("/api/health", options);
+      expect([response.status, await response.json()]).toEqual([200, { status: "ok" }]);
+    }
+    expect((await shop.request("/api/health", { token: "wrong" })).status).toBe(401);
+  });
+
+  test("it has the parts of the workspace for administrators", async () => {
+    await using shop = await served();
+    const { sources, disk, extensions, ...rest } = await detailOf(shop);
+    expect(rest).toEqual({
+      status: "ok",
+      db_schema: "ok",
+      generation: 1,
+      config_version: 1,
+      state_format: expect.any(Number),
+      remote_tables: [],
+      workers: null,
+      failed: [],
+    });
+    expect(sources).toEqual([
+      {
+        name: "shop",
+        plugin: "files",
+        plugin_loaded: true,
+        receives_webhooks: false,
+        last_sync_at: expect.any(String),
+        last_error: null,
+      },
+    ]);
+    expect((disk as { free_bytes: number }).free_bytes).toBeGreaterThan(0);
+    expect(extensions).toContainEqual({ name: "parquet", version: expect.any(String) });
+  });
+
+  test("it reports a damaged or missing analytics file as unhealthy, and names no path", async () => {
+    await using shop = await served();
+    const path = join(shop.directory, "data", "analytics", "analytics.duckdb");
+    await writeFile(path, "not a database");
+    const damaged = await detailOf(shop);
+    expect([damaged["status"], damaged["db_schema"]]).toEqual(["degraded", "unhealthy"]);
+    expect(JSON.stringify(damaged)).not.toContain(shop.directory);
+    await rm(path);
+    expect((await detailOf(shop))["db_schema"]).toBe("unhealthy");
+  });
+
+  test("a part that hangs is reported, and the others are not delayed", async () => {
+    const { files } = createHost();
+    const freeBytes = () => new Promise<never>(() => {});
+    await using shop = await served({ host: createHost({ files: { ...files, freeBytes } }) });
+    const began = performance.now();
+    const detail = await detailOf(shop);
+    expect(performance.now() - began).toBeLessThan(5000);
+    expect([detail["status"], detail["failed"], detail["disk"]]).toEqual([
+      "degraded",
+      ["disk"],
+      { free_bytes: null },
+    ]);
+    expect(detail["db_schema"]).toBe("ok");
+  });
+});
