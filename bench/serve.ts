@@ -51,7 +51,7 @@ interface Started {
 
 /** Starts a server that prints its address as JSON. */
 async function start(args: readonly string[], directory: string): Promise<Started> {
-  const child = spawn(process.execPath, args, { cwd: directory, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, args, { cwd: directory, stdio: ["ignore", "pipe", "ignore"] });
   const url = await new Promise<string>((resolve, reject) => {
     let text = "";
     child.stdout.on("data", (bytes) => {
@@ -106,12 +106,19 @@ async function compare(bare: Call, served: Call): Promise<void> {
 }
 
 /** Mixed requests for some minutes. Prints the statuses and the memory at each minute. */
-async function load(url: string, token: string, pid: number): Promise<void> {
-  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
-  const query = (sql: string, format: string) => () =>
-    fetch(`${url}api/query?format=${format}`, { method: "POST", headers, body: JSON.stringify({ sql }) });
-  const get = (path: string) => () => fetch(`${url}${path}`, { headers });
-  const calls: readonly Call[] = [
+async function load(url: string, tokens: readonly string[], pid: number): Promise<void> {
+  const headersOf = (token: string) => ({
+    authorization: `Bearer ${token}`,
+    "content-type": "application/json",
+  });
+  const query = (sql: string, format: string) => (token: string) =>
+    fetch(new URL(`api/query?format=${format}`, url), {
+      method: "POST",
+      headers: headersOf(token),
+      body: JSON.stringify({ sql }),
+    });
+  const get = (path: string) => (token: string) => fetch(new URL(path, url), { headers: headersOf(token) });
+  const calls: readonly ((token: string) => Promise<Response>)[] = [
     query(SQL, "json"),
     query("SELECT customer, sum(amount) AS total FROM orders GROUP BY ALL ORDER BY 1", "csv"),
     query("SELECT * FROM orders", "arrow"),
@@ -125,7 +132,7 @@ async function load(url: string, token: string, pid: number): Promise<void> {
   const endMs = performance.now() + loadMinutes * 60_000;
   const client = async (at: number) => {
     for (let turn = at; performance.now() < endMs; turn += 1) {
-      const response = await calls[turn % calls.length]!();
+      const response = await calls[turn % calls.length]!(tokens[at % tokens.length]!);
       await response.arrayBuffer();
       statuses.set(response.status, (statuses.get(response.status) ?? 0) + 1);
     }
@@ -148,29 +155,36 @@ try {
   await writeFile(join(directory, "orders.csv"), `id,customer,amount\n${rows.join("\n")}\n`);
   await writeFile(
     join(directory, "agnes.yaml"),
-    "version: 1\nsources:\n  shop: { plugin: files, options: { path: ., include: ['orders.csv'] } }\n",
+    "version: 1\nsources:\n  shop: { plugin: files, options: { path: orders.csv } }\n",
   );
-  let token = "";
+  const tokens: string[] = [];
   let view = "";
   {
     await using agnes = await createAgnes({ plugins: [files], workspace: directory });
     await agnes.sync();
-    ({ token } = await (await agnes.tokens()).create({ name: "bench", role: "admin" }));
+    // Of one token, only some queries may wait.
+    const store = await agnes.tokens();
+    for (let at = 0; at < 8; at += 1)
+      tokens.push((await store.create({ name: `bench ${at}`, role: "analyst" })).token);
     const pattern = join(agnes.workspace.dataDirectory, "extracts/shop/data/orders/*.parquet");
     view = `CREATE VIEW orders AS SELECT * FROM read_parquet('${pattern}')`;
   }
   const root = join(import.meta.dir, "..");
-  await writeFile(join(root, "node_modules/.cache-bare.ts"), BARE);
-  const bare = await start([join(root, "node_modules/.cache-bare.ts"), view], root);
+  const bare = await start(["-e", BARE, view], root);
   children.push(bare.child);
   const served = await start([join(root, "cmd/main.ts"), "serve", "--port", "0", "--json"], directory);
   children.push(served.child);
   const post = (url: string, path: string): Call => {
-    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
-    return () => fetch(`${url}${path}`, { method: "POST", headers, body: JSON.stringify({ sql: SQL }) });
+    let turn = 0;
+    const headers = () => ({
+      authorization: `Bearer ${tokens[turn++ % tokens.length]}`,
+      "content-type": "application/json",
+    });
+    return () =>
+      fetch(new URL(path, url), { headers: headers(), method: "POST", body: JSON.stringify({ sql: SQL }) });
   };
   await compare(post(bare.url, ""), post(served.url, "api/query"));
-  if (loadMinutes > 0) await load(served.url, token, served.child.pid!);
+  if (loadMinutes > 0) await load(served.url, tokens, served.child.pid!);
 } finally {
   for (const child of children) child.kill("SIGKILL");
   await rm(directory, { recursive: true, force: true });

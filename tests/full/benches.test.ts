@@ -18,6 +18,7 @@ const benches: Readonly<Record<string, readonly string[]>> = {
   "catalog.ts": ["--max", "1000", "--only", "file"],
   "startup.ts": ["--runs", "1"],
   "lookup.ts": ["--rounds", "1", "--lookups", "20"],
+  "serve.ts": ["--rounds", "1", "--seconds", "0.2"],
 };
 
 test("bench/README.md types every bench so that it runs where bun is not on the PATH", async () => {
