@@ -61,7 +61,13 @@ async function ofAdministrator(name: string, look: () => Promise<Check>): Promis
       return [await look()];
     } catch (error) {
       if (!isAgnesError(error, "role_missing")) throw error;
-      return [warning(name, "skipped: the token is not that of an administrator", "Use such a token.")];
+      return [
+        warning(
+          name,
+          "skipped: the token is not that of an administrator",
+          "Use the token of an administrator.",
+        ),
+      ];
     }
   });
 }

@@ -11,6 +11,8 @@ import {
 } from "../../lib/base/mod.ts";
 
 const TIMEOUT_MS = 30_000;
+const TOKEN_HINT =
+  "Set AGNES_TOKEN to a token of the server. An administrator creates one with `agnes token create NAME`.";
 
 interface RequestOptions {
   /** The body of a POST. Default: a GET without a body. */
@@ -149,7 +151,7 @@ function parsed(server: string, httpStatus: number, text: string): unknown {
 }
 
 /** The error in a response, with the texts of the server. */
-function errorOf(server: string, httpStatus: number, text: string): AgnesError {
+export function errorOf(server: string, httpStatus: number, text: string): AgnesError {
   const invalid = (reason: string) =>
     new AgnesError("server_response_invalid", { server, httpStatus, reason });
   if (httpStatus >= 300 && httpStatus < 400) return invalid("is a redirect, which is not followed");
@@ -165,7 +167,7 @@ function errorOf(server: string, httpStatus: number, text: string): AgnesError {
   >;
   if (typeof code !== "string" || typeof message !== "string" || typeof hint !== "string")
     return invalid("is not an error of Agnes");
-  const texts = { message, hint };
+  const texts = { message, hint: code === "token_missing" ? TOKEN_HINT : hint };
   if (!Object.hasOwn(errorCodes, code)) {
     const reason = `is the error ${code}`;
     const unknown = new AgnesError("server_response_invalid", { server, httpStatus, reason });

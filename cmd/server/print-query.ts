@@ -6,7 +6,7 @@ import type { Cli } from "../cli/cli.ts";
 import { splitCompression, writePieces } from "../results/output-file.ts";
 import { printResult, type PrintFormat } from "../results/print-result.ts";
 import { plural } from "../terminal/figures.ts";
-import type { ServerBytes, ServerClient } from "./client.ts";
+import { errorOf, type ServerBytes, type ServerClient } from "./client.ts";
 
 /** A query for a server. */
 interface ServerQuery {
@@ -32,10 +32,14 @@ export async function printServerQuery(
   const isDecoded = format === "table" || format === "json";
   const began = performance.now();
   const { sql, maxRows } = query;
-  const response = await server.bytes(`/api/query?format=${isDecoded ? "arrow" : format}`, {
-    json: { sql, ...(maxRows !== undefined && { limit: maxRows }) },
-  });
-  const finish = () => receiptOf(cli, server, response.headers);
+  const { headers, bytes: received } = await server.bytes(
+    `/api/query?format=${isDecoded ? "arrow" : format}`,
+    {
+      json: { sql, ...(maxRows !== undefined && { limit: maxRows }) },
+    },
+  );
+  const response = { headers, bytes: withCause(server, headers, received) };
+  const finish = () => receiptOf(cli, server, headers);
   if (isDecoded) return printResult(cli, await decoded(server, response, began, finish), options);
   if (output === undefined) for await (const piece of response.bytes) await cli.print(piece);
   else {
@@ -45,6 +49,32 @@ export async function printServerQuery(
   const { rows = 0, truncated } = await finish();
   if (truncated === true)
     cli.warn(`only the first ${plural(rows, "row")} are included; use --limit for more`);
+}
+
+/** The bytes of a response. If the connection breaks, they fail with the error of the query, if the server has it. */
+async function* withCause(
+  server: ServerClient,
+  headers: Headers,
+  bytes: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    yield* bytes;
+  } catch (error) {
+    const id = headers.get("x-agnes-query-id");
+    if (id === null || !isAgnesError(error, "server_unreachable")) throw error;
+    const state = await server.text(statePath(id)).catch(() => null);
+    throw (state !== null && failureIn(server.address, state)) || error;
+  }
+}
+
+function statePath(id: string): string {
+  return `/api/queries/${encodeURIComponent(id)}`;
+}
+
+/** The error in the state of a query; null: it has none. */
+function failureIn(server: string, state: string): AgnesError | null {
+  const error = errorOf(server, 200, state);
+  return isAgnesError(error, "server_response_invalid") ? null : error;
 }
 
 /** The rows of a response in Arrow as a result. */
@@ -96,8 +126,7 @@ async function receiptOf(cli: Cli, server: ServerClient, headers: Headers): Prom
   const id = headers.get("x-agnes-query-id");
   try {
     if (id !== null) {
-      const path = `/api/queries/${encodeURIComponent(id)}`;
-      const { receipt } = await server.json<{ readonly receipt?: ServerReceipt | null }>(path);
+      const { receipt } = await server.json<{ readonly receipt?: ServerReceipt | null }>(statePath(id));
       if (receipt != null) return receipt;
     }
   } catch (error) {

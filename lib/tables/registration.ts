@@ -132,10 +132,11 @@ export function planRegistration(
 /** A plan with the names of fields as in files, YAML and HTTP. */
 export function storedPlan(plan: RegistrationPlan): object {
   const candidates = plan.candidates.map((candidate) => {
-    if (candidate.kind === "new") return { ...candidate, change: toStoredFields(candidate.change) };
-    if (candidate.kind !== "drifted") return candidate;
+    const stored = toStoredFields(candidate);
+    if (candidate.kind === "new") return { ...stored, change: toStoredFields(candidate.change) };
+    if (candidate.kind !== "drifted") return stored;
     return {
-      ...candidate,
+      ...stored,
       drift: candidate.drift.map((one) => ({ ...one, field: storedName(one.field) })),
     };
   });

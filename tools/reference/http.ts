@@ -25,6 +25,7 @@ interface Operation {
     readonly name: string;
     readonly in: string;
     readonly required?: boolean;
+    readonly description?: string;
     readonly schema: JsonSchema;
   }[];
   readonly requestBody?: { readonly content: Content };
@@ -74,11 +75,12 @@ function sectionOf(title: string, operation: Operation): readonly string[] {
     ...(parameters.length > 0
       ? [
           markdownTable(
-            ["parameter", "in", "description"],
+            ["parameter", "in", "type", "description"],
             parameters.map((one) => [
               `\`${one.name}\``,
               one.in,
-              one.schema.description ?? typeOf(one.schema),
+              `${typeOf(one.schema)}${one.required === true ? "" : ", optional"}`,
+              one.description ?? one.schema.description ?? "",
             ]),
           ),
         ]
@@ -90,7 +92,7 @@ function sectionOf(title: string, operation: Operation): readonly string[] {
         const types = Object.keys(response.content ?? {});
         const schema = response.content?.["application/json"]?.schema;
         const type = types.length > 0 ? ` (${types.map((one) => `\`${one}\``).join(", ")})` : "";
-        const fields = Object.keys(schema?.properties ?? {}).length > 0 ? [fieldsOf(schema!)] : [];
+        const fields = schema !== undefined && rowsOf(schema, "").length > 0 ? [fieldsOf(schema)] : [];
         return [`${status}: ${response.description}${type}.`, ...fields];
       }),
     `Errors: ${errors.join(", ")}.`,
@@ -101,7 +103,10 @@ function fieldsOf(schema: JsonSchema): string {
   return markdownTable(["field", "type", "description"], rowsOf(schema, ""));
 }
 
-function rowsOf({ properties = {}, required = [] }: JsonSchema, prefix: string): readonly string[][] {
+function rowsOf({ properties, required = [], anyOf }: JsonSchema, prefix: string): readonly string[][] {
+  // Of several forms of an object, the one with the most fields has those of the others.
+  const forms = (anyOf ?? []).map((one) => rowsOf(one, prefix));
+  if (properties === undefined) return forms.toSorted((a, b) => b.length - a.length)[0] ?? [];
   return Object.entries(properties).flatMap(([name, schema]) => {
     const isOptional = !required.includes(name);
     const row = [
@@ -110,10 +115,8 @@ function rowsOf({ properties = {}, required = [] }: JsonSchema, prefix: string):
       descriptionOf(schema),
     ];
     const items = schema.items ?? {};
-    const inner =
-      schema.properties === undefined
-        ? rowsOf(items, `${prefix}${name}[].`)
-        : rowsOf(schema, `${prefix}${name}.`);
+    const own = rowsOf(schema, `${prefix}${name}.`);
+    const inner = own.length > 0 ? own : rowsOf(items, `${prefix}${name}[].`);
     return [row, ...inner];
   });
 }

@@ -43,7 +43,7 @@ export const serveErrors = {
   request_invalid: errorSpec<{ part: string; field: string; reason: string }>({
     status: 400,
     exit: 2,
-    message: (d) => `the ${d.part} of the request is invalid: ${d.field}: ${d.reason}`,
+    message: (d) => `the request is invalid: ${d.part}: ${d.field}: ${d.reason}`,
     hint: () => "`/openapi.json` describes the fields of each request.",
   }),
   body_malformed: errorSpec<Record<never, never>>({
@@ -116,8 +116,10 @@ export const serveErrors = {
   origin_not_allowed: errorSpec<Record<never, never>>({
     status: 403,
     exit: 2,
-    message: () => "pages of this origin may not make this request",
-    hint: () => "Add the origin to `server.corsOrigins` in agnes.yaml, and send a token instead of a cookie.",
+    message: () => "the header Origin is missing or not allowed",
+    hint: () =>
+      "A change by cookie needs the Origin of the server. For pages of other sites, add their origin to `server.corsOrigins` " +
+      "in agnes.yaml, and send a token.",
   }),
   url_malformed: errorSpec<Record<never, never>>({
     status: 400,

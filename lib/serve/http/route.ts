@@ -158,10 +158,10 @@ function checkAccess(services: ServeServices, access: RouteAccess): MiddlewareHa
       if (access === "optional" && isAgnesError(error, "token_missing")) return null;
       throw error;
     });
-    if (principal === null) return next();
-    if (access === "admin" && principal.role !== "admin")
-      throw new AgnesError("role_missing", { role: "admin" });
+    // Before the check of the role, so that the log has the token of a rejected request.
     c.set("principal", principal);
+    if (access === "admin" && principal?.role !== "admin")
+      throw new AgnesError("role_missing", { role: "admin" });
     return next();
   };
 }

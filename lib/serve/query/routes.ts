@@ -56,7 +56,7 @@ function postQuery(history: QueryHistory): Route {
       const id = clientId(request) ?? requestId;
       if (request.headers.has(ID_HEADER) && clientId(request) === null) {
         const reason = "it must be 8 to 64 letters, digits, _ or -";
-        throw new AgnesError("request_invalid", { part: "headers", field: ID_HEADER, reason });
+        throw new AgnesError("request_invalid", { part: "header", field: ID_HEADER, reason });
       }
       return runQuery(services, history, { id, principal, body, options: query, request, requestId });
     },

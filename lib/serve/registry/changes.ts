@@ -17,11 +17,15 @@ export function changeOf(body: object): TableChange {
 }
 
 /** Checks that a source is in `agnes.yaml`. @throws `request_invalid` */
-export function checkSource({ workspace }: ServeServices, source: string | null | undefined): string {
+export function checkSource(
+  { workspace }: ServeServices,
+  source: string | null | undefined,
+  part: "body" | "query string",
+): string {
   const { sources } = workspace.workspace.config;
   if (typeof source === "string" && Object.hasOwn(sources, source)) return source;
   const reason = `it must be a source of agnes.yaml: ${Object.keys(sources).join(", ") || "there is none"}`;
-  throw new AgnesError("request_invalid", { part: "request", field: "source", reason });
+  throw new AgnesError("request_invalid", { part, field: "source", reason });
 }
 
 /** The errors of fields whose texts may contain the value. */

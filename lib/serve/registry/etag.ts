@@ -19,7 +19,7 @@ export function expectedVersion(request: Request, current: number): number | und
   if (header === undefined || header === "*") return undefined;
   if (!LIST.test(header)) {
     const reason = "it must be * or a list of tags in double quotes";
-    throw new AgnesError("request_invalid", { part: "headers", field: "If-Match", reason });
+    throw new AgnesError("request_invalid", { part: "header", field: "If-Match", reason });
   }
   const tags = header.match(/(?:W\/)?"[^"]*"/g)!;
   if (tags.includes(etagOf(current))) return current;

@@ -2,6 +2,7 @@ import { AgnesError, isAgnesError } from "../../base/mod.ts";
 import { duckdbTypeOf } from "../../duckdb/mod.ts";
 import type { TableInfo } from "../../kit/mod.ts";
 import { storedPlan, type RegistrationPlan } from "../../tables/mod.ts";
+import { hidePaths } from "../http/hide-paths.ts";
 import { route, type Route } from "../http/route.ts";
 import type { ServeServices } from "../services.ts";
 import { changeBy, changeOf, checkSource, withoutValues } from "./changes.ts";
@@ -35,7 +36,7 @@ function precheckRoute(): Route {
     responses: { 200: { description: "It can be registered", schema: precheckBody } },
     errors: sourceStatuses,
     async handle({ services, principal, body, request }) {
-      const source = checkSource(services, body.source);
+      const source = checkSource(services, body.source, "body");
       const registry = await services.workspace.tables();
       const options = { ...changeBy(principal, undefined), dryRun: true };
       const { table } = await withoutValues(registry.register(changeOf(body), options));
@@ -79,7 +80,7 @@ function discoverRoute(): Route {
     responses: { 200: { description: "The tables of the source", schema: discoverBody } },
     errors: sourceStatuses,
     async handle({ services, query, request }) {
-      const source = checkSource(services, query.source);
+      const source = checkSource(services, query.source, "query string");
       const tables = await services.workspace.connectors.discover(source, { signal: request.signal });
       return Response.json({
         source,
@@ -91,7 +92,7 @@ function discoverRoute(): Route {
           cursor: info.cursor ?? null,
           rows: info.estimatedRows ?? null,
           size_bytes: info.estimatedBytes ?? null,
-          problem: info.problem?.message ?? null,
+          problem: info.problem === undefined ? null : hidePaths(info.problem.message, services.folders),
         })),
       });
     },
@@ -114,7 +115,7 @@ function discoverAndRegisterRoute(): Route {
       const all = Object.keys(services.workspace.workspace.config.sources);
       const isOne = query.source !== undefined;
       const names = isOne
-        ? [checkSource(services, query.source)]
+        ? [checkSource(services, query.source, "query string")]
         : all.filter((name) => canList(services, name));
       const options = {
         ...changeBy(principal, undefined),
@@ -122,7 +123,7 @@ function discoverAndRegisterRoute(): Route {
         again: query.again === "true",
       };
       const plans: RegistrationPlan[] = [];
-      const errors: { readonly source: string; readonly code: string; readonly message: string }[] = [];
+      const errors: { readonly source: string; readonly code: string; readonly message: unknown }[] = [];
       for (const source of names) {
         try {
           const { connectors, plugins } = services.workspace;
@@ -133,7 +134,8 @@ function discoverAndRegisterRoute(): Route {
         } catch (error) {
           // The tables of the other sources are still registered and reported.
           if (!isAgnesError(error) || request.signal.aborted || isOne) throw error;
-          errors.push({ source, code: error.code, message: error.message });
+          const message = hidePaths(error.message, services.folders);
+          errors.push({ source, code: error.code, message });
         }
       }
       const count = (...kinds: readonly string[]) =>
@@ -145,10 +147,18 @@ function discoverAndRegisterRoute(): Route {
         errors,
         drifted: count("drifted"),
         invalid: count("invalid", "unreadable"),
-        sources: plans.map(storedPlan),
+        sources: plans.map((plan) => withoutPaths(plan, services)).map(storedPlan),
       });
     },
   });
+}
+
+/** A plan whose reasons have no folders of the machine. Names of tables stay, even if they look like paths. */
+function withoutPaths(plan: RegistrationPlan, { folders }: ServeServices): RegistrationPlan {
+  const candidates = plan.candidates.map((one) =>
+    "reason" in one ? { ...one, reason: String(hidePaths(one.reason, folders)) } : one,
+  );
+  return { ...plan, candidates };
 }
 
 function pluginOf({ workspace }: ServeServices, source: string): string {

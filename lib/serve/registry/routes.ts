@@ -47,7 +47,7 @@ function registerRoute(): Route {
     responses: { 201: { description: "It is registered", schema: registeredBody } },
     errors: changeStatuses,
     async handle({ services, principal, body, request }) {
-      checkSource(services, body.source);
+      checkSource(services, body.source, "body");
       const registry = await services.workspace.tables();
       const expected = expectedVersion(request, await registry.version());
       const write = registry.register(changeOf(body), changeBy(principal, expected));

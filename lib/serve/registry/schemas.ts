@@ -123,8 +123,20 @@ export const discoveredBody = v.object({
 
 export const historyQuery = v.strictObject({
   id: v.optional(v.pipe(text, v.maxLength(400), v.description("Only changes of this table"))),
-  from: v.optional(v.pipe(text, v.regex(/^[1-9]\d{0,14}$/, "it must be a version"))),
-  limit: v.optional(v.pipe(text, v.regex(/^(?:[1-9]\d{0,2}|1000)$/, "it must be from 1 to 1000"))),
+  from: v.optional(
+    v.pipe(
+      text,
+      v.regex(/^[1-9]\d{0,14}$/, "it must be a version"),
+      v.description("Only changes from this version on"),
+    ),
+  ),
+  limit: v.optional(
+    v.pipe(
+      text,
+      v.regex(/^(?:[1-9]\d{0,2}|1000)$/, "it must be from 1 to 1000"),
+      v.description("Maximum number of changes; default: 50"),
+    ),
+  ),
 });
 
 export const historyBody = v.object({

@@ -44,8 +44,8 @@ export function webhookRoutes(): readonly Route[] {
     method: "post",
     tag: "webhooks",
     description:
-      "The plugin of the source checks the signature of the raw body. `202` means that the events are on disk; they are " +
-      "merged into the tables later.",
+      "The plugin of the source checks the signature of the raw body. `202` means that the events are on disk; this " +
+      "version does not merge them into tables yet.",
     access: "public",
     maxBodyBytes: (config: { readonly maxWebhookBytes: number }) => config.maxWebhookBytes,
     responses: { 202: { description: "The events are on disk", schema: accepted } },

@@ -9,7 +9,7 @@ import { runCli, temporaryDirectory } from "../run-cli.ts";
 let shop: Served;
 let server: ReturnType<typeof Bun.serve>;
 /** What the server does besides running queries. */
-let mode: "ok" | "truncated" | "broken" | "forgetful" = "ok";
+let mode: "ok" | "truncated" | "broken" | "failed" | "forgetful" = "ok";
 
 beforeAll(async () => {
   shop = await served();
@@ -23,6 +23,7 @@ afterAll(async () => {
 
 async function handle(request: Request): Promise<Response> {
   const url = new URL(request.url);
+  if (!request.headers.has("authorization")) return shop.agnes.fetch(request);
   if (request.headers.get("authorization") !== "Bearer right") {
     const message = "the token is unknown, expired or revoked";
     const error = { code: "token_invalid", message, hint: "Ask an administrator.", details: {} };
@@ -43,6 +44,12 @@ async function handle(request: Request): Promise<Response> {
     );
     return Response.json({ tables, server_time: "" });
   }
+  if (url.pathname.startsWith("/api/queries/") && mode === "failed") {
+    const reason = "boom at row 900000";
+    const details = { kind: "Invalid Input Error", reason };
+    const error = { code: "sql_failed", message: `the query failed: ${reason}`, hint: "h", details };
+    return Response.json({ state: "failed", receipt: null, error });
+  }
   if (url.pathname.startsWith("/api/queries/") && mode !== "forgetful")
     return Response.json({ state: "done", receipt: { rows: 1, truncated: mode === "truncated" } });
   if (url.pathname !== "/api/query") return shop.agnes.fetch(request);
@@ -55,7 +62,7 @@ async function handle(request: Request): Promise<Response> {
     async start(controller) {
       for (const piece of pieces) controller.enqueue(piece);
       await Bun.sleep(50);
-      if (mode === "broken") controller.error(new Error("broken"));
+      if (mode === "broken" || mode === "failed") controller.error(new Error("broken"));
       else controller.close();
     },
   });
@@ -113,6 +120,24 @@ describe("agnes query --server", () => {
       expect([status, stderr]).toEqual([1, expect.stringContaining("server_")]);
     }
     expect(await Bun.file(path).exists()).toBe(false);
+  });
+
+  test("it reports the error of a query that fails after its first rows", async () => {
+    mode = "failed";
+    for (const format of ["csv", "json", "table"]) {
+      const { status, stderr } = await run(["query", SQL, "--format", format]);
+      expect([status, stderr]).toEqual([1, expect.stringContaining("boom at row 900000")]);
+    }
+  });
+
+  test("without a token, the hint names AGNES_TOKEN", async () => {
+    mode = "ok";
+    const { status, stderr } = await runCli(["query", SQL, "--server", `http://127.0.0.1:${server.port}`], {
+      cwd: "/",
+      env: { AGNES_TOKEN: "" },
+      alone: true,
+    });
+    expect([status, stderr]).toEqual([2, expect.stringContaining("Set AGNES_TOKEN")]);
   });
 
   test("it reports the errors of the server, and options that only a workspace has", async () => {

@@ -63,6 +63,14 @@ describe("GET /api/me", () => {
   });
 });
 
+test("the log has the token of a request that its role may not make", async () => {
+  const token = await shop.token({ role: "analyst" });
+  const me = (await (await shop.request("/api/me", { token })).json()) as { readonly id: string };
+  const { status } = await shop.request("/api/admin/queries?limit=7", { token });
+  const entry = entries.findLast(({ fields }) => fields["path"] === "/api/admin/queries");
+  expect([status, entry?.fields]).toMatchObject([403, { status: 403, principal: me.id }]);
+});
+
 describe("GET /login", () => {
   test("a login code signs an administrator in once, also after a HEAD request", async () => {
     const code = signIn.createCode();

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { tmpdir } from "node:os";
 
 import { served, type Served } from "../harness.ts";
 
@@ -181,6 +182,11 @@ describe("sources", () => {
     const discover = async (query: string) => (await own.call("POST", `discover-and-register?${query}`)).body;
     expect(await discover("dry_run=true")).toMatchObject({ registered: 0, skipped: 2 });
     expect(await discover("dry_run=true&again=true")).toMatchObject({ registered: 1, dry_run: true });
+    const { sources } = await discover("dry_run=true&again=true");
+    expect(sources).toMatchObject([{ candidates: [{}, {}, { id: "shop.orders", view_name: "orders" }] }]);
+    // The folder `data` cannot be read as a table, and the reasons have its files.
+    expect([JSON.stringify(listed.body), JSON.stringify(sources)].join()).not.toContain(tmpdir());
+    expect(JSON.stringify(sources)).not.toMatch(/"[a-z]+[A-Z]\w*":/);
     expect(await discover("again=true&source=shop")).toMatchObject({ registered: 1, dry_run: false });
     expect((await own.call("GET", "registry/orders")).status).toBe(200);
   });
