@@ -9,11 +9,23 @@ const SUSPECT = /__proto__|\\u(?:00|d[89a-f])/i;
 const HALF = /\p{Surrogate}/u;
 
 /**
- * Parses a body of JSON. Bytes that are not UTF-8, halves of surrogate pairs and the key `__proto__` are errors, because
+ * Parses a body of one JSON object. Bytes that are not UTF-8, halves of surrogate pairs and the key `__proto__` are errors, because
  * the request would otherwise run with another text, or without a part of it.
  * @throws `body_malformed`, `request_invalid`
  */
 export function parseBody(bytes: ArrayBuffer): unknown {
+  const body = parseJson(bytes);
+  // The schemas of objects accept arrays, as objects without fields.
+  if (typeof body !== "object" || body === null || Array.isArray(body))
+    throw new AgnesError("request_invalid", {
+      part: "body",
+      field: "the value",
+      reason: "it must be an object",
+    });
+  return body;
+}
+
+function parseJson(bytes: ArrayBuffer): unknown {
   try {
     const text = utf8.decode(bytes);
     return SUSPECT.test(text) ? JSON.parse(text, checkEntry) : JSON.parse(text);

@@ -50,6 +50,41 @@ describe("a body of JSON", () => {
   });
 });
 
+test.each([
+  ["/api/query", "POST", []],
+  ["/api/query", "POST", null],
+  ["/api/v2/scan", "POST", "x"],
+  ["/api/admin/registry/shop.orders", "PUT", []],
+  ["/api/admin/registry/shop.orders/docs", "PATCH", []],
+])("%s rejects a body that is not an object: %s %j", async (path, method, json) => {
+  const response = await shop.request(path, { token, method, json });
+  const { error } = (await response.json()) as { error: { message: string } };
+  expect([response.status, error.message]).toEqual([
+    400,
+    "the request is invalid: the value in the body: it must be an object",
+  ]);
+});
+
+test.each([
+  [
+    "/api/v2/scan",
+    { table_id: "x".repeat(401) },
+    "table_id in the body: it must have at most 400 characters",
+  ],
+  ["/api/v2/scan", { table_id: "orders", limit: 0 }, "limit in the body: it must be at least 1"],
+  ["/api/v2/scan", { table_id: "orders", limit: 1.5 }, "limit in the body: it must be a whole number"],
+  [
+    "/api/v2/scan",
+    { table_id: "orders", select: Array(2001).fill("id") },
+    "select in the body: it must have at most 2000 entries",
+  ],
+  ["/api/admin/queries?limit=0", undefined, "limit in the query string: it must be from 1 to 1000"],
+])("%s states what it expects in words", async (path, json, problem) => {
+  const response = await shop.request(path, { token, json });
+  const { error } = (await response.json()) as { error: { message: string } };
+  expect(error.message).toBe(`the request is invalid: ${problem}`);
+});
+
 test("SQL with half of a surrogate pair is malformed in every door", async () => {
   const failed = await shop.agnes.query("SELECT '\ud800'").catch((error: unknown) => error);
   expect(failed).toMatchObject({ code: "sql_malformed" });
