@@ -57,6 +57,10 @@ export async function parseSelect(connection: Connection, sql: string): Promise<
   // DuckDB would treat it as the end of the SQL and ignore the rest.
   if (sql.includes("\0"))
     throw new AgnesError("sql_malformed", { reason: "it contains a null character", position: null });
+  if (/\p{Surrogate}/u.test(sql)) {
+    const reason = "it contains half of a surrogate pair, which is not Unicode text";
+    throw new AgnesError("sql_malformed", { reason, position: null });
+  }
   return parsePart(connection, sql, { sql, typedIndex: (index) => index });
 }
 

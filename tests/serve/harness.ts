@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -27,15 +27,18 @@ export async function served({
   ...options
 }: Partial<AgnesOptions> & { readonly settings?: WorkspaceConfigInput["server"] } = {}): Promise<Served> {
   const directory = await mkdtemp(join(tmpdir(), "agnes-serve-"));
-  await writeFile(join(directory, "orders.csv"), "id,customer,price\n1,1,9.5\n2,2,3.25\n3,1,5\n");
-  await writeFile(join(directory, "customers.csv"), "id,name\n1,Ann\n2,Bo\n");
+  // Beside the data of the workspace, which is not a table.
+  const exports = join(directory, "exports");
+  await mkdir(exports);
+  await writeFile(join(exports, "orders.csv"), "id,customer,price\n1,1,9.5\n2,2,3.25\n3,1,5\n");
+  await writeFile(join(exports, "customers.csv"), "id,name\n1,Ann\n2,Bo\n");
   const agnes = await createAgnes({
     plugins: [files],
     workspace: directory,
     config: {
       version: 1,
       server: settings,
-      sources: { shop: { plugin: "files", options: { path: directory } } },
+      sources: { shop: { plugin: "files", options: { path: exports } } },
     },
     ...options,
   });

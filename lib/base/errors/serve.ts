@@ -43,7 +43,7 @@ export const serveErrors = {
   request_invalid: errorSpec<{ part: string; field: string; reason: string }>({
     status: 400,
     exit: 2,
-    message: (d) => `the request is invalid: ${d.part}: ${d.field}: ${d.reason}`,
+    message: (d) => `the request is invalid: ${d.field} in the ${d.part}: ${d.reason}`,
     hint: () => "`/openapi.json` describes the fields of each request.",
   }),
   body_malformed: errorSpec<Record<never, never>>({

@@ -28,7 +28,20 @@ function reasonOf(issue: v.BaseIssue<unknown> | undefined, path: readonly string
   if (issue.kind === "validation" && !issue.message.startsWith("Invalid "))
     return { field, reason: repeatsInput(issue) ? "it is not valid" : issue.message };
   if (issue.input === undefined) return { field, reason: "it is missing" };
-  return { field, reason: issue.expected === null ? "it is not valid" : `it must be ${issue.expected}` };
+  return { field, reason: expectationOf(issue) };
+}
+
+/** What an issue without a message of its own expects. */
+function expectationOf(issue: v.BaseIssue<unknown>): string {
+  const { type, expected, input, requirement } = issue as v.BaseIssue<unknown> & { requirement?: unknown };
+  const unit = typeof input === "string" ? "characters" : "entries";
+  if (type === "max_length") return `it must have at most ${String(requirement)} ${unit}`;
+  if (type === "min_length") return `it must have at least ${String(requirement)} ${unit}`;
+  if (type === "min_value") return `it must be at least ${String(requirement)}`;
+  if (type === "max_value") return `it must be at most ${String(requirement)}`;
+  if (type === "integer") return "it must be a whole number";
+  if (expected === null || type === "regex") return "it is not valid";
+  return `it must be ${expected}`;
 }
 
 /** Whether the message of a check contains a text of its input. Shorter texts are no secrets, and occur by chance. */

@@ -9,6 +9,7 @@ import type { Principal } from "../auth/principal.ts";
 import type { RequestInfo } from "../request-info.ts";
 import type { ServeServices } from "../services.ts";
 import { invalidRequest } from "./invalid-request.ts";
+import { parseBody } from "./parse-body.ts";
 import { errorBody } from "./schemas.ts";
 
 type Schema = v.GenericSchema;
@@ -175,10 +176,13 @@ function limitBody(maxBytes: number): MiddlewareHandler {
   });
 }
 
-const checkJson: MiddlewareHandler = (c, next) => {
+const checkJson: MiddlewareHandler = async (c, next) => {
   const type = c.req.header("content-type") ?? "";
-  if (/^application\/json\s*(?:;|$)/i.test(type)) return next();
-  throw new AgnesError("content_type_unsupported", { expected: "application/json" });
+  if (!/^application\/json\s*(?:;|$)/i.test(type))
+    throw new AgnesError("content_type_unsupported", { expected: "application/json" });
+  // The validator takes it from the cache. hono's own parser would replace bytes that are not UTF-8.
+  c.req.bodyCache.json = Promise.resolve(parseBody(await c.req.raw.arrayBuffer()));
+  return next();
 };
 
 type AnyRoute = RouteDescription<unknown, unknown, unknown, RouteAccess>;

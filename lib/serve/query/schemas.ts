@@ -152,7 +152,7 @@ export const queryLogOptions = v.strictObject({
   limit: v.optional(
     v.pipe(
       v.string(),
-      v.regex(/^(?:[1-9]\d{0,2}|1000)$/),
+      v.regex(/^(?:[1-9]\d{0,2}|1000)$/, "it must be from 1 to 1000"),
       v.description("Maximum number of queries, the latest first, from 1 to 1000. Default: 100"),
     ),
   ),

@@ -79,7 +79,7 @@ describe("Access", () => {
     await using own = await served();
     const { tablesOf } = access(undefined, own);
     expect(await tablesOf(analyst({ sources: ["shop"] }))).toEqual(["shop.customers", "shop.orders"]);
-    await writeFile(join(own.directory, "refunds.csv"), "id\n1\n");
+    await writeFile(join(own.directory, "exports", "refunds.csv"), "id\n1\n");
     await own.agnes.sync();
     expect(await tablesOf(analyst({ sources: ["shop"] }))).toContain("shop.refunds");
   });

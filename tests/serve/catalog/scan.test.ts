@@ -155,7 +155,7 @@ describe("the size of a scan", () => {
     await using own = await served({ settings: { maxScanBytes: 1024 } });
     const token = await own.token();
     const rows = Array.from({ length: 5000 }, (_, id) => `${id},1,1`).join("\n");
-    await writeFile(join(own.directory, "orders.csv"), `id,customer,price\n${rows}\n`);
+    await writeFile(join(own.directory, "exports", "orders.csv"), `id,customer,price\n${rows}\n`);
     await own.agnes.sync();
     const scanned = own.request("/api/v2/scan", { token, json: { table_id: "orders" } });
     const reading = scanned.then(async (response) => {
