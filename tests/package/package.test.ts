@@ -217,6 +217,8 @@ describe("the built package", () => {
       failed: "sql_failed",
       stopped: "aborted",
     });
+    // Idle workers do not keep a program alive, not even one that waits for their end.
+    expect(run("node", "workers.mjs", project, "idle")).toMatchObject({ status: 0, stdout: "closed\n" });
     const parent = spawn("node", ["workers.mjs", project], { cwd: project });
     await new Promise((resolve) => parent.stdout.once("data", resolve));
     const workers = workersOf(parent.pid!);

@@ -83,6 +83,16 @@ export class WorkerPool {
   /** Kills all workers and removes their files. */
   async close(): Promise<void> {
     this.#closing.abort();
+    // Node would otherwise end a program whose last statement waits for this: the processes do not keep it alive.
+    const alive = setInterval(() => {}, 1000);
+    try {
+      await this.#end();
+    } finally {
+      clearInterval(alive);
+    }
+  }
+
+  async #end(): Promise<void> {
     const error = new AgnesError("aborted", { what: "the query of a closed session" });
     for (const job of this.#waiting.splice(0)) job.fail(error);
     const ended = Promise.all(
