@@ -92,7 +92,7 @@ export function openServer(
 
 /** @throws `server_address_invalid` */
 function addressOf(server: string): URL {
-  const refuse = (reason: string) => new AgnesError("server_address_invalid", { server, reason });
+  const invalid = (reason: string) => new AgnesError("server_address_invalid", { server, reason });
   if (!URL.canParse(server))
     throw new AgnesError("server_address_invalid", { server: "", reason: "it is not a URL" });
   const url = new URL(server);
@@ -102,10 +102,10 @@ function addressOf(server: string): URL {
       server: url.host,
       reason: "it has a user or password; set AGNES_TOKEN instead",
     });
-  if (url.pathname !== "/" || url.search !== "" || url.hash !== "") throw refuse("it has a path");
+  if (url.pathname !== "/" || url.search !== "" || url.hash !== "") throw invalid("it has a path");
   if (url.protocol === "https:") return url;
-  if (url.protocol !== "http:") throw refuse("it is not an http address");
-  if (!isLoopback(url.hostname)) throw refuse("only https keeps the token secret on a network");
+  if (url.protocol !== "http:") throw invalid("it is not an http address");
+  if (!isLoopback(url.hostname)) throw invalid("only https keeps the token secret on a network");
   return url;
 }
 

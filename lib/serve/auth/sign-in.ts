@@ -62,7 +62,7 @@ export class SignIn {
 }
 
 /**
- * Values by a random secret, for a time. A secret is looked up by its hash, so that the time of a look-up tells nothing of
+ * Values by a random secret, for a time. A secret is looked up by its hash, so that the time of a look-up shows nothing of
  * the others. Beyond the maximum number, the oldest is dropped.
  */
 class ExpiringMap<V> {

@@ -16,7 +16,7 @@ const REMEMBERED_MAX = 10_000;
 
 /**
  * When tokens were last used. They are in a catalog of their own, which drops old entries: their number grows with time,
- * and nobody audits them.
+ * and they need no audit.
  */
 export class TokenUses {
   readonly #catalog: Catalog<TokenUse>;

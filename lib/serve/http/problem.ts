@@ -3,7 +3,7 @@ import { HTTPException } from "hono/http-exception";
 import { AgnesError, bigintAsText, isAgnesError } from "../../base/mod.ts";
 import { hidePaths } from "./hide-paths.ts";
 
-/** The error of a response, for whatever was thrown. Errors that are not of Agnes show nothing of their cause. */
+/** The error of a response, for anything that was thrown. Errors that are not of Agnes show nothing of their cause. */
 export function problemOf(error: unknown, requestId: string): AgnesError {
   if (isAgnesError(error)) return error;
   if (error instanceof HTTPException && error.status === 400) return new AgnesError("body_malformed", {});

@@ -88,7 +88,7 @@ export class RemoteWork {
           return this.#refuse(id, unexpected("too much"));
         const call: Call = { stop: new AbortController(), rows: null, isBusy: true };
         this.#calls.set(id, call);
-        return void this.#answer(id, call, message.ask);
+        return void this.#reply(id, call, message.ask);
       }
       case "pull":
         return void this.#sendBatch(id);
@@ -130,7 +130,7 @@ export class RemoteWork {
     return this.#accessible;
   }
 
-  async #answer(id: number, call: Call, ask: Ask): Promise<void> {
+  async #reply(id: number, call: Call, ask: Ask): Promise<void> {
     const onJob = (job: SourceJob) => {
       this.#jobs.onJob(job);
       this.#asker?.send({ type: "job", id, job });
