@@ -14,7 +14,7 @@ interface OpenOptions {
   readonly quietLog?: boolean | "connectors";
   /** Whether the command also works without a workspace. */
   readonly optional?: boolean;
-  /** The log. Default: that of the terminal, or as `quietLog` says. */
+  /** The log. Default: that of the terminal, unless `quietLog` discards it. */
   readonly log?: Log;
   /** Further options of the workspace. */
   readonly agnes?: Partial<AgnesOptions>;

@@ -25,7 +25,7 @@ export interface ServedWorkspace {
   };
   tables(): Promise<TableRegistry>;
   rebuild(options?: { readonly signal?: AbortSignal }): Promise<RebuildReport>;
-  /** Runs a query and encodes its rows, where the isolation of the workspace says. */
+  /** Runs a query and encodes its rows, in this process or in a worker, as the workspace was opened. */
   encodeQuery(request: EncodedRequest): Promise<EncodedResult>;
   /** The worker processes of queries; null: queries run in this process. */
   workers(): WorkerCounts | null;

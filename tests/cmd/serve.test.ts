@@ -107,7 +107,7 @@ async function unfinished(port: number) {
   socket.write(`GET /api/health HTTP/1.1\r\n${head[0]}\r\n\r\n`);
   await first;
   socket.write(`${chunked.join("\r\n")}\r\n\r\n1\r\na\r\n`);
-  // The server says nothing before the body has ended.
+  // The server sends nothing before the body has ended.
   await Bun.sleep(500);
   return {
     finish() {

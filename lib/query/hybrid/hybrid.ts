@@ -1,10 +1,11 @@
 import { abortError, AgnesError, atMost, linkedController, raceAbort } from "../../base/mod.ts";
-import type { QueryArray, QueryEstimate } from "../../kit/mod.ts";
+import type { QueryArray } from "../../kit/mod.ts";
 import { JobList, type SourceHandle } from "../../sources/mod.ts";
 import type { TableRecord } from "../../tables/mod.ts";
 import type { Opening } from "../opening.ts";
 import { aliasError, aliasText, isNamed } from "./alias-error.ts";
-import { accessDenied, checkAccess } from "./check-access.ts";
+import { checkAccess } from "./check-access.ts";
+import { estimateAlias } from "./estimate-alias.ts";
 import { checkColumns, loadAlias, type AliasPlace, type ReadyAlias } from "./load-alias.ts";
 import { shareBytes } from "./share-bytes.ts";
 import type { Alias, HybridPlace, HybridSources, IsRead, RegisteredReceipt } from "./types.ts";
@@ -125,28 +126,17 @@ export class Hybrid {
     const keys = sql === null ? null : await readKeys({ ...alias, keys: sql }, signal);
     const parameters = keys === null ? {} : { keys };
     const handle = await this.#open(alias, signal);
-    const estimate = await this.#estimate(alias, handle, { signal, parameters });
+    const estimate = await estimateAlias(
+      alias,
+      handle,
+      { signal, parameters },
+      { isRestricted: accessible !== null, running: this.#running },
+    );
     if (accessible !== null) checkAccess(alias, estimate, accessible);
     const totals = { rows: 0, sizeBytes: 0, elapsedMs: 0, ran: false };
     const ready = { alias, handle, parameters, estimate, totals, limitBytes: 0, jobs: new JobList() };
     checkEstimate(ready);
     return ready;
-  }
-
-  async #estimate(
-    alias: Alias,
-    { connector }: SourceHandle,
-    options: Parameters<NonNullable<SourceHandle["connector"]["estimate"]>>[1],
-  ): Promise<QueryEstimate> {
-    if (connector.estimate === undefined) return {};
-    const estimating = connector.estimate(alias.sql, options);
-    this.#running.push(estimating.catch(() => {}));
-    try {
-      return await estimating;
-    } catch (error) {
-      if (this.#request.accessible === null || options.signal.aborted) throw error;
-      throw accessDenied(alias);
-    }
   }
 
   async #open({ name, source }: Alias, signal: AbortSignal): Promise<SourceHandle> {

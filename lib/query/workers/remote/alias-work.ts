@@ -4,8 +4,9 @@ import { AgnesError, atMost, redactThrown, type Host, type Log } from "../../../
 import type { DuckDBLimits } from "../../../duckdb/mod.ts";
 import type { QueryArray, QueryEstimate, SourceJob } from "../../../kit/mod.ts";
 import { JobList, type SourceHandle } from "../../../sources/mod.ts";
-import { accessDenied, checkAccess } from "../../hybrid/check-access.ts";
+import { checkAccess } from "../../hybrid/check-access.ts";
 import { checkAliases } from "../../hybrid/check-aliases.ts";
+import { estimateAlias } from "../../hybrid/estimate-alias.ts";
 import { checkEstimate, hasNoKeys } from "../../hybrid/hybrid.ts";
 import { KEYS_MAX } from "../../hybrid/keys.ts";
 import { checkColumns, run, sourceOf, type ReadyAlias } from "../../hybrid/load-alias.ts";
@@ -59,7 +60,12 @@ export class AliasWork {
       const { access, sources } = this.#options;
       const handle = await this.#open(alias.source, name, signal);
       const parameters = keys === null ? {} : { keys };
-      const estimate = await this.#estimate(alias, handle, { signal, parameters });
+      const estimate = await estimateAlias(
+        alias,
+        handle,
+        { signal, parameters },
+        { isRestricted: access !== null, running: this.#running },
+      );
       if (access !== null) checkAccess(alias, estimate, visibleRecords(await sources.tables(), access));
       const totals = { rows: 0, sizeBytes: 0, elapsedMs: 0, ran: false };
       const ready = { alias, handle, parameters, estimate, totals, limitBytes: 0, jobs: new JobList() };
@@ -127,22 +133,6 @@ export class AliasWork {
     const handle = await opening;
     this.#opened.push(handle);
     return handle;
-  }
-
-  async #estimate(
-    alias: Alias,
-    { connector }: SourceHandle,
-    options: Parameters<NonNullable<SourceHandle["connector"]["estimate"]>>[1],
-  ): Promise<QueryEstimate> {
-    if (connector.estimate === undefined) return {};
-    const estimating = connector.estimate(alias.sql, options);
-    this.#running.push(estimating.catch(() => {}));
-    try {
-      return await estimating;
-    } catch (error) {
-      if (this.#options.access === null || options.signal.aborted) throw error;
-      throw accessDenied(alias);
-    }
   }
 
   async #clean<T>(work: () => Promise<T>): Promise<T> {
