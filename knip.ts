@@ -10,8 +10,9 @@ const config: KnipConfig = {
     "lib/kit/public.ts!",
     "lib/catalog/public.ts!",
     "lib/testing/mod.ts!",
-    // A program: the pool starts it in a process of its own.
+    // Programs: the pool and a sync start them in processes of their own.
     "lib/query/workers/entry.ts!",
+    "lib/sync-process-entry.ts!",
     // The server that receives pushed events will use it.
     "lib/push/mod.ts!",
     "plugins/*/plugin.ts!",
@@ -31,7 +32,7 @@ const config: KnipConfig = {
     "tests/**/*.ts",
   ],
   ignoreExportsUsedInFile: isProduction ? { function: true, class: true } : false,
-  ignoreBinaries: ["mkfifo"],
+  ignoreBinaries: ["mkfifo", "mount", "umount"],
   paths: {
     agnes: ["./lib/mod.ts"],
     "agnes/kit": ["./lib/kit/public.ts"],

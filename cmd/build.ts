@@ -5,6 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
 import { embedDuckDB, findBindings } from "./native/embed-duckdb.ts";
+import { embedPackage } from "./native/embed-package.ts";
 import { collectDeclarations, type Declarations } from "./types/collect-declarations.ts";
 import { embedDeclarations } from "./types/embed-declarations.ts";
 
@@ -28,9 +29,10 @@ export async function buildExecutable(options: {
   readonly compressionLevel?: number;
 }): Promise<void> {
   const { compressionLevel = COMPRESSION_LEVEL } = options;
-  const scratch = mkdtempSync(join(tmpdir(), "agnes-build-"));
   // The bundler caches the listing of a folder, so files created later need a folder of their own.
-  const types = mkdtempSync(join(tmpdir(), "agnes-build-types-"));
+  const [libraries, types, packages] = ["duckdb", "types", "packages"].map((name) =>
+    mkdtempSync(join(tmpdir(), `agnes-build-${name}-`)),
+  ) as [string, string, string];
   try {
     const result = await Bun.build({
       entrypoints: [options.entry ?? join(ROOT, "cmd/main.ts")],
@@ -49,14 +51,14 @@ export async function buildExecutable(options: {
       minify: true,
       bytecode: true,
       plugins: [
-        embedDuckDB(options.bindings, scratch, compressionLevel),
+        embedDuckDB(options.bindings, libraries, compressionLevel),
+        embedPackage({ name: "refa", exports: ["DFA", "JS", "NFA"], scratch: packages }),
         embedDeclarations(declarations, types),
       ],
     });
     if (!result.success) throw new AggregateError(result.logs, "cannot build the executable");
   } finally {
-    rmSync(scratch, { recursive: true });
-    rmSync(types, { recursive: true });
+    for (const folder of [libraries, types, packages]) rmSync(folder, { recursive: true });
   }
 }
 

@@ -3,7 +3,7 @@ import { group, lazy } from "./cli/command.ts";
 /** Every command by name and description; its file is loaded when it is used. */
 export const mainCommand = group(
   "agnes",
-  "Pulls tables from the systems a team uses, and runs SQL over all of them",
+  "Extracts tables from the systems your team uses, stores them as DuckDB and Parquet files, and queries them with SQL",
   {
     init: lazy("init", "Create a workspace in a folder", () => import("./commands/init.ts")),
     demo: lazy(
@@ -16,7 +16,18 @@ export const mainCommand = group(
       "Extract new data from the sources and publish it",
       () => import("./commands/sync.ts"),
     ),
+    runs: lazy(
+      "runs",
+      "List the runs of the sources, with their progress and results",
+      () => import("./commands/runs.ts"),
+    ),
+    timeline: lazy(
+      "timeline",
+      "List what happened: runs, changes of columns and settings, and rollbacks",
+      () => import("./commands/timeline.ts"),
+    ),
     query: lazy("query", "Run SQL over all published tables", () => import("./commands/query.ts")),
+    pull: lazy("pull", "Copy the tables of a server into this workspace", () => import("./commands/pull.ts")),
     push: lazy(
       "push",
       "Write the rows of a query to a table of a source",
@@ -24,6 +35,11 @@ export const mainCommand = group(
     ),
     catalog: lazy("catalog", "List the published tables", () => import("./commands/catalog.ts")),
     schema: lazy("schema", "Show the columns of a table", () => import("./commands/schema.ts")),
+    profile: lazy(
+      "profile",
+      "Show distributions, frequent values and alerts of a table",
+      () => import("./commands/profile.ts"),
+    ),
     sample: lazy("sample", "Show a few rows of a table", () => import("./commands/sample.ts")),
     connector: group("connector", "List, test and create connectors", {
       list: lazy(
@@ -107,7 +123,17 @@ export const mainCommand = group(
         () => import("./commands/table/folder.ts"),
       ),
     }),
-    metadata: group("metadata", "Write metadata of tables back to their sources", {
+    metadata: group("metadata", "Cache metadata of remote tables, and write metadata back to sources", {
+      refresh: lazy(
+        "refresh",
+        "Request the metadata of remote tables from their sources",
+        () => import("./commands/metadata/refresh.ts"),
+      ),
+      status: lazy(
+        "status",
+        "Show the cached metadata of remote tables, and how current it is",
+        () => import("./commands/metadata/status.ts"),
+      ),
       push: lazy(
         "push",
         "Write the registered descriptions and types of columns to the source",
@@ -119,6 +145,34 @@ export const mainCommand = group(
       create: lazy("create", "Create a token and print it once", () => import("./commands/token/create.ts")),
       list: lazy("list", "List the tokens", () => import("./commands/token/list.ts")),
       revoke: lazy("revoke", "Revoke a token at once", () => import("./commands/token/revoke.ts")),
+    }),
+    subscription: group("subscription", "Choose the tables that a server lists for copies", {
+      show: lazy("show", "Show what you subscribe to", () => import("./commands/subscription/show.ts")),
+      add: lazy(
+        "add",
+        "Subscribe to tables, groups and folders",
+        () => import("./commands/subscription/add.ts"),
+      ),
+      remove: lazy(
+        "remove",
+        "Unsubscribe from tables, groups and folders",
+        () => import("./commands/subscription/remove.ts"),
+      ),
+      reset: lazy(
+        "reset",
+        "Remove the settings of tables, groups and folders",
+        () => import("./commands/subscription/reset.ts"),
+      ),
+      mode: lazy(
+        "mode",
+        "Subscribe to all tables, or to the chosen ones",
+        () => import("./commands/subscription/mode.ts"),
+      ),
+      export: lazy(
+        "export",
+        "Write a filter of rsync for the tables you subscribe to",
+        () => import("./commands/subscription/export.ts"),
+      ),
     }),
     complete: lazy(
       "complete",

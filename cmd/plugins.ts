@@ -8,6 +8,7 @@ export async function bundledPlugins(): Promise<readonly AnyPlugin[]> {
     import("../plugins/azure-tables/plugin.ts"),
     import("../plugins/keboola/plugin.ts"),
     import("../plugins/bigquery/plugin.ts"),
+    import("../plugins/program/plugin.ts"),
   ]);
   return modules.map((module) => module.default);
 }

@@ -1,18 +1,19 @@
 import { Buffer } from "node:buffer";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 
-import type { Agnes, AgnesOptions, Connectors, QueryOptions } from "./agnes.ts";
+import type { Agnes, AgnesOptions, QueryOptions } from "./agnes.ts";
 import {
   extensionsOf,
   rebuild,
   remoteTables,
+  type RebuildOptions,
   type RebuildReport,
   type RemoteTable,
 } from "./analytics/mod.ts";
-import { AgnesError, createHost, currentActor, formatValue, silentLog, type Host } from "./base/mod.ts";
-import { fileStorage, type CatalogStorage } from "./catalog/mod.ts";
-import { publishedStates, rollbackExtract } from "./extract/mod.ts";
-import { createPluginRegistry, loadWorkspacePlugins, type PluginRegistry } from "./plugins/mod.ts";
+import { AgnesError, createHost, formatValue, type Host } from "./base/mod.ts";
+import { rollbackExtract } from "./extract/mod.ts";
+import type { MetadataCache } from "./metadata/mod.ts";
+import type { PluginRegistry } from "./plugins/mod.ts";
 import {
   documentedTable,
   IsolatedSession,
@@ -20,40 +21,54 @@ import {
   workerSettings,
   type AccessOptions,
   type CheckedEntry,
+  type DescribeOptions,
   type DocumentedTable,
   type EncodedRequest,
   type HybridSources,
   type Queries,
   type QueryRequest,
   type QueryResult,
+  type SampleOptions,
   type WorkerSettings,
 } from "./query/mod.ts";
+import { Profiles, type ProfileOptions, type TableProfile } from "./profile/mod.ts";
+import type { PullOptions, PullReport } from "./pull/mod.ts";
 import type { RequestInfo, ServedWorkspace, Server, ServerOptions, Tokens } from "./serve/mod.ts";
 import {
-  checkHealth,
   discoverTables,
   openLiveTables,
   openSource,
+  namespaceOf,
   unknownSource,
+  type Connectors,
   type LiveTables,
   type SourceServices,
 } from "./sources/mod.ts";
 import {
-  dropPublishedTable,
+  healthProcess,
+  syncProcessSettings,
+  readTimeline,
   syncSources,
-  SyncState,
-  unregisteredExtracts,
+  syncStatus,
+  type HealthChecks,
+  type RunHistory,
+  type SourceHealth,
   type SyncOptions,
+  type SyncProcessSettings,
   type SyncReport,
+  type TableSyncStatus,
+  type Timeline,
+  type TimelineOptions,
 } from "./sync/mod.ts";
+import { explainUnknown, type TableRegistry } from "./tables/mod.ts";
 import {
-  checkSourceRules,
-  explainUnknown,
-  openTableRegistry,
-  type TableRegistry,
-  type TableSettings,
-} from "./tables/mod.ts";
-import { checkConfig, dataDirectoryOf, dataPaths, openWorkspace, type Workspace } from "./workspace/mod.ts";
+  checkConfig,
+  dataDirectoryOf,
+  dataPaths,
+  explainInCopy,
+  openWorkspace,
+  type Workspace,
+} from "./workspace/mod.ts";
 import {
   pushMetadata,
   pushRows,
@@ -62,6 +77,8 @@ import {
   type PushReport,
   type PushRequest,
 } from "./write-back/mod.ts";
+import { workspaceServices } from "./workspace-services.ts";
+import { WorkspaceState } from "./workspace-state.ts";
 
 /**
  * Opens a workspace: its configuration, its plugins, its registry and its data. The registry, the data and the sources are
@@ -83,26 +100,7 @@ import {
  */
 export async function createAgnes(options: AgnesOptions): Promise<Agnes> {
   const host = createHost(options.host);
-  const { log = silentLog, onConnect } = options;
-  const workspace = await workspaceOf(host, options);
-  const { directory, config } = workspace;
-  const bundled = options.plugins;
-  const loaded = await loadWorkspacePlugins(directory, config.plugins, options.importPlugin, {
-    files: host.files,
-    taken: bundled.map((plugin) => plugin.name),
-  });
-  const plugins = createPluginRegistry([...bundled, ...loaded.plugins], loaded.failures);
-  const states = (source: string) =>
-    publishedStates(host, dataPaths.extract(workspace.dataDirectory, source));
-  const services = {
-    host,
-    log,
-    limits: config.limits,
-    plugins,
-    workspace,
-    publishedStates: states,
-    ...(onConnect && { onConnect }),
-  };
+  const services = await workspaceServices(host, await workspaceOf(host, options), options);
   return new WorkspaceAgnes(services, options, workersOf(services, options));
 }
 
@@ -132,23 +130,33 @@ class WorkspaceAgnes implements Agnes {
   readonly workspace: Workspace;
   readonly plugins: PluginRegistry;
   readonly connectors: Connectors;
+  readonly metadata: MetadataCache;
   readonly #services: SourceServices;
-  readonly #actor: string | undefined;
   readonly #serverOptions: ServerOptions | undefined;
   readonly #session: Queries;
   readonly #live: LiveTables;
-  #tables: Promise<TableRegistry> | undefined;
-  #state: Promise<SyncState> | undefined;
-  #tokens: Promise<Tokens> | undefined;
+  readonly #state: WorkspaceState;
+  readonly #profiles: Profiles;
+  /** The processes in which syncs run the sources; null: in this one. */
+  readonly #processes: SyncProcessSettings | null;
   #server: Promise<Server> | undefined;
 
-  constructor(services: SourceServices, { actor, server }: AgnesOptions, settings: WorkerSettings | null) {
+  constructor(
+    services: SourceServices,
+    { actor, server, syncProcesses }: AgnesOptions,
+    settings: WorkerSettings | null,
+  ) {
     this.#services = services;
-    this.#actor = actor;
+    const { limits } = services.workspace.config;
+    this.#processes =
+      syncProcesses === undefined ? null : syncProcessSettings(syncProcesses, limits, syncProcessFile());
+    this.#state = new WorkspaceState(services, actor, (table) => this.#profiles.forget(table));
+    if (this.#processes !== null) this.#state.health.checkIn(healthProcess(services, this.#processes));
+    this.metadata = this.#state.metadata;
     this.#serverOptions = server;
     this.workspace = services.workspace;
     this.plugins = services.plugins;
-    this.connectors = connectorsOf(services);
+    this.connectors = connectorsOf(services, this.#state.health);
     this.#live = openLiveTables(services, () => this.tables());
     const { dataDirectory } = services.workspace;
     const sources = hybridSources(services, () => this.tables());
@@ -157,22 +165,46 @@ class WorkspaceAgnes implements Agnes {
       settings === null
         ? openQuerySession({ ...services, extensions: extensionsOf(services) }, session)
         : new IsolatedSession(services, { ...session, settings });
+    this.#profiles = new Profiles(services, this);
   }
 
   tables(): Promise<TableRegistry> {
-    this.#tables ??= this.#openTables();
-    return this.#tables;
+    return this.#state.tables();
   }
 
   async sync(options: SyncOptions = {}): Promise<SyncReport> {
-    return syncSources({ ...(await this.#syncServices()), state: await this.#syncState() }, options);
+    // The registry first: see `unregisteredExtracts`.
+    const services = await this.#syncServices();
+    const [state, runs] = [await this.#state.syncs(), await this.#state.runs()];
+    const { actor, health } = this.#state;
+    return syncSources({ ...services, state, runs, health, actor, processes: this.#processes }, options);
   }
 
-  async rebuild(options: Parameters<Agnes["rebuild"]>[0] = {}): Promise<RebuildReport> {
+  runs(): Promise<RunHistory> {
+    return this.#state.runs();
+  }
+
+  async syncStatus(options: AccessOptions = {}): Promise<readonly TableSyncStatus[]> {
+    const tables = await this.tables();
+    const [state, runs] = [await this.#state.syncs(), await this.#state.runs()];
+    return syncStatus({ host: this.#services.host, tables, state, runs }, options.access ?? null);
+  }
+
+  async timeline(options: TimelineOptions = {}): Promise<Timeline> {
+    const { host, workspace } = this.#services;
+    const [tables, runs] = [await this.tables(), await this.#state.runs()];
+    return readTimeline({ host, workspace, tables, runs }, options);
+  }
+
+  sourceHealth(): Promise<readonly SourceHealth[]> {
+    return this.#state.health.last();
+  }
+
+  async rebuild(options: RebuildOptions = {}): Promise<RebuildReport> {
     return rebuild(await this.#syncServices(), options);
   }
 
-  async remoteTables(options: Parameters<Agnes["remoteTables"]>[0] = {}): Promise<readonly RemoteTable[]> {
+  async remoteTables(options: RebuildOptions = {}): Promise<readonly RemoteTable[]> {
     return remoteTables(await this.#syncServices(), options);
   }
 
@@ -203,6 +235,12 @@ class WorkspaceAgnes implements Agnes {
     return pushRows({ ...this.#services, tables, query }, request);
   }
 
+  async pull(options: PullOptions = {}): Promise<PullReport> {
+    const { pullTables } = await import("./pull/mod.ts");
+    const tables = await this.tables();
+    return pullTables({ ...this.#services, tables, rebuild: () => this.rebuild() }, options);
+  }
+
   pushMetadata(request: PushMetadataRequest): Promise<PushMetadataReport> {
     return pushMetadata({ ...this.#services, tables: () => this.tables() }, request);
   }
@@ -210,7 +248,7 @@ class WorkspaceAgnes implements Agnes {
   async catalog(options: AccessOptions = {}): Promise<readonly CheckedEntry[]> {
     const entries = await this.#session.catalog(options);
     if (entries.length === 0) return [];
-    const state = await this.#syncState();
+    const state = await this.#state.syncs();
     const sources = [...new Set(entries.map(({ source }) => source))];
     const known = await Promise.all(
       sources.map(async (source) =>
@@ -218,23 +256,27 @@ class WorkspaceAgnes implements Agnes {
       ),
     );
     const checked = new Map<string, Date>(known.flat());
-    return entries.map((entry) => ({ ...entry, checkedAt: checked.get(entry.id)?.toISOString() ?? null }));
+    const described = await this.metadata.withFacts(entries);
+    return described.map((entry) => ({ ...entry, checkedAt: checked.get(entry.id)?.toISOString() ?? null }));
   }
 
-  async describe(table: string, options: Parameters<Agnes["describe"]>[1] = {}): Promise<DocumentedTable> {
+  async describe(table: string, options: DescribeOptions = {}): Promise<DocumentedTable> {
     const found = await this.#explained(this.#session.describeTable(table, options), options.access);
     const record = await (await this.tables()).get(found.id);
     const accessible = options.access == null ? null : await this.#session.catalog(options);
     return documentedTable(found, record, accessible);
   }
 
-  sample(table: string, rows: number, options: Parameters<Agnes["sample"]>[2] = {}): Promise<QueryResult> {
+  sample(table: string, rows: number, options: SampleOptions = {}): Promise<QueryResult> {
     return this.#explained(this.#session.sampleTable(table, rows, options), options.access);
   }
 
+  profile(table: string, options: ProfileOptions = {}): Promise<TableProfile> {
+    return this.#profiles.profile(table, options);
+  }
+
   tokens(): Promise<Tokens> {
-    this.#tokens ??= this.#openTokens();
-    return this.#tokens;
+    return this.#state.tokens();
   }
 
   async fetch(request: Request, info?: RequestInfo): Promise<Response> {
@@ -242,13 +284,20 @@ class WorkspaceAgnes implements Agnes {
     return (await this.#server).fetch(request, info);
   }
 
+  async startScheduler(): Promise<void> {
+    this.#server ??= this.#openServer();
+    (await this.#server).startScheduler();
+  }
+
+  async stopScheduler(): Promise<void> {
+    await (await this.#server)?.stopScheduler();
+  }
+
   async close(): Promise<void> {
     await (await this.#server?.catch(() => undefined))?.close();
     await this.#session.close();
     await this.#live[Symbol.asyncDispose]();
-    await (await this.#state?.catch(() => undefined))?.close();
-    await (await this.#tokens?.catch(() => undefined))?.close();
-    await (await this.#tables?.catch(() => undefined))?.close();
+    await this.#state.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -260,19 +309,10 @@ class WorkspaceAgnes implements Agnes {
     try {
       return await result;
     } catch (error) {
-      throw await explainUnknown(error, () => this.tables(), access);
+      const explained = await explainUnknown(error, () => this.tables(), access);
+      const { host } = this.#services;
+      throw access == null ? await explainInCopy(explained, host, this.workspace) : explained;
     }
-  }
-
-  #syncState(): Promise<SyncState> {
-    this.#state ??= SyncState.open({ ...this.#services, storage: this.#storage() });
-    return this.#state;
-  }
-
-  async #openTokens(): Promise<Tokens> {
-    const { Tokens: TokensOfWorkspace } = await import("./serve/mod.ts");
-    const { host, log } = this.#services;
-    return TokensOfWorkspace.open({ storage: this.#storage(), host, log });
   }
 
   async #openServer(): Promise<Server> {
@@ -280,18 +320,29 @@ class WorkspaceAgnes implements Agnes {
     const { host, log } = this.#services;
     const encodeQuery = (request: EncodedRequest) =>
       this.#explained(this.#session.encodeQuery(request), request.access);
-    const { workspace, plugins, connectors } = this;
+    const { workspace, plugins, connectors, metadata } = this;
     const served: ServedWorkspace = {
       workspace,
       plugins,
       connectors,
+      metadata,
+      health: this.#state.health,
       encodeQuery,
+      push: (request) => this.push(request),
+      withCondition: (request) => this.#session.withCondition(request),
       workers: () => this.#session.workers(),
       tables: () => this.tables(),
+      subscriptions: () => this.#state.subscriptions(),
+      sync: (options) => this.sync(options),
+      runs: () => this.runs(),
+      syncState: () => this.#state.syncs(),
+      syncStatus: (options) => this.syncStatus(options),
+      timeline: (options) => this.timeline(options),
       rebuild: (options) => this.rebuild(options),
       catalog: (options) => this.catalog(options),
       describe: (table, options) => this.describe(table, options),
       sample: (table, rows, options) => this.sample(table, rows, options),
+      profile: (table, options) => this.profile(table, options),
     };
     const server = this.#serverOptions;
     return createServer({
@@ -304,73 +355,43 @@ class WorkspaceAgnes implements Agnes {
   }
 
   async #syncServices() {
-    return { ...this.#services, tables: await this.tables() };
+    return { ...this.#services, tables: await this.tables(), profiles: this.#profiles.updates };
   }
+}
 
-  /** Checks that the plugin of a table's source supports its settings. */
-  #checkTable(table: TableSettings, id: string): void {
-    const { sources } = this.workspace.config;
-    const wanted = Object.hasOwn(sources, table.source) ? sources[table.source]!.plugin : undefined;
-    const plugin = this.plugins.list().find(({ name }) => name === wanted);
-    if (plugin === undefined) return;
-    const { name, capabilities, sourceQuery: schema } = plugin;
-    const queryForm = schema && { schema, now: this.#services.host.now() };
-    checkSourceRules(table, id, { plugin: name, capabilities, ...(queryForm && { queryForm }) });
-  }
-
-  #storage(): CatalogStorage {
-    const { host, log, workspace } = this.#services;
-    return fileStorage({ directory: dataPaths.state(workspace.dataDirectory), host, log });
-  }
-
-  async #openTables(): Promise<TableRegistry> {
-    const { host, log, workspace } = this.#services;
-    const extracts = await unregisteredExtracts(host, workspace);
-    if (extracts.length > 0) {
-      log.warn(
-        `the registry ${join(dataPaths.state(workspace.dataDirectory), "tables")} has no tables, but ${extracts.join(", ")} was published here before: ` +
-          "restore the registry from a backup, or import an exported file with `agnes table import`, before you sync. Ignore this if the data was copied from another workspace",
-      );
-    }
-    const registry = await openTableRegistry({
-      storage: this.#storage(),
-      host,
-      log,
-      actor: this.#actor ?? currentActor(host),
-      checkTable: (table, id) => this.#checkTable(table, id),
-    });
-    registry.onUnregister(async ({ table }) => {
-      await (await this.#syncState()).forget(table.source, table.name);
-      await dropPublishedTable(this.#services, table);
-      await rebuild({ ...this.#services, tables: registry });
-    });
-    return registry;
-  }
+/** The file beside this one that runs a source, with the same extension. */
+function syncProcessFile(): string {
+  const own = import.meta.url;
+  return new URL(`sync-process-entry${own.slice(own.lastIndexOf("."))}`, own).href;
 }
 
 /** The sources of the workspace, for hybrid queries. */
 function hybridSources(services: SourceServices, tables: () => Promise<TableRegistry>): HybridSources {
   const { sources } = services.workspace.config;
+  let namespaces: ReadonlyMap<string, string | undefined> | undefined;
   return {
     pluginOf(source) {
       if (!Object.hasOwn(sources, source)) throw unknownSource(source, Object.keys(sources));
       return services.plugins.get(sources[source]!.plugin);
     },
     open: (source, signal) => openSource(services, source, signal),
-    tables: async () => (await tables()).list(),
+    async tables() {
+      const known = (namespaces ??= new Map(
+        Object.entries(sources).map(([source, config]) => [source, namespaceOf(services, source, config)]),
+      ));
+      const records = await (await tables()).list();
+      return records.map((record) => ({ ...record, namespace: known.get(record.source) }));
+    },
   };
 }
 
-function connectorsOf(services: SourceServices): Connectors {
+function connectorsOf(services: SourceServices, health: HealthChecks): Connectors {
   return {
     open: (source, { signal } = {}) => openSource(services, source, signal),
     discover: async (source, options = {}) => {
       await using handle = await openSource(services, source, options.signal);
       return await discoverTables(handle, options);
     },
-    health: async (source, options = {}) => {
-      await using handle = await openSource(services, source, options.signal);
-      return await checkHealth(handle, options);
-    },
+    health: (source, { signal } = {}) => health.checkOne(source, signal),
   };
 }

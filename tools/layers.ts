@@ -11,8 +11,9 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["sources"],
   ["extract"],
   ["push", "analytics"],
-  ["query"],
-  ["sync", "write-back"],
+  ["query", "metadata"],
+  ["profile"],
+  ["sync", "write-back", "pull"],
   ["serve"],
 ];
 

@@ -21,10 +21,10 @@ interface Outcome extends Counts {
 }
 
 /**
- * Two files at a time, since many tests wait: for processes, timeouts and disks. Each process goes on with its modules from
+ * Three files at a time, since many tests wait: for processes, timeouts and disks. Each process goes on with its modules from
  * file to file, which saves loading them again.
  */
-const TOGETHER = ["--parallel=2", "--no-isolate"];
+const TOGETHER = ["--parallel=3", "--no-isolate"];
 
 const [first, ...others] = process.argv.slice(2);
 const suites = { "--full": ["full"], "--all": ["usual", "full"] }[first ?? ""] ?? ["usual"];
@@ -39,6 +39,7 @@ process.exit(failed > 0 || outcomes.some((outcome) => outcome.passed === 0) ? 1 
 function runSuite(isFull: boolean): Outcome {
   const directory = mkdtempSync(join(tmpdir(), "agnes-test-"));
   const report = join(directory, "report.xml");
+  process.env["AGNES_TEST_FOLDER"] = directory;
   const status = run(
     process.execPath,
     "test",
@@ -52,7 +53,7 @@ function runSuite(isFull: boolean): Outcome {
   );
   const xml = readReport(report);
   const found = countsOf(xml);
-  rmSync(directory, { recursive: true });
+  rmSync(directory, { recursive: true, force: true });
   const broken = found.failed + (isFull ? found.skipped : 0);
   return { ...found, failed: status !== 0 && broken === 0 ? 1 : broken, failures: failuresOf(xml) };
 }

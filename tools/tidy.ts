@@ -81,6 +81,8 @@ const RENAMES: ReadonlyMap<string, string> = new Map([
   ["cmd/native/load-native.ts", "a native module is loaded synchronously, before any other code"],
   ["lib/extract/write/finish-parts.ts", "parts are synced one by one and their folder once"],
   ["lib/extract/write/write-part.ts", "gives what DuckDB wrote into folders a temporary name"],
+  ["lib/pull/download.ts", "parts are synced one by one and their folder once"],
+  ["lib/pull/layout.ts", "links to parts, and folders of them"],
   ["lib/push/spool.ts", "moves a damaged file out of the spool"],
 ]);
 

@@ -4,9 +4,9 @@ import type { AnyPlugin } from "../../lib/kit/mod.ts";
 /** The exit statuses, as documented. A test compares both with the behaviour of commands. */
 export const exitStatuses = {
   0: "success",
-  1: "failure, including a query that fails while it runs and failed checks of `doctor`, `connector health`, `connector test`",
-  2: "wrong usage or configuration: the command line, a name, `agnes.yaml`, the form of the SQL",
-  3: "partial failure, the rest succeeded: `sync`, `connector discover`, `connector list`, `table discover`, `table import --skip-invalid`",
+  1: "failure, including a query that fails while it runs and failed checks of `doctor`, `connector health`, `connector test`, and a table that `pull` cannot copy",
+  2: "wrong usage or configuration: the command line, a name, `agnes.yaml`, malformed SQL",
+  3: "partial failure, the rest succeeded: `sync`, `metadata refresh`, `connector discover`, `connector list`, `table discover`, `table import --skip-invalid`",
   130: "stopped by a second Ctrl-C; 143 by a second SIGTERM",
 } as const;
 

@@ -24,6 +24,7 @@ export function checkFlags(name: string, rawArgs: readonly string[], args: ArgsD
     if (!isFlag(flag) || isValueOf(flags[index - 1], flag, known)) continue;
     const [option] = flag.split("=", 1) as [string];
     const takes = known.get(option);
+    if (takes === undefined && option === "--server") throw noServer(name);
     if (takes === undefined) {
       const near = nearest(option, [...known.keys()]);
       throw new AgnesError("flag_unknown", {
@@ -37,6 +38,17 @@ export function checkFlags(name: string, rawArgs: readonly string[], args: ArgsD
       throw new AgnesError("usage_wrong", { command: name, reason: `${option} needs a value` });
     }
   }
+}
+
+function noServer(command: string): AgnesError {
+  if (command === "agnes pull")
+    return new AgnesError("usage_wrong", {
+      command,
+      reason: "the address of the server is an argument, not an option",
+      next: "Write `agnes pull https://agnes.example.com`.",
+    });
+  const reason = `--server is not available: \`${command}\` works on a workspace only`;
+  return new AgnesError("usage_wrong", { command, reason, next: "Run it on the server, in its workspace." });
 }
 
 /** Moves texts that begin with dashes after `--` or after the `=` of an option, so that citty does not parse them. */
@@ -106,9 +118,14 @@ function parse(name: string, rawArgs: readonly string[], args: ArgsDef): ParsedA
     const [, flag, value, known = ""] = choice;
     const near = nearest(value!, known.split(", "));
     const reason = `${flag} cannot be ${JSON.stringify(value)}`;
-    const next = near === undefined ? `It is one of ${known}.` : `Did you mean ${near}?`;
+    const next = near === undefined ? choicesText(known.split(", ")) : `Did you mean ${near}?`;
     throw new AgnesError("usage_wrong", { command: name, reason, next }, { cause: error });
   }
+}
+
+/** The allowed values in a sentence. */
+export function choicesText(choices: readonly string[]): string {
+  return choices.length === 1 ? `It can only be ${choices[0]}.` : `It is one of ${choices.join(", ")}.`;
 }
 
 /** The value of an option for a positive whole number; `undefined` without the option. */

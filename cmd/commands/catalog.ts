@@ -1,9 +1,10 @@
-import type { CheckedEntry } from "../../lib/query/mod.ts";
+import { createHost, isAgnesError } from "../../lib/base/mod.ts";
+import { copyAdvice, readCopyState } from "../../lib/workspace/mod.ts";
 import type { Cli } from "../cli/cli.ts";
 import { command } from "../cli/command.ts";
 import { countText, sizeText } from "../terminal/figures.ts";
 import { openAgnes } from "../workspace/open-agnes.ts";
-import { serverCatalog } from "../server/catalog.ts";
+import { serverCatalog, type CatalogEntry } from "../server/catalog.ts";
 import { serverArgs, serverOf } from "../server/server-args.ts";
 import { printRows } from "../terminal/print-rows.ts";
 
@@ -12,9 +13,14 @@ export default command({
   examples: ["agnes catalog", "agnes catalog --json", "agnes catalog --server https://agnes.example.com"],
   async run(cli, args) {
     const server = serverOf(cli, args.server);
-    const tables = server === undefined ? await localCatalog(cli) : await serverCatalog(server);
+    const empty = "Nothing is published yet. Run `agnes sync`.";
+    const { tables, nothing } =
+      server === undefined
+        ? await localCatalog(cli, empty)
+        : { tables: await serverCatalog(server), nothing: server.advice(empty) };
     if (cli.json) return cli.printJson({ tables });
-    if (tables.length === 0) return cli.info("Nothing is published yet. Run `agnes sync`.");
+    if (tables.length === 0) return cli.info(nothing);
+    const hasRemote = tables.some(({ freshness }) => freshness !== null);
     await printRows(
       cli,
       [
@@ -25,6 +31,8 @@ export default command({
         "mode",
         "extracted",
         "checked",
+        "status",
+        ...(hasRemote ? ["figures"] : []),
         "description",
       ],
       tables.map((table) => [
@@ -35,13 +43,35 @@ export default command({
         table.mode,
         table.extractedAt,
         table.checkedAt,
+        table.status,
+        ...(hasRemote ? [table.freshness] : []),
         table.description,
       ]),
     );
   },
 });
 
-async function localCatalog(cli: Cli): Promise<readonly CheckedEntry[]> {
+/** The tables of the workspace, and the text if there are none. */
+async function localCatalog(
+  cli: Cli,
+  empty: string,
+): Promise<{ readonly tables: readonly CatalogEntry[]; readonly nothing: string }> {
   await using agnes = await openAgnes(cli);
-  return await agnes.catalog();
+  const entries = await agnes.catalog();
+  const statuses = await agnes.syncStatus().catch((error: unknown) => {
+    if (!isAgnesError(error)) throw error;
+    cli.warn(`the state of the syncs is unknown: ${error.message}`);
+    return [];
+  });
+  const syncs = new Map(statuses.map((status) => [status.id, status]));
+  const { config } = agnes.workspace;
+  const state = await readCopyState(createHost(), agnes.workspace.dataDirectory);
+  const pulled = new Set(state?.sources);
+  const tables = entries.map((entry) => {
+    const sync = syncs.get(entry.id);
+    const attemptedAt = sync?.attemptedAt?.toISOString() ?? null;
+    // Copied tables are never synced here.
+    return { ...entry, attemptedAt, status: pulled.has(entry.source) ? null : (sync?.status ?? null) };
+  });
+  return { tables, nothing: copyAdvice(empty, config) };
 }

@@ -7,14 +7,15 @@ import { attempt, failed, warning, type Check } from "../doctor/check.ts";
 import { dataFolderChecks, duckdbChecks, runtimeCheck } from "../doctor/machine.ts";
 import { serverChecks } from "../doctor/server.ts";
 import { workspaceChecks } from "../doctor/workspace.ts";
-import { openServer } from "../server/client.ts";
+import { checkNoServer, serverOf } from "../server/server-args.ts";
 
 export default command({
   args: {
     server: {
       type: "string",
       valueHint: "URL",
-      description: "Check a server over HTTP instead, with the token in AGNES_TOKEN",
+      description:
+        "Check a server over HTTP instead, with the token in AGNES_TOKEN; default: AGNES_SERVER, unless --workspace is set",
     },
     "install-extensions": {
       type: "boolean",
@@ -29,11 +30,10 @@ export default command({
     "agnes doctor --server https://agnes.example.com",
   ],
   async run(cli, args) {
-    const { server } = args;
-    const checks =
-      server === undefined
-        ? await localChecks(cli, args["install-extensions"])
-        : await serverChecks(openServer(server, { signal: cli.signal }));
+    const installExtensions = args["install-extensions"];
+    const server = serverOf(cli, args.server);
+    if (installExtensions) checkNoServer(cli, server, ["--install-extensions"]);
+    const checks = await (server === undefined ? localChecks(cli, installExtensions) : serverChecks(server));
     if (cli.json) await cli.printJson({ checks });
     else {
       await printRows(
@@ -43,7 +43,7 @@ export default command({
       );
       for (const { name, hint } of checks) if (hint !== undefined) cli.info(`${name}: ${hint}`);
     }
-    return checks.some(({ state }) => state === "failed") ? 1 : 0;
+    return checks.some(({ state }) => state === "error") ? 1 : 0;
   },
 });
 

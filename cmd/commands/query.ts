@@ -6,13 +6,23 @@ import { openAgnes } from "../workspace/open-agnes.ts";
 import { registeredQueries } from "../workspace/registered-queries.ts";
 import { splitCompression } from "../results/output-file.ts";
 import { printFormats, printResult, type PrintFormat } from "../results/print-result.ts";
+import { queryParams } from "../cli/query-params.ts";
 import { readSql } from "../cli/read-sql.ts";
 import { printServerQuery } from "../server/print-query.ts";
-import { serverArgs, serverOf } from "../server/server-args.ts";
+import { checkNoServer, serverArgs, serverOf } from "../server/server-args.ts";
 import { wholeNumber } from "../cli/strict-args.ts";
 
 /** The default limit of the table format, which keeps all rows in memory. */
 const TABLE_ROWS = 100;
+
+/** The options that only a workspace has. */
+const workspaceOptions = [
+  "register",
+  "register-bq",
+  "keys",
+  "register-max-rows",
+  "register-max-bytes",
+] as const;
 
 export default command({
   args: {
@@ -41,6 +51,12 @@ export default command({
       alias: "n",
       valueHint: "ROWS",
       description: `Maximum number of rows; default: ${TABLE_ROWS} for a table, all for other formats`,
+    },
+    param: {
+      type: "string",
+      valueHint: "NAME=VALUE",
+      description:
+        "Value of the parameter $NAME of the SQL, as text; repeatable; names 1, 2 … are for $1 or ?",
     },
     register: {
       type: "string",
@@ -80,6 +96,7 @@ export default command({
     'agnes query "SELECT * FROM orders" --output orders.parquet',
     'agnes query "SELECT * FROM orders" --output orders.csv.gz',
     "agnes query - --format csv < report.sql",
+    "agnes query 'SELECT * FROM orders WHERE day >= $since' --param since=2026-01-01",
     'agnes query "SELECT * FROM orders JOIN traffic USING (day)" --register "traffic=bq:SELECT day, views FROM web.traffic"',
   ],
   async run(cli, args, valuesOf) {
@@ -94,6 +111,7 @@ export default command({
       keys: valuesOf("keys"),
       limits: limitsOf(cli, args["register-max-rows"], args["register-max-bytes"]),
     };
+    const params = queryParams(cli.name, valuesOf("param"));
     const sql = await readSql(cli, args.sql);
     cli.endBy(timeoutMs, new AgnesError("timed_out", { what: "the query", timeoutMs }));
     // The timeout includes loading the plugins.
@@ -101,8 +119,17 @@ export default command({
     try {
       const server = serverOf(cli, args.server, limit.signal);
       if (server !== undefined) {
-        checkNoRegister(cli, registering);
-        const query = { sql, ...(maxRows === undefined ? {} : { maxRows }) };
+        const used = workspaceOptions.filter((option) => valuesOf(option).length > 0);
+        checkNoServer(
+          cli,
+          server,
+          used.map((option) => `--${option}`),
+        );
+        const query = {
+          sql,
+          ...(params === undefined ? {} : { params }),
+          ...(maxRows === undefined ? {} : { maxRows }),
+        };
         return await printServerQuery(cli, server, query, {
           format,
           ...(output === undefined ? {} : { output }),
@@ -112,6 +139,7 @@ export default command({
       const register = registeredQueries(cli.name, registering, agnes.workspace.config.sources);
       const result = await agnes.query(sql, {
         signal: limit.signal,
+        ...(params === undefined ? {} : { params }),
         ...(register === undefined ? {} : { register }),
         limits: { timeoutMs, ...(maxRows === undefined ? {} : { maxRows }) },
       });
@@ -122,15 +150,6 @@ export default command({
     }
   },
 });
-
-/** @throws `usage_wrong` */
-function checkNoRegister(cli: Cli, registering: Parameters<typeof registeredQueries>[1]): void {
-  const { register, registerBq, keys } = registering;
-  if (register.length + registerBq.length + keys.length === 0) return;
-  const reason = "--register, --register-bq and --keys are not available with a server";
-  const next = "Run the query in the workspace, or send the field `register` to `POST /api/query`.";
-  throw new AgnesError("usage_wrong", { command: cli.name, reason, next });
-}
 
 /** The limits of registered queries. */
 function limitsOf(cli: Cli, rows: string | undefined, bytes: string | undefined): RegisterLimits {

@@ -1,11 +1,16 @@
 import type { DocumentedTable } from "../../lib/query/mod.ts";
 import { toStoredFields } from "../../lib/tables/mod.ts";
+import type { Cli } from "../cli/cli.ts";
 import { command } from "../cli/command.ts";
+import { checkTableName } from "../cli/table-name.ts";
+import { serverTable } from "../server/catalog.ts";
+import { serverArgs, serverOf } from "../server/server-args.ts";
 import { openAgnes } from "../workspace/open-agnes.ts";
 import { printRows } from "../terminal/print-rows.ts";
 
 export default command({
   args: {
+    ...serverArgs,
     table: {
       type: "positional",
       required: true,
@@ -15,9 +20,12 @@ export default command({
   },
   examples: ["agnes schema orders"],
   async run(cli, args) {
-    await using agnes = await openAgnes(cli);
-    const table = await agnes.describe(args.table);
-    if (cli.json) return await cli.printJson({ ...table, documentation: storedDocumentation(table) });
+    const server = serverOf(cli, args.server);
+    checkTableName(cli, args.table);
+    const table = await (server === undefined
+      ? localTable(cli, args.table)
+      : serverTable(server, args.table));
+    if (cli.json) return cli.printJson({ ...table, documentation: storedDocumentation(table) });
     if (table.description !== "") cli.info(`${table.name}: ${table.description}\n`);
     if (table.readAs !== null) cli.info(`read as ${table.readAs}\n`);
     if (table.primaryKey.length > 0) cli.info(`primary key ${table.primaryKey.join(", ")}\n`);
@@ -34,6 +42,11 @@ export default command({
     for (const line of documentationLines(table)) cli.info(line);
   },
 });
+
+async function localTable(cli: Cli, name: string): Promise<DocumentedTable> {
+  await using agnes = await openAgnes(cli);
+  return await agnes.describe(name);
+}
 
 /** The documentation of a table with the names of its parts as stored. */
 function storedDocumentation({ documentation }: DocumentedTable): DocumentedTable["documentation"] {

@@ -1,15 +1,16 @@
-import { AgnesError } from "../../lib/base/mod.ts";
-import { SignIn } from "../../lib/serve/mod.ts";
+import { AgnesError, type Log } from "../../lib/base/mod.ts";
+import { ServerState } from "../../lib/serve/mod.ts";
 import type { Agnes } from "../../lib/agnes.ts";
 import { command } from "../cli/command.ts";
 import type { Cli } from "../cli/cli.ts";
-import { WORKER_ARGUMENT } from "../process/worker-argument.ts";
-import { isExecutable } from "../process/thread-pool.ts";
+import { SYNC_ARGUMENT, WORKER_ARGUMENT } from "../process/worker-argument.ts";
+import { isExecutable, ownCommand } from "../process/thread-pool.ts";
 import { isLoopback, urlOf } from "../serve/addresses.ts";
 import { EnvFile } from "../serve/env-file.ts";
 import { listen, type Listening } from "../serve/listen.ts";
 import { ReloadedWorkspace } from "../serve/reloaded-workspace.ts";
 import { serverLog } from "../serve/server-log.ts";
+import { warnOfSources } from "../serve/warn-of-sources.ts";
 import { openAgnes } from "../workspace/open-agnes.ts";
 
 export default command({
@@ -39,19 +40,20 @@ export default command({
     const envFile = args["env-file"] === undefined ? null : new EnvFile(args["env-file"]);
     cli.drainOnSignal();
     const log = serverLog(cli);
-    const signIn = new SignIn();
+    const state = new ServerState();
     const open = async () => {
-      await envFile?.load();
+      await envFile?.load(log);
       const agnes = await openAgnes(cli, {
         log,
         agnes: {
           isolation: "process",
-          server: { signIn },
+          syncProcesses: { command: [...ownCommand(), SYNC_ARGUMENT] },
+          server: { state },
           ...(isExecutable() && { workers: { command: [process.execPath, WORKER_ARGUMENT] } }),
         },
       });
-      for (const { file, error } of agnes.plugins.failures())
-        log.warn("a plugin could not be loaded", { file, code: error.code, error });
+      await agnes.startScheduler();
+      warnOfSources(agnes, log);
       return agnes;
     };
     const first = await open();
@@ -59,18 +61,16 @@ export default command({
     let workspace: ReloadedWorkspace;
     try {
       await checkProtection(first, host);
-      const { maxBodyBytes } = first.workspace.config.server;
+      await removeEndedSessions(first, log);
+      const { maxBodyBytes, maxWebhookBytes } = first.workspace.config.server;
       listening = listen({
         host,
         port,
-        maxBodyBytes,
+        maxBodyBytes: Math.max(maxBodyBytes, maxWebhookBytes),
         log,
         handle: (request, info) => workspace.fetch(request, info),
       });
-      workspace = new ReloadedWorkspace(first, open, {
-        log,
-        isIdle: () => listening.pendingRequests() === 0,
-      });
+      workspace = new ReloadedWorkspace(first, open, { log, state });
     } catch (error) {
       await first.close();
       throw error;
@@ -78,9 +78,14 @@ export default command({
     const reload = () => void workspace.reload();
     process.on("SIGHUP", reload);
     const url = first.workspace.config.server.publicUrl ?? urlOf(host, listening.port);
-    await announce(cli, { url, login: `${url}/login?code=${signIn.createCode()}`, port: listening.port });
+    await announce(cli, {
+      url,
+      login: `${url}/login?code=${state.createLoginCode()}`,
+      port: listening.port,
+    });
     await aborted(cli.signal);
     process.off("SIGHUP", reload);
+    state.endStreams();
     await listening.drain();
     await workspace.close();
   },
@@ -90,6 +95,15 @@ function portOf(name: string, text: string): number {
   if (/^[0-9]{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
   const reason = `--port cannot be ${JSON.stringify(text)}`;
   throw new AgnesError("usage_wrong", { command: name, reason, next: "A port is a number from 0 to 65535." });
+}
+
+/** Removes the sessions of servers that ended. A server starts even if the disk is full. */
+async function removeEndedSessions(agnes: Agnes, log: Log): Promise<void> {
+  try {
+    await (await agnes.tokens()).removeEndedSessions();
+  } catch (error) {
+    log.warn("the sessions of earlier servers were not removed", { error });
+  }
 }
 
 /** Checks that a server which others can reach has a token. @throws `server_unprotected` */

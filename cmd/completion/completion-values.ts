@@ -52,7 +52,7 @@ export function argumentValues(
   if (arg.type === "enum") return arg.options ?? [];
   const hint = arg.valueHint ?? "";
   // The source's own names of its tables are not known here.
-  if (hint === "TABLE") return command === "agnes table register" ? [] : names.tables;
+  if (hint === "TABLE" || hint === "TABLE …") return command === "agnes table register" ? [] : names.tables;
   // The name of something new.
   if (hint === "NAME" && ["agnes connector new", "agnes token create"].includes(command)) return [];
   if (hint === "NAME") return [...names.plugins, ...names.sources];

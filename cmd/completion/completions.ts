@@ -19,7 +19,9 @@ export async function printCompletions(command: AnyCommand, commandLine: readonl
   const root = await newRoot();
   const at = commandLine.indexOf("--workspace");
   const names = await workspaceNames(at === -1 ? undefined : commandLine[at + 1]);
-  await declare(root, root, command, "agnes", { names, typed: commandLine.at(-1) ?? "" });
+  const isServerNamed = commandLine.some((arg) => arg === "--server" || arg.startsWith("--server="));
+  const usesServer = isServerNamed || (at === -1 && Boolean(process.env["AGNES_SERVER"]));
+  await declare(root, root, command, "agnes", { names, usesServer, typed: commandLine.at(-1) ?? "" });
   await writeOut(printedBy(() => root.parse([...commandLine])));
 }
 
@@ -34,13 +36,16 @@ async function declare(
   target: Command,
   definition: AnyCommand,
   name: string,
-  known: { readonly names: WorkspaceNames; readonly typed: string },
+  known: { readonly names: WorkspaceNames; readonly usesServer: boolean; readonly typed: string },
 ): Promise<void> {
   const args: ArgsDef = { ...globalArgs, ...(await resolved(definition.args)) };
+  // The names of a server are not known here.
+  const isOfServer = known.usesServer && Object.hasOwn(args, "server");
+  const names = isOfServer ? { ...known.names, sources: [], tables: [], buckets: [] } : known.names;
   for (const [key, arg] of Object.entries(args)) {
     const description = arg.description ?? "";
     const complete = (add: (value: string, description: string) => void): void => {
-      for (const value of argumentValues(name, arg, known)) add(value, description);
+      for (const value of argumentValues(name, arg, { ...known, names })) add(value, description);
     };
     const [alias] = "alias" in arg ? [arg.alias ?? []].flat() : [];
     if (arg.type === "positional") target.argument(key, complete, arg.valueHint?.endsWith("…"));

@@ -2,10 +2,9 @@ import { join } from "node:path";
 
 import type { Agnes } from "../../lib/agnes.ts";
 import { readRebuildReport, type RemoteTable } from "../../lib/analytics/mod.ts";
-import { createHost, isAgnesError, silentLog } from "../../lib/base/mod.ts";
-import { fileStorage } from "../../lib/catalog/mod.ts";
+import { createHost, isAgnesError } from "../../lib/base/mod.ts";
 import { readExtract } from "../../lib/extract/mod.ts";
-import { SyncState } from "../../lib/sync/mod.ts";
+import { secretSpecs } from "../../lib/sources/mod.ts";
 import { registerCommand } from "../../lib/tables/mod.ts";
 import {
   checkAgainst,
@@ -16,8 +15,14 @@ import {
 } from "../../lib/workspace/mod.ts";
 import { plural } from "../terminal/figures.ts";
 import { conflictRemedy, conflictText, publishRemedy } from "../sync/remedies.ts";
-import { attempt, failed, ok, warning, type Check } from "./check.ts";
+import { catalogChecks } from "./catalogs.ts";
+import { attempt, dependent, failed, ok, warning, type Check } from "./check.ts";
+import { copyChecks, withCopyAdvice } from "./copy.ts";
+import { eventChecks } from "./events.ts";
 import { publishedText } from "./machine.ts";
+import { profileChecks } from "./profiles.ts";
+import { runChecks } from "./runs.ts";
+import { healthChecks, neverChecked, syncChecks } from "./syncs.ts";
 
 /**
  * Checks a workspace. Sources are not read, but those of remote tables are attached.
@@ -40,8 +45,21 @@ export async function workspaceChecks(agnes: Agnes, installExtensions: boolean):
           .join(", "),
       ),
     ],
+    await attempt("copy", () => copyChecks(agnes.workspace)),
     await attempt("registry", () => registryChecks(agnes)),
-    await attempt("sync state", () => syncStateChecks(dataDirectory)),
+    await catalogChecks(dataDirectory),
+    await attempt("profiles", () => profileChecks(dataDirectory)),
+    await dependent("syncs", async () =>
+      (await hasCatalog(dataDirectory, "tables")) ? syncChecks(agnes) : [],
+    ),
+    await dependent("last runs", async () =>
+      (await hasCatalog(dataDirectory, "runs")) ? runChecks(agnes) : [],
+    ),
+    await dependent("health of the sources", async () =>
+      (await hasCatalog(dataDirectory, "health"))
+        ? healthChecks(agnes)
+        : neverChecked(sources.map(([name]) => name)),
+    ),
     ...(await Promise.all(
       sources.map(([name, source]) =>
         attempt(`source ${name}`, async () => sourceChecks(agnes, name, source, dataDirectory)),
@@ -53,7 +71,7 @@ export async function workspaceChecks(agnes: Agnes, installExtensions: boolean):
     ),
     await attempt("analytics", () => analyticsChecks(dataDirectory, new Set(Object.keys(config.sources)))),
   ];
-  return checks.flat();
+  return withCopyAdvice(checks.flat(), agnes.workspace);
 }
 
 /** Reads the registry's whole log to detect any damage. */
@@ -64,15 +82,6 @@ async function registryChecks(agnes: Agnes): Promise<readonly Check[]> {
   for await (const _change of registry.changes()) changes += 1;
   const tables = await registry.list();
   return [ok("registry", `${plural(tables.length, "table")}, ${plural(changes, "change")}`)];
-}
-
-/** Reads the log of sync runs, which keeps the newest entries. */
-async function syncStateChecks(dataDirectory: string): Promise<readonly Check[]> {
-  if (!(await hasCatalog(dataDirectory, "sync"))) return [];
-  const host = createHost();
-  const storage = fileStorage({ directory: dataPaths.state(dataDirectory), host });
-  await using state = await SyncState.open({ storage, host, log: silentLog });
-  return [ok("sync state", `${plural(await state.verify(), "run")} in its log`)];
 }
 
 async function hasCatalog(dataDirectory: string, name: string): Promise<boolean> {
@@ -86,7 +95,7 @@ async function sourceChecks(
   dataDirectory: string,
 ): Promise<readonly Check[]> {
   const plugin = checkedPlugin(agnes, name, source);
-  const secrets = Object.entries(plugin.secrets).map(([secret, spec]): Check => {
+  const secrets = Object.entries(secretSpecs(plugin, source.secrets)).map(([secret, spec]): Check => {
     const variable = source.secrets[secret] ?? secret;
     const isSet = (process.env[variable] ?? "") !== "";
     if (isSet) return ok(`secret ${variable}`, `set, for source ${name}`);
@@ -94,14 +103,15 @@ async function sourceChecks(
     return spec.required === true
       ? {
           name: `secret ${variable}`,
-          state: "failed",
+          state: "error",
           message,
           hint: `Set the environment variable ${variable}.`,
         }
       : ok(`secret ${variable}`, `${message}; it is not required`);
   });
   const first = await firstStep(agnes, name, source, plugin);
-  return [...secrets, await extractCheck(name, dataPaths.extract(dataDirectory, name), first)];
+  const directory = dataPaths.extract(dataDirectory, name);
+  return [...secrets, await extractCheck(name, directory, first), ...(await eventChecks(name, directory))];
 }
 
 /** The commands that publish the first table of a source. */
@@ -113,7 +123,7 @@ async function firstStep(
 ): Promise<string> {
   const sync = `Run \`agnes sync ${name}\`.`;
   const isCatalogued = await hasCatalog(agnes.workspace.dataDirectory, "tables");
-  if (isCatalogued && (await (await agnes.tables()).list({ source: name })).length > 0) return sync;
+  if (isCatalogued && (await hasTables(agnes, name))) return sync;
   const registering = registerCommand(name, plugin.capabilities);
   if (registering === null)
     return "Its plugin can neither read nor query tables, so there is nothing to sync.";
@@ -122,6 +132,16 @@ async function firstStep(
   }
   if ((register ?? plugin.register ?? "all") === "all") return sync;
   return `None of its tables is registered: \`agnes connector discover ${name}\` lists them; run \`${registering}\`, then \`agnes sync ${name}\`.`;
+}
+
+/** Whether a source has registered tables, or may have: an unreadable registry has a check of its own. */
+async function hasTables(agnes: Agnes, source: string): Promise<boolean> {
+  try {
+    return (await (await agnes.tables()).list({ source })).length > 0;
+  } catch (error) {
+    if (isAgnesError(error)) return true;
+    throw error;
+  }
 }
 
 function remoteCheck({ id, accessMode, extension, reason, remedy }: RemoteTable): Check {
@@ -133,7 +153,7 @@ function remoteCheck({ id, accessMode, extension, reason, remedy }: RemoteTable)
   const why = reason === null ? "" : `; not attached: ${reason}`;
   if (accessMode === "live") return ok(name, `live, through its connector${why}`);
   const hint = remedy === null ? {} : { hint: remedy };
-  return { name, state: "failed", message: `cannot be queried: ${reason}`, ...hint };
+  return { name, state: "error", message: `cannot be queried: ${reason}`, ...hint };
 }
 
 function checkedPlugin(

@@ -26,6 +26,11 @@ export function isExecutable(): boolean {
   return Bun.embeddedFiles.length > 0;
 }
 
+/** The program that runs, to start it again with other arguments. */
+export function ownCommand(): readonly [string, ...string[]] {
+  return isExecutable() ? [process.execPath] : [process.execPath, Bun.main];
+}
+
 function setEnvironment(library: string, name: string, value: string): boolean {
   const { symbols } = dlopen(library, {
     setenv: { args: [FFIType.cstring, FFIType.cstring, FFIType.i32], returns: FFIType.i32 },

@@ -33,7 +33,7 @@ export async function printResult(
       await writeOutput(createHost(), output, (path) => writePieces(path, pieces, compression));
     }
   }
-  reportReceipt(cli, result, output);
+  reportReceipt(cli, result.receipt(), output);
 }
 
 async function* untilStopped(cli: Cli, pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
@@ -58,8 +58,8 @@ function isNumeric({ type }: Field): boolean {
   return DataType.isInt(type) || DataType.isFloat(type) || DataType.isDecimal(type);
 }
 
-function reportReceipt(cli: Cli, result: QueryResult, output: string | undefined): void {
-  const receipt = result.receipt();
+/** Reports on stderr if a result is truncated or stale, what ran in the sources, and its totals. */
+export function reportReceipt(cli: Cli, receipt: Receipt, output: string | undefined): void {
   const { rows, truncated, elapsedMs, extracts, remotes, registered } = receipt;
   for (const { source, staleReason } of extracts) {
     if (staleReason !== null) cli.warn(`${source} has the data of an earlier sync: ${staleReason}`);

@@ -1,3 +1,5 @@
+import { isIP } from "node:net";
+
 import { AgnesError, messageOf, type Log } from "../../lib/base/mod.ts";
 import type { RequestInfo } from "../../lib/serve/mod.ts";
 import { allowedHosts } from "./addresses.ts";
@@ -14,9 +16,7 @@ type Handler = (request: Request, info: RequestInfo) => Promise<Response>;
 /** A listening server. */
 export interface Listening {
   readonly port: number;
-  /** The number of requests that run. */
-  pendingRequests(): number;
-  /** Stops accepting connections, and waits for the requests, at most ten seconds. */
+  /** Stops accepting connections, and waits for the requests, for at most `drainMs`. */
   drain(): Promise<void>;
 }
 
@@ -26,9 +26,12 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: "the system does not allow it",
 };
 
-function reasonOf(cause: unknown): string {
+function reasonOf(host: string, cause: unknown): string {
   const { code = "" } = cause as { readonly code?: string };
-  return REASONS[code] ?? messageOf(cause);
+  const reason = REASONS[code];
+  if (reason !== undefined) return reason;
+  // Bun's code for a lookup that failed is that of an earlier, unrelated call of the system.
+  return isIP(host) === 0 ? "the host name is not known" : messageOf(cause);
 }
 
 /** Listens for HTTP requests. @throws `listen_failed` */
@@ -38,8 +41,12 @@ export function listen(options: {
   readonly maxBodyBytes: number;
   readonly log: Log;
   readonly handle: Handler;
+  /** Default: 20. */
+  readonly idleSeconds?: number;
+  /** Default: 10,000. */
+  readonly drainMs?: number;
 }): Listening {
-  const { host, log, handle } = options;
+  const { host, log, handle, idleSeconds = IDLE_SECONDS, drainMs = DRAIN_MS } = options;
   let hosts: readonly string[] = [];
   const server = serve(options, async (request) => {
     const address = server.requestIP(request)?.address;
@@ -53,12 +60,11 @@ export function listen(options: {
   hosts = allowedHosts(host, port);
   return {
     port,
-    pendingRequests: () => server.pendingRequests,
     async drain() {
       const stopped = server.stop();
-      const isDrained = await Promise.race([stopped.then(() => true), Bun.sleep(DRAIN_MS).then(() => false)]);
+      const isDrained = await Promise.race([stopped.then(() => true), Bun.sleep(drainMs).then(() => false)]);
       if (isDrained) return;
-      log.warn("requests were stopped because they ran longer than ten seconds", {
+      log.warn("requests were stopped because they did not end in time", {
         requests: server.pendingRequests,
       });
       await server.stop(true);
@@ -74,7 +80,9 @@ export function listen(options: {
         hostname: host,
         port: wanted,
         development: false,
-        idleTimeout: IDLE_SECONDS,
+        // Otherwise another server could listen on the same port and get a part of the requests.
+        reusePort: false,
+        idleTimeout: idleSeconds,
         maxRequestBodySize: Math.max(BODY_BYTES_MIN, 2 * maxBodyBytes),
         fetch,
         error(error) {
@@ -89,7 +97,7 @@ export function listen(options: {
         },
       });
     } catch (cause) {
-      const reason = reasonOf(cause);
+      const reason = reasonOf(host, cause);
       throw new AgnesError("listen_failed", { address: `${host}:${wanted}`, reason }, { cause });
     }
   }

@@ -4,21 +4,29 @@ import { AgnesError, createHost, isAgnesError, messageOf, writeOutput } from "..
 import type { QueryResult, Receipt } from "../../lib/query/mod.ts";
 import type { Cli } from "../cli/cli.ts";
 import { splitCompression, writePieces } from "../results/output-file.ts";
-import { printResult, type PrintFormat } from "../results/print-result.ts";
-import { plural } from "../terminal/figures.ts";
-import { errorOf, type ServerBytes, type ServerClient } from "./client.ts";
+import { printResult, reportReceipt, type PrintFormat } from "../results/print-result.ts";
+import { camelCase } from "./camel-case.ts";
+import type { ServerBytes, ServerClient } from "./client.ts";
+import { errorOf } from "./server-error.ts";
 
 /** A query for a server. */
 interface ServerQuery {
   readonly sql: string;
+  readonly params?: Readonly<Record<string, string>>;
   readonly maxRows?: number;
 }
 
-/** What this command reads of the receipt. */
-interface ServerReceipt {
-  readonly rows?: number;
-  readonly truncated?: boolean;
-}
+const NO_RECEIPT: Receipt = {
+  generation: null,
+  extracts: [],
+  tables: [],
+  remotes: [],
+  registered: [],
+  rows: 0,
+  sizeBytes: 0,
+  elapsedMs: 0,
+  truncated: false,
+};
 
 /** Runs a query on a server and prints its rows as `printResult`, or writes them to a file. */
 export async function printServerQuery(
@@ -31,11 +39,11 @@ export async function printServerQuery(
   // The server's JSON has another form, for exact column types.
   const isDecoded = format === "table" || format === "json";
   const began = performance.now();
-  const { sql, maxRows } = query;
+  const { sql, params, maxRows } = query;
   const { headers, bytes: received } = await server.bytes(
     `/api/query?format=${isDecoded ? "arrow" : format}`,
     {
-      json: { sql, ...(maxRows !== undefined && { limit: maxRows }) },
+      json: { sql, ...(params && { params }), ...(maxRows !== undefined && { limit: maxRows }) },
     },
   );
   const response = { headers, bytes: withCause(server, headers, received) };
@@ -46,9 +54,8 @@ export async function printServerQuery(
     const { compression } = splitCompression(output);
     await writeOutput(createHost(), output, (path) => writePieces(path, response.bytes, compression));
   }
-  const { rows = 0, truncated } = await finish();
-  if (truncated === true)
-    cli.warn(`only the first ${plural(rows, "row")} are included; use --limit for more`);
+  const receipt = await finish();
+  if (receipt !== null) reportReceipt(cli, receipt, output);
 }
 
 /** The bytes of a response. If the connection breaks, they fail with the error of the query, if the server has it. */
@@ -63,7 +70,7 @@ async function* withCause(
     const id = headers.get("x-agnes-query-id");
     if (id === null || !isAgnesError(error, "server_unreachable")) throw error;
     const state = await server.text(statePath(id)).catch(() => null);
-    throw (state !== null && failureIn(server.address, state)) || error;
+    throw (state === null ? null : await failureIn(server, state)) ?? error;
   }
 }
 
@@ -72,8 +79,8 @@ function statePath(id: string): string {
 }
 
 /** The error in the state of a query; null: it has none. */
-function failureIn(server: string, state: string): AgnesError | null {
-  const error = errorOf(server, 200, state);
+async function failureIn({ address, advice }: ServerClient, text: string): Promise<AgnesError | null> {
+  const error = await errorOf(address, { httpStatus: 200, text, advice });
   return isAgnesError(error, "server_response_invalid") ? null : error;
 }
 
@@ -82,14 +89,14 @@ async function decoded(
   server: ServerClient,
   { bytes }: ServerBytes,
   began: number,
-  finish: () => Promise<ServerReceipt>,
+  finish: () => Promise<Receipt | null>,
 ): Promise<QueryResult> {
   const broken = (error: unknown) => {
     if (isAgnesError(error)) return error;
     const details = { server: server.address, httpStatus: 200, reason: `is not Arrow: ${messageOf(error)}` };
     return new AgnesError("server_response_invalid", details, { cause: error });
   };
-  const totals = { rows: 0, sizeBytes: 0, elapsedMs: 0, truncated: false };
+  let receipt = NO_RECEIPT;
   let reader: RecordBatchReader;
   try {
     reader = await RecordBatchReader.from(bytes);
@@ -98,40 +105,39 @@ async function decoded(
     throw broken(error);
   }
   const batches = async function* (): AsyncGenerator<RecordBatch, void, void> {
+    let rows = 0;
     try {
       for await (const batch of reader) {
-        totals.rows += batch.numRows;
+        rows += batch.numRows;
         yield batch;
       }
     } catch (error) {
       throw broken(error);
     }
-    totals.truncated = (await finish()).truncated === true;
-    totals.elapsedMs = performance.now() - began;
+    receipt = (await finish()) ?? { ...receipt, rows, elapsedMs: performance.now() - began };
   };
-  const empty = { generation: null, extracts: [], tables: [], remotes: [], registered: [] };
   return {
     schema: reader.schema,
     names: reader.schema.fields.map(({ name }) => String(name)),
     batches: batches(),
-    receipt: (): Receipt => ({ ...empty, ...totals }),
+    receipt: () => receipt,
     close: async () => {
       await reader.cancel();
     },
   };
 }
 
-/** The receipt of a query. If the server does not return it, the user is warned that rows may be missing. */
-async function receiptOf(cli: Cli, server: ServerClient, headers: Headers): Promise<ServerReceipt> {
+/** The receipt of a query; null: the server does not return it, and the user is warned that rows may be missing. */
+async function receiptOf(cli: Cli, server: ServerClient, headers: Headers): Promise<Receipt | null> {
   const id = headers.get("x-agnes-query-id");
   try {
     if (id !== null) {
-      const { receipt } = await server.json<{ readonly receipt?: ServerReceipt | null }>(statePath(id));
-      if (receipt != null) return receipt;
+      const { receipt } = await server.json<{ readonly receipt?: object | null }>(statePath(id));
+      if (receipt != null) return { ...NO_RECEIPT, ...(camelCase(receipt) as Receipt) };
     }
   } catch (error) {
     if (!isAgnesError(error)) throw error;
   }
   cli.warn("the server has no receipt of this query, so it is not known whether a limit cut off rows");
-  return {};
+  return null;
 }

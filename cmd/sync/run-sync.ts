@@ -1,9 +1,11 @@
 import type { Agnes } from "../../lib/agnes.ts";
+import { isAgnesError } from "../../lib/base/mod.ts";
 import { describeChange, type TableStats } from "../../lib/extract/mod.ts";
 import type { SyncReport } from "../../lib/sync/mod.ts";
 import type { Cli } from "../cli/cli.ts";
 import type { ExitStatus } from "../cli/exit-status.ts";
 import { countText, durationText, plural, sizeText } from "../terminal/figures.ts";
+import { eventsLine } from "./events-line.ts";
 import { leftOutLines } from "./left-out.ts";
 import { jobsText } from "../terminal/jobs-text.ts";
 import { renderTable } from "../terminal/print-table.ts";
@@ -29,6 +31,7 @@ export async function runSync(cli: Cli, agnes: Agnes, request: SyncRequest): Pro
       ...(request.only.length === 0 ? {} : { only: request.only }),
       full: request.full,
       due: request.due ?? false,
+      trigger: "cli",
       signal: cli.signal,
       onProgress: (event) => progress.update(`${event.source}.${event.table}`, event),
       // With several sources, some end long before the others and can already be queried.
@@ -40,9 +43,33 @@ export async function runSync(cli: Cli, agnes: Agnes, request: SyncRequest): Pro
   if (cli.json) await cli.printJson(report);
   else await printReport(cli, report);
   reportProblems(cli, report);
-  if (request.due === true && report.sources.length === 0) cli.info("No table is due.");
-  else if (!cli.json) reportSummary(cli, report, performance.now() - start);
+  if (request.due === true && report.sources.length === 0) {
+    // Otherwise a note has the reason.
+    if (report.notes.length === 0) cli.info("No table is due.");
+  } else if (!cli.json) {
+    if (request.due !== true) await reportPaused(cli, agnes, request, report);
+    reportSummary(cli, report, performance.now() - start);
+  }
   return statusOf(report);
+}
+
+/** Reports the tables that only a sync by name reads. */
+async function reportPaused(
+  cli: Cli,
+  agnes: Agnes,
+  { only }: SyncRequest,
+  { sources }: SyncReport,
+): Promise<void> {
+  const whole = new Set(
+    sources.flatMap(({ source }) => (only.length === 0 || only.includes(source) ? source : [])),
+  );
+  const left = (await (await agnes.tables()).list()).filter(
+    ({ source, syncPaused }) => syncPaused && whole.has(source),
+  );
+  const [first] = left;
+  if (first === undefined) return;
+  const were = left.length === 1 ? "was" : "were";
+  cli.info(`${plural(left.length, "paused table")} ${were} left out, such as ${first.id}`);
 }
 
 function statusOf({ status, sources }: SyncReport): ExitStatus {
@@ -90,12 +117,11 @@ async function printReport(cli: Cli, report: SyncReport): Promise<void> {
 }
 
 function statusText(table: TableStats): string {
-  if (table.status !== "extracted") return table.status;
-  return table.full ? "read" : "updated";
+  return table.status === "extracted" ? "updated" : table.status;
 }
 
 /** Reports warnings and the jobs of sources, then errors. Errors are printed even with `--quiet`. */
-function reportProblems(cli: Cli, { sources, notes, analytics }: SyncReport): void {
+function reportProblems(cli: Cli, { sources, notes, analytics, profiles }: SyncReport): void {
   for (const note of notes) cli.warn(note);
   for (const { source, stats, ...report } of sources) {
     for (const note of report.notes) cli.warn(`${source}: ${note}`);
@@ -106,10 +132,18 @@ function reportProblems(cli: Cli, { sources, notes, analytics }: SyncReport): vo
       if (!cli.json && table.jobs !== undefined) cli.info(`${id}: ${jobsText(table.jobs)}`);
     }
   }
+  if (!cli.json) {
+    for (const { source, events } of sources) {
+      const line = events === undefined ? null : eventsLine(events);
+      if (line !== null) cli.info(`${source}: ${line}`);
+    }
+  }
   for (const line of leftOutLines(analytics)) cli.warn(line);
   for (const conflict of analytics.conflicts) {
     cli.warn(`${conflict.loser} ${conflictText(conflict)}: ${conflictRemedy(conflict)}`);
   }
+  for (const { table, status, reason } of profiles)
+    if (status === "failed") cli.warn(`${table}: its profile was not computed: ${reason}`);
   for (const { source, error, stats } of sources) {
     if (error !== undefined) cli.error(error, source);
     for (const failed of stats?.errors ?? []) cli.error(failed.error, `${source}.${failed.table}`);
@@ -121,7 +155,8 @@ function reportSummary(cli: Cli, report: SyncReport, elapsedMs: number): void {
   const sum = (count: (one: (typeof stats)[number]) => number) =>
     stats.reduce((total, one) => total + count(one), 0);
   const failed = sum((one) => one.tablesFailed);
-  const broken = report.sources.filter((source) => source.error !== undefined).length;
+  const skipped = report.sources.filter(({ status }) => status === "skipped").length;
+  const broken = report.sources.filter((source) => source.error !== undefined).length - skipped;
   cli.info(
     [
       `${plural(
@@ -130,10 +165,14 @@ function reportSummary(cli: Cli, report: SyncReport, elapsedMs: number): void {
       )} updated`,
       `${countText(sum((one) => one.tablesSkipped))} unchanged`,
       ...(failed > 0 ? [`${countText(failed)} failed`] : []),
+      ...(skipped > 0 ? [`${plural(skipped, "source")} skipped`] : []),
       ...(broken > 0 ? [`${plural(broken, "source")} failed`] : []),
       durationText(elapsedMs),
     ].join(", "),
   );
-  if (failed + broken > 0)
+  const isRunning = report.sources.every(
+    ({ status, error }) => status !== "failed" || isAgnesError(error, "source_running"),
+  );
+  if (failed + broken > 0 && !(failed === 0 && isRunning))
     cli.info("Run `agnes doctor` for the state of the workspace, then `agnes sync` again.");
 }

@@ -9,6 +9,7 @@ import {
   type StoredFieldName as Field,
   type TableChange,
 } from "../../lib/tables/mod.ts";
+import { choicesText } from "../cli/strict-args.ts";
 
 /** The kind of value in a flag's text. */
 type FieldKind = "text" | "number" | "truth" | "names" | "json";
@@ -19,6 +20,7 @@ const shortFlags: Partial<Record<Field, string>> = {
   query_mode: "mode",
   sync_strategy: "strategy",
   sync_schedule: "schedule",
+  sync_paused: "paused",
   where_filters: "where",
 };
 
@@ -43,12 +45,14 @@ export function fieldFlags(fields: readonly Field[]): Record<string, StringArgDe
 }
 
 /**
- * Checks that the text of a flag is one of the allowed values.
+ * Checks that the text of an option or argument is one of the allowed values.
+ *
+ * @param option `--mode`, or `MODE`
  * @throws `usage_wrong` with the nearest value
  */
 export function choiceOf<const Choice extends string>(
   name: string,
-  flag: string,
+  option: string,
   text: string,
   choices: readonly Choice[],
 ): Choice {
@@ -57,8 +61,8 @@ export function choiceOf<const Choice extends string>(
   const near = nearest(text, choices);
   throw new AgnesError("usage_wrong", {
     command: name,
-    reason: `--${flag} cannot be ${JSON.stringify(text)}`,
-    next: near === undefined ? `It is one of ${choices.join(", ")}.` : `Did you mean ${near}?`,
+    reason: `${option} cannot be ${JSON.stringify(text)}`,
+    next: near === undefined ? choicesText(choices) : `Did you mean ${near}?`,
   });
 }
 
@@ -138,7 +142,7 @@ function valueOf(name: string, field: Field, text: string): unknown {
       reason: `--${flagOf(field)} should be a number, not ${JSON.stringify(text)}`,
     });
   }
-  if (kind === "truth") return choiceOf(name, flagOf(field), text, ["true", "false"]) === "true";
+  if (kind === "truth") return choiceOf(name, `--${flagOf(field)}`, text, ["true", "false"]) === "true";
   // The list can be JSON, for column names with a comma.
   if (kind === "names" && !text.startsWith("[")) {
     return text

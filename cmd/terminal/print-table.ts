@@ -67,7 +67,8 @@ function cellText(cell: Cell): string {
   return cell === null ? "NULL" : oneLine(cell);
 }
 
-function oneLine(text: string): string {
+/** Text on one line, with control characters escaped. */
+export function oneLine(text: string): string {
   return printable(text).replace(/\n/g, "⏎").replace(/\t/g, "⇥");
 }
 
@@ -93,7 +94,8 @@ function lineWidth(widths: readonly number[]): number {
   return widths.reduce((sum, width) => sum + width, 0) + GAP.length * (widths.length - 1);
 }
 
-function shorten(text: string, width: number): string {
+/** Text of at most this width; a shortened one ends with `…`. */
+export function shorten(text: string, width: number): string {
   if (Bun.stringWidth(text) <= width) return text;
   let kept = "";
   let used = 0;

@@ -28,6 +28,10 @@ interface OpenOptions {
  */
 export async function openAgnes(cli: Cli, options: OpenOptions = {}): Promise<Agnes> {
   const { signal = cli.signal } = options;
+  // Commands that take `--server` do not come here then.
+  const isServerSet = Boolean(process.env["AGNES_SERVER"]) && cli.workspace === undefined;
+  if (isServerSet && options.workspace === undefined && options.log === undefined)
+    cli.info(`\`${cli.name}\` works on the workspace, not on the server of AGNES_SERVER`);
   return raceAbort(openWorkspaceOf(cli, options), signal, `\`${cli.name}\``, (late) => {
     void late[Symbol.asyncDispose]();
   });

@@ -26,3 +26,12 @@ sources:
   #   # When plugin.ts declares the secret CRM_TOKEN, the environment variable that holds it:
   #   # secrets: { CRM_TOKEN: CUSTOMERS_CRM_TOKEN }
 `;
+
+/** The files of a copy of the tables of a server. */
+export function copyFiles(server: string): WorkspaceFiles {
+  const config = `# A copy of the tables of a server. \`agnes pull\` updates it, with the token in AGNES_TOKEN.
+version: 1
+copy: { server: ${JSON.stringify(server)} }
+`;
+  return { "agnes.yaml": config, ".gitignore": "/data/\n/parquet/\n" };
+}

@@ -84,6 +84,7 @@ export function sortIssues(issues: readonly Issue[]): Pick<RebuildReport, "skipp
   };
 }
 
-function reportPath(dataDirectory: string): string {
+/** The path of the report of the last rebuild. */
+export function reportPath(dataDirectory: string): string {
   return join(dirname(analyticsPath(dataDirectory)), "rebuild-report.json");
 }

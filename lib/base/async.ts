@@ -1,5 +1,6 @@
 import { AgnesError } from "./errors/mod.ts";
 import type { Host } from "./host.ts";
+import { onAbort } from "./on-abort.ts";
 import { startTimer } from "./timer.ts";
 
 /**
@@ -65,14 +66,19 @@ export function raceAbort<T>(
 ): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const abort = () => reject(typeof error === "string" ? abortError(signal, error) : error());
+    const unlisten = onAbort(signal, abort);
     if (signal.aborted) abort();
-    else signal.addEventListener("abort", abort, { once: true });
-    work
-      .then((value) => {
+    work.then(
+      (value) => {
+        unlisten();
         if (signal.aborted) onLate?.(value);
         resolve(value);
-      }, reject)
-      .finally(() => signal.removeEventListener("abort", abort));
+      },
+      (failure: unknown) => {
+        unlisten();
+        reject(failure);
+      },
+    );
   });
 }
 
@@ -126,11 +132,11 @@ export async function atMost(
 export function afterAbort(signal: AbortSignal, delayMs: number, action: () => void): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const start = () => void (timer = setTimeout(action, delayMs));
+  const unlisten = onAbort(signal, start);
   if (signal.aborted) start();
-  else signal.addEventListener("abort", start, { once: true });
   return () => {
     clearTimeout(timer);
-    signal.removeEventListener("abort", start);
+    unlisten();
   };
 }
 

@@ -1,22 +1,44 @@
 import { execFile, spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { setPriority } from "node:os";
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { hostname, setPriority } from "node:os";
 import { promisify } from "node:util";
 
 /** A process that was started; its three standard streams are pipes. */
 export type ChildProcess = ChildProcessWithoutNullStreams;
 
-/** Starts a program with exactly this environment, in this folder. */
+/** The environment in which Bun ends a process when its parent ends, even while the process is busy. */
+export const DIES_WITH_PARENT = { BUN_FEATURE_FLAG_NO_ORPHANS: "1" } as const;
+
+/**
+ * Starts a program with exactly this environment, in this folder.
+ *
+ * @param options.isGroup whether it leads a group of processes; see `signalProcess`. Has no effect on Windows. Default:
+ * `false`
+ */
 export function startProcess(
   [program, ...parameters]: readonly [string, ...string[]],
-  options: { readonly env: Readonly<Record<string, string>>; readonly directory: string },
+  options: {
+    readonly env: Readonly<Record<string, string>>;
+    readonly directory: string;
+    readonly isGroup?: boolean;
+  },
 ): ChildProcess {
   return spawn(program, parameters, {
     cwd: options.directory,
+    detached: options.isGroup === true && process.platform !== "win32",
     env: { ...options.env },
     stdio: ["pipe", "pipe", "pipe"],
     windowsHide: true,
   });
+}
+
+/** Sends a signal to a process and all processes of its group. A process that has ended is no error. */
+export function signalProcess(leader: number, signal: "SIGTERM" | "SIGKILL"): void {
+  try {
+    process.kill(process.platform === "win32" ? leader : -leader, signal);
+  } catch {
+    // It has ended.
+  }
 }
 
 /** Whether a process exists. A process that ended and was not collected yet exists. */
@@ -26,6 +48,15 @@ export function processExists(pid: number): boolean {
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** The machine, or on Linux the container, in which each process id belongs to one process. */
+export function processSpace(): string {
+  try {
+    return `${hostname()} ${readlinkSync("/proc/self/ns/pid")}`;
+  } catch {
+    return hostname();
   }
 }
 
@@ -43,6 +74,12 @@ export function residentBytes(
 ): ReadonlyMap<number, number> | Promise<ReadonlyMap<number, number>> {
   if (platform === "linux") return new Map(pids.flatMap((pid) => entryOf(pid)));
   return platform === "win32" ? new Map() : listedBytes(pids);
+}
+
+/** Returns those processes that use more memory than the limit; see `residentBytes`. */
+export async function processesOver(pids: readonly number[], limitMb: number): Promise<ReadonlySet<number>> {
+  const sizes = await residentBytes(pids);
+  return new Set([...sizes].filter(([, bytes]) => bytes > limitMb * 1_000_000).map(([pid]) => pid));
 }
 
 function entryOf(pid: number): readonly (readonly [number, number])[] {

@@ -1,4 +1,13 @@
-import { constants, type Dirent } from "node:fs";
+import {
+  constants,
+  lstatSync,
+  readdirSync,
+  realpathSync,
+  statSync,
+  type BigIntStats,
+  type Dirent,
+  type Stats,
+} from "node:fs";
 import * as fs from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,6 +39,7 @@ interface FileIdentity {
   readonly kind: FileKind;
   /** Device and inode; differs for another file at the same path. */
   readonly id: string;
+  readonly sizeBytes: number;
 }
 
 /**
@@ -47,9 +57,10 @@ export interface Files {
   readChunks(path: string, chunkBytes: number): AsyncIterable<Uint8Array<ArrayBuffer>>;
   /**
    * Opens a file for reads at any position; a missing file is an error. With `create`, creates a temporary file that only
-   * this user can read, for writes too; fails if `path` exists.
+   * this user can read, for writes too; fails if `path` exists. With `resume`, opens it for writes too, and creates such a
+   * file only if `path` does not exist.
    */
-  open(path: string, options?: { create?: boolean }): Promise<OpenedFile>;
+  open(path: string, options?: { create?: boolean; resume?: boolean }): Promise<OpenedFile>;
   /** Writes a new file and makes it durable; fails if `path` exists unless `replace` is set. */
   write(
     path: string,
@@ -107,8 +118,52 @@ export interface Files {
   freeBytes(path: string): Promise<number | null>;
 }
 
+/** How paths are looked up. */
+interface Lookups {
+  readonly stat: (path: string) => Promise<Stats>;
+  readonly lstat: (path: string) => Promise<BigIntStats>;
+  readonly realPath: (path: string) => Promise<string>;
+  readonly entries: (path: string) => Promise<readonly Dirent[]>;
+}
+
+const onPool: Lookups = {
+  stat: (path) => fs.stat(path),
+  lstat: (path) => fs.lstat(path, { bigint: true }),
+  realPath: (path) => fs.realpath(path),
+  entries: (path) => fs.readdir(path, { withFileTypes: true }),
+};
+
+const onThisThread: Lookups = {
+  stat: async (path) => statSync(path),
+  lstat: async (path) => lstatSync(path, { bigint: true }),
+  realPath: async (path) => realpathSync.native(path),
+  entries: async (path) => readdirSync(path, { withFileTypes: true }),
+};
+
+/**
+ * The real file system, whose lookups of paths block the process. They take a third of the processor time, because no thread
+ * of the pool wakes for them: for a process that does one thing at a time, and whose parent kills it when it hangs.
+ */
+export function blockingFiles(): Files {
+  return filesWith(onThisThread);
+}
+
+/** The file systems of `nodeFiles` whose lookups do not block. */
+const ofPool = new WeakSet<Files>();
+
+/** Whether these are the unchanged files of `nodeFiles`, whose lookups do not block. */
+export function areNodeFiles(files: Files): boolean {
+  return ofPool.has(files);
+}
+
 /** The real file system. */
 export function nodeFiles(): Files {
+  const files = filesWith(onPool);
+  ofPool.add(files);
+  return files;
+}
+
+function filesWith(lookups: Lookups): Files {
   return {
     read: (path) => absentIsNull(attempt("read", path, () => fs.readFile(path))),
     readChunks,
@@ -141,10 +196,10 @@ export function nodeFiles(): Files {
       return attempt("create", start, () => fs.mkdtemp(start));
     },
     list: (path) => absentIsNull(attempt("list", path, async () => (await fs.readdir(path)).sort())),
-    entries: (path) => absentIsNull(attempt("list", path, () => entriesOf(path))),
-    stat: (path) => absentIsNull(attempt("stat", path, () => statPath(path))),
-    identify: (path) => absentIsNull(attempt("stat", path, () => identify(path))),
-    realPath: (path) => absentIsNull(attempt("resolve", path, () => fs.realpath(path))),
+    entries: (path) => absentIsNull(attempt("list", path, () => entriesOf(lookups, path))),
+    stat: (path) => absentIsNull(attempt("stat", path, () => statPath(lookups, path))),
+    identify: (path) => absentIsNull(attempt("stat", path, () => identify(lookups, path))),
+    realPath: (path) => absentIsNull(attempt("resolve", path, () => lookups.realPath(path))),
     freeBytes: (path) => attempt("get the free space for", path, () => freeBytes(path)),
   };
 }
@@ -196,21 +251,21 @@ async function syncPath(path: string): Promise<void> {
   }
 }
 
-async function statPath(path: string): Promise<FileStat> {
-  const stat = await fs.stat(path);
+async function statPath(lookups: Lookups, path: string): Promise<FileStat> {
+  const stat = await lookups.stat(path);
   return { sizeBytes: stat.size, modifiedAtMs: stat.mtimeMs, isDirectory: stat.isDirectory() };
 }
 
-async function entriesOf(path: string): Promise<readonly FileEntry[]> {
-  const entries = await fs.readdir(path, { withFileTypes: true });
+async function entriesOf(lookups: Lookups, path: string): Promise<readonly FileEntry[]> {
+  const entries = await lookups.entries(path);
   return entries
     .map((entry) => ({ name: entry.name, kind: kindOf(entry) }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-async function identify(path: string): Promise<FileIdentity> {
-  const stat = await fs.lstat(path, { bigint: true });
-  return { kind: kindOf(stat), id: `${stat.dev}:${stat.ino}` };
+async function identify(lookups: Lookups, path: string): Promise<FileIdentity> {
+  const stat = await lookups.lstat(path);
+  return { kind: kindOf(stat), id: `${stat.dev}:${stat.ino}`, sizeBytes: Number(stat.size) };
 }
 
 function kindOf(found: Pick<Dirent, "isFile" | "isDirectory" | "isSymbolicLink">): FileKind {

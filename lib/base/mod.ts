@@ -12,13 +12,18 @@ export {
 } from "./async.ts";
 export { checkAgainst } from "./check.ts";
 export {
+  DIES_WITH_PARENT,
   endFirstWhenMemoryIsShort,
+  processesOver,
   processExists,
+  processSpace,
   residentBytes,
   setProcessPriority,
+  signalProcess,
   startProcess,
   type ChildProcess,
 } from "./child-process.ts";
+export { endWithParent } from "./end-with-parent.ts";
 export { eachOf } from "./concurrency.ts";
 export { copyRow } from "./copy-row.ts";
 export { counted } from "./counted.ts";
@@ -47,7 +52,9 @@ export type {
   TableCommand,
 } from "./errors/mod.ts";
 export { fileError } from "./file-error.ts";
-export { nodeFiles } from "./files.ts";
+export { blockingFiles, nodeFiles } from "./files.ts";
+export { onAbort } from "./on-abort.ts";
+export { quickLookups } from "./quick-lookups.ts";
 export type { Files } from "./files.ts";
 export type { OpenedFile } from "./opened-file.ts";
 export { writeOutput } from "./write-output.ts";
@@ -81,5 +88,8 @@ export { holdsSecret, printable, redact } from "./redact.ts";
 export { rowOfKept } from "./row-of-kept.ts";
 export { nameHoldsSecret, redactError, redactThrown, redactValue } from "./redact-value.ts";
 export { Secret } from "./secret.ts";
+export { isSentError, knownError, receivedError, sentError } from "./sent-error.ts";
+export type { SentError } from "./sent-error.ts";
 export { createTurns } from "./turns.ts";
-export { startTimer } from "./timer.ts";
+export { StallTimer, startTimer } from "./timer.ts";
+export { checkServerAddress, checkServerToken } from "./server-address.ts";

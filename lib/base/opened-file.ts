@@ -1,9 +1,9 @@
-import { readSync } from "node:fs";
+import { constants, readSync } from "node:fs";
 import { open } from "node:fs/promises";
 
 import { fileError } from "./file-error.ts";
 
-/** A file that is open for reads, and for writes if it was created; see `Files.open`. Positions are in bytes. */
+/** A file that is open for reads, and for writes if it was created or resumed; see `Files.open`. Positions are in bytes. */
 export interface OpenedFile {
   /** The size when it was opened. */
   readonly sizeBytes: number;
@@ -22,12 +22,13 @@ export interface OpenedFile {
  */
 export async function openFile(
   path: string,
-  { create = false }: { readonly create?: boolean } = {},
+  { create = false, resume = false }: { readonly create?: boolean; readonly resume?: boolean } = {},
 ): Promise<OpenedFile> {
   const failed = (operation: string) => (error: unknown) => {
     throw fileError(operation, path, error);
   };
-  const handle = await open(path, create ? "wx+" : "r", 0o600).catch(failed(create ? "create" : "open"));
+  const flags = create ? "wx+" : resume ? constants.O_RDWR | constants.O_CREAT : "r";
+  const handle = await open(path, flags, 0o600).catch(failed(create ? "create" : "open"));
   const size = async () => (create ? 0 : (await handle.stat()).size);
   const sizeBytes = await size().catch(async (error: unknown) => {
     await handle.close();

@@ -106,7 +106,7 @@ export class EventLog {
     this.#checkOpen();
     const idleMs = this.#options.host.monotonicMs() - this.#checkedAtMs;
     const due = this.#cursor < this.#known || idleMs >= this.#store.recheckMs;
-    if (mode === "now" || due) await this.#indexing.run(() => this.#replay());
+    if (mode === "now" || due) await this.#indexing.share(() => this.#replay());
   }
 
   /** Decides and appends, and repeats both after a conflict with another writer. */

@@ -2,9 +2,10 @@ import * as duckdb from "@duckdb/node-api";
 import native from "@duckdb/node-bindings";
 import type * as arrow from "apache-arrow";
 
-import { AgnesError, Mutex, type Files } from "../base/mod.ts";
-import { createBatchReader, type BatchReader } from "./arrow/from-duckdb.ts";
+import { AgnesError, Mutex, throwIfAborted, type Files } from "../base/mod.ts";
+import { createBatchReader } from "./arrow/from-duckdb.ts";
 import { duckdbError } from "./errors.ts";
+import { fillBatch, type Reading } from "./fill-batch.ts";
 import { poolGate } from "./gate.ts";
 import { KeptStatements } from "./kept-statements.ts";
 import { excerpt } from "./sql.ts";
@@ -160,7 +161,16 @@ export class Connection implements AsyncDisposable, SourceHolder {
       return {
         schema: reader.schema,
         names: reader.names,
-        batches: this.#batches(sql, statement, result, reader, () => (this.#isReusable = endsReusable)),
+        batches: this.#batches({
+          sql,
+          options: statement,
+          result,
+          reader,
+          kept: kept?.get(sql),
+          rows: 0,
+          chunks: 0,
+          onEnd: () => (this.#isReusable = endsReusable),
+        }),
       };
     });
   }
@@ -246,14 +256,8 @@ export class Connection implements AsyncDisposable, SourceHolder {
     });
   }
 
-  #batches(
-    sql: string,
-    options: StatementOptions,
-    result: native.Result,
-    reader: BatchReader,
-    onEnd: () => void,
-  ): AsyncIterable<arrow.RecordBatch> {
-    const batches = this.#produce(sql, options, result, reader, onEnd);
+  #batches(reading: Reading): AsyncIterable<arrow.RecordBatch> {
+    const batches = this.#produce(reading);
     let started = false;
     const iterator = {
       [Symbol.asyncIterator]: () => iterator,
@@ -274,7 +278,7 @@ export class Connection implements AsyncDisposable, SourceHolder {
   async #stopStream(): Promise<void> {
     const result = this.#streaming;
     this.#streaming = null;
-    if (result === null) return;
+    if (result === null || !native.result_is_streaming(result)) return;
     const place = poolGate.place("stopping a query");
     await place.acquire(undefined, { waitsAlways: true });
     try {
@@ -288,21 +292,17 @@ export class Connection implements AsyncDisposable, SourceHolder {
     }
   }
 
-  async *#produce(
-    sql: string,
-    options: StatementOptions,
-    result: native.Result,
-    reader: BatchReader,
-    onEnd: () => void,
-  ): AsyncGenerator<arrow.RecordBatch, void, void> {
+  async *#produce(reading: Reading): AsyncGenerator<arrow.RecordBatch, void, void> {
+    const isWhole = reading.kept !== undefined && !native.result_is_streaming(reading.result);
     let finished = false;
     try {
       while (!finished) {
-        const { batch, last } = await this.#fetch(sql, options, result, reader);
+        const { batch, last } = await (isWhole ? this.#take(reading) : this.#fetch(reading));
         finished = last;
         if (finished) {
           this.#streaming = null;
-          onEnd();
+          reading.kept?.end(reading.rows);
+          reading.onEnd();
         }
         if (batch !== null) yield batch;
       }
@@ -311,32 +311,39 @@ export class Connection implements AsyncDisposable, SourceHolder {
     }
   }
 
+  /** Returns the next batch of a materialized result, which needs no thread of the pool. */
+  async #take(reading: Reading): Promise<Fetched> {
+    const { sql, options, result, reader } = reading;
+    if (this.#closing !== null) throw closedError(sql);
+    throwIfAborted(options.signal, excerpt(sql));
+    const count = native.result_chunk_count(result);
+    while (reading.chunks < count) {
+      const chunk = native.result_get_chunk(result, reading.chunks);
+      reading.chunks += 1;
+      reading.rows += native.data_chunk_get_size(chunk);
+      const isLast = reader.isFullWith(chunk);
+      reader.add(chunk);
+      if (isLast) return { batch: reader.take(), last: false };
+    }
+    return { batch: reader.finish(), last: true };
+  }
+
   /** Returns the next batch. Holds a place in the pool only for this batch. */
-  async #fetch(
-    sql: string,
-    options: StatementOptions,
-    result: native.Result,
-    reader: BatchReader,
-  ): Promise<{ readonly batch: arrow.RecordBatch | null; readonly last: boolean }> {
+  async #fetch(reading: Reading): Promise<Fetched> {
+    const { sql, options, result, reader, kept } = reading;
     const what = excerpt(sql);
     const { signal } = options;
     const place = poolGate.place(what);
     return this.#statements.run(async () => {
       if (this.#closing !== null) throw closedError(sql);
-      await place.acquire(signal);
+      await place.acquire(signal, { isQuick: kept?.isQuick === true });
       try {
         return await interruptible(this.#native, signal, what, async () => {
-          for (;;) {
-            const chunk = await native.fetch_chunk(result);
-            if (chunk === null || native.data_chunk_get_size(chunk) === 0) {
-              // The bindings report the end and a failure in the same form.
-              if (native.result_return_type(result) === native.ResultType.INVALID) {
-                throw await failureOf(this.#native, sql, options);
-              }
-              return { batch: reader.finish(), last: true };
-            }
-            if (reader.add(chunk)) return { batch: reader.take(), last: false };
-          }
+          if (await fillBatch(reading)) return { batch: reader.take(), last: false };
+          // The bindings report the end and a failure in the same form.
+          if (native.result_return_type(result) === native.ResultType.INVALID)
+            throw await failureOf(this.#native, sql, options);
+          return { batch: reader.finish(), last: true };
         });
       } catch (error) {
         throw duckdbError(error, sql);
@@ -345,6 +352,11 @@ export class Connection implements AsyncDisposable, SourceHolder {
       }
     });
   }
+}
+
+interface Fetched {
+  readonly batch: arrow.RecordBatch | null;
+  readonly last: boolean;
 }
 
 function closedError(sql: string): AgnesError {

@@ -1,9 +1,11 @@
 import { AgnesError, type Host } from "../base/mod.ts";
 import type { DuckDBEngine } from "../kit/mod.ts";
-import type { Connection, StreamResult } from "./connection.ts";
+import { changedSpace } from "./changed-spaces.ts";
+import type { Connection } from "./connection.ts";
 import { openDatabase, type Database, type DuckDBLimits } from "./database.ts";
 import { inspectFiles } from "./files/inspect.ts";
-import { quoteIdentifier, quoteLiteral } from "./sql.ts";
+import { attachSql, closing, LockedDatabases } from "./locked-databases.ts";
+import { quoteIdentifier } from "./sql.ts";
 
 /** The DuckDB engine of a plugin, which can be closed. */
 export interface Engine extends DuckDBEngine, AsyncDisposable {
@@ -17,6 +19,7 @@ export interface Engine extends DuckDBEngine, AsyncDisposable {
  */
 export function createEngine({ files }: Pick<Host, "files">, limits: DuckDBLimits): Engine {
   let opened: Promise<Database> | null = null;
+  const locked = new LockedDatabases(files, limits);
   let closed = false;
   const attachments = new Attachments();
   const connect = async (): Promise<Connection> => {
@@ -28,6 +31,7 @@ export function createEngine({ files }: Pick<Host, "files">, limits: DuckDBLimit
   };
   const close = async () => {
     closed = true;
+    await locked.close();
     await (await opened?.catch(() => null))?.close();
   };
   return {
@@ -54,7 +58,13 @@ export function createEngine({ files }: Pick<Host, "files">, limits: DuckDBLimit
       await using connection = await connect();
       return await inspectFiles(connection, inputs, options);
     },
-    async query(sql, { attach = {}, ...options } = {}) {
+    async query(sql, { attach = {}, directory, ...options } = {}) {
+      const space = changedSpace(sql);
+      if (space !== null) {
+        const reason = `${space.reason}, at character ${space.index + 1}`;
+        throw new AgnesError("sql_not_allowed", { reason, advice: space.advice });
+      }
+      if (directory !== undefined) return locked.query(directory, sql, { attach, ...options });
       const connection = await connect();
       const detach: (() => Promise<void>)[] = [];
       const end = async () => {
@@ -73,14 +83,6 @@ export function createEngine({ files }: Pick<Host, "files">, limits: DuckDBLimit
       }
     },
   };
-}
-
-async function* closing(batches: StreamResult["batches"], end: () => Promise<void>) {
-  try {
-    yield* batches;
-  } finally {
-    await end();
-  }
 }
 
 interface Attachment {
@@ -126,10 +128,6 @@ class Attachments {
     await this.#detaching.get(name)?.catch(() => {});
     await run(connect, attachSql(name, path));
   }
-}
-
-function attachSql(name: string, path: string): string {
-  return `ATTACH ${quoteLiteral(path)} AS ${quoteIdentifier(name)} (READ_ONLY)`;
 }
 
 async function run(connect: () => Promise<Connection>, sql: string): Promise<void> {

@@ -6,6 +6,8 @@ import { abortError, afterAbort, AgnesError } from "../base/mod.ts";
 const LOST_MS = 1_000;
 
 interface GateOptions {
+  /** Further places that only quick work uses. Default: 0. */
+  readonly reserve?: number;
   /** How long work may hold its place after its abort before it counts as lost. Default: one second. */
   readonly lostMs?: number;
   /** The number of lost calls at which the gate rejects new work. Default: no limit. */
@@ -20,20 +22,33 @@ type StuckError = (what: string, calls: number, attaches: number) => Error;
 const stuckError: StuckError = (what, calls, attaches) =>
   new AgnesError("duckdb_stuck", { what, calls, ...(attaches > 0 && { attaches }) });
 
+/** What work holds: an ordinary place, or one of the reserve. */
+type Held = "place" | "reserve";
+
+/** Options for entering a gate. */
+interface EnterOptions {
+  /** Whether to wait even if lost calls hold the threads. Default: `false`. */
+  readonly waitsAlways?: boolean;
+  /** Whether the work is so short that it may use the reserve. Default: `false`. */
+  readonly isQuick?: boolean;
+}
+
 /** An entry of the waiting queue. */
 interface Waiting {
-  readonly admit: () => void;
+  readonly isQuick: boolean;
+  readonly admit: (held: Held) => void;
   /** Missing if the entry waits without limit. */
   readonly reject?: () => void;
 }
 
-/** Limits concurrent work, in order of arrival. */
+/** Limits concurrent work, in order of arrival. Quick work passes other work when only the reserve is free. */
 export class Gate {
   readonly capacity: number;
+  readonly #reserve: number;
   readonly #lostMs: number;
   readonly #lostMax: number;
   readonly #stuck: StuckError;
-  #inside = 0;
+  readonly #inside: Record<Held, number> = { place: 0, reserve: 0 };
   /** The number of calls that could not be stopped and hold their threads. */
   #lost = 0;
   /** The number of lost calls that had already left their place. */
@@ -42,9 +57,10 @@ export class Gate {
 
   constructor(
     capacity: number,
-    { lostMs = LOST_MS, lostMax = Infinity, stuck = stuckError }: GateOptions = {},
+    { reserve = 0, lostMs = LOST_MS, lostMax = Infinity, stuck = stuckError }: GateOptions = {},
   ) {
     this.capacity = capacity;
+    this.#reserve = reserve;
     this.#lostMs = lostMs;
     this.#lostMax = lostMax;
     this.#stuck = stuck;
@@ -55,23 +71,29 @@ export class Gate {
     if (this.#lost >= this.#lostMax) throw this.#stuck(what, this.#lost, this.#lostOutside);
   }
 
-  async #enter(signal: AbortSignal | undefined, what: string, waitsAlways: boolean): Promise<void> {
+  async #enter(
+    signal: AbortSignal | undefined,
+    what: string,
+    { waitsAlways = false, isQuick = false }: EnterOptions,
+  ): Promise<Held> {
     if (signal?.aborted === true) throw abortError(signal, what);
     if (!waitsAlways) this.rejectWhenStuck(what);
-    if (this.#hasRoom) {
-      this.#inside += 1;
-      return;
+    const free = this.#free(isQuick);
+    if (free !== null) {
+      this.#inside[free] += 1;
+      return free;
     }
-    await new Promise<void>((resolve, reject) => {
+    return new Promise<Held>((resolve, reject) => {
       const unlisten = () => signal?.removeEventListener("abort", cancel);
       const rejectStuck = () => {
         unlisten();
         reject(this.#stuck(what, this.#lost, this.#lostOutside));
       };
       const waiting: Waiting = {
-        admit: () => {
+        isQuick,
+        admit: (held) => {
           unlisten();
-          resolve();
+          resolve(held);
         },
         ...(waitsAlways ? {} : { reject: rejectStuck }),
       };
@@ -84,25 +106,36 @@ export class Gate {
     });
   }
 
-  /** Whether there is room. Lost calls reduce the capacity, but one place always remains; it may use the reserved thread. */
-  get #hasRoom(): boolean {
-    return this.#inside < Math.max(1, this.capacity - this.#lost);
+  /**
+   * Returns what is free; null: nothing. Lost calls reduce the capacity, but one place always remains; it may use the
+   * reserved thread, so the reserve is closed then.
+   */
+  #free(isQuick: boolean): Held | null {
+    if (this.#inside.place < Math.max(1, this.capacity - this.#lost)) return "place";
+    return isQuick && this.#lost === 0 && this.#inside.reserve < this.#reserve ? "reserve" : null;
   }
 
-  #leave(): void {
-    this.#inside -= 1;
+  #leave(held: Held): void {
+    this.#inside[held] -= 1;
     this.#admit();
   }
 
   #admit(): void {
-    while (this.#waiting.length > 0 && this.#hasRoom) {
-      this.#inside += 1;
-      this.#waiting.shift()!.admit();
+    for (let at = 0; at < this.#waiting.length && this.#free(true) !== null;) {
+      const free = this.#free(this.#waiting[at]!.isQuick);
+      if (free === null) {
+        at += 1;
+        continue;
+      }
+      this.#inside[free] += 1;
+      const [next] = this.#waiting.splice(at, 1);
+      next!.admit(free);
     }
   }
 
-  #lose(isInside: boolean): void {
-    if (isInside) this.#inside -= 1;
+  /** @param held what the lost call holds; null: it had left its place */
+  #lose(held: Held | null): void {
+    if (held !== null) this.#inside[held] -= 1;
     else this.#lostOutside += 1;
     this.#lost += 1;
     if (this.#lost < this.#lostMax) return this.#admit();
@@ -121,12 +154,13 @@ export class Gate {
   /** Creates a place, which can be acquired and released repeatedly. */
   place(what: string): Place {
     let state: "outside" | "inside" | "away" | "lost inside" | "lost away" = "outside";
+    let held: Held = "place";
     let forget = () => {};
     const release = () => {
       forget();
       const before = state;
       state = "outside";
-      if (before === "inside") this.#leave();
+      if (before === "inside") this.#leave(held);
       else if (before === "lost inside" || before === "lost away") this.#recover(before === "lost inside");
     };
     return {
@@ -134,18 +168,18 @@ export class Gate {
       suspend: () => {
         if (state !== "inside") return;
         state = "away";
-        this.#leave();
+        this.#leave(held);
       },
-      acquire: async (signal, { waitsAlways = false } = {}) => {
+      acquire: async (signal, options = {}) => {
         if (state === "inside") return;
         release();
-        await this.#enter(signal, what, waitsAlways);
+        held = await this.#enter(signal, what, options);
         state = "inside";
         if (signal === undefined) return;
         forget = afterAbort(signal, this.#lostMs, () => {
           const isInside = state === "inside";
           state = isInside ? "lost inside" : "lost away";
-          this.#lose(isInside);
+          this.#lose(isInside ? held : null);
         });
       },
     };
@@ -157,10 +191,9 @@ export interface Place {
   /**
    * Waits for the place.
    *
-   * @param options.waitsAlways whether to wait even if lost calls hold the threads; default: `false`
    * @throws `aborted`, `duckdb_stuck`
    */
-  acquire(signal?: AbortSignal, options?: { readonly waitsAlways?: boolean }): Promise<void>;
+  acquire(signal?: AbortSignal, options?: EnterOptions): Promise<void>;
   /** Releases the place. */
   release(): void;
   /** Admits other work while the holder only waits. Until `release`, the holder can still count as lost. */
@@ -171,14 +204,20 @@ export interface Place {
  * The gate for all DuckDB calls on the thread pool of the process.
  *
  * A running query holds a thread of the pool, which the file system and DNS also use, so one thread is reserved for
- * them. Only work that ends by itself may hold a place. A query that reads a JavaScript source waits outside (see
- * `runFed`), so that the source can use the pool.
+ * them. They share it with calls that were quick before (see `KeptStatement`), so they wait for a few of those at most. Only
+ * work that ends by itself may hold a place. A query that reads a JavaScript source waits outside (see `runFed`), so that the
+ * source can use the pool.
  */
 export const poolGate: Gate = poolGateOf(poolSize());
 
-/** Reserves one thread for the file system, even with lost calls, unless the pool has only two threads. */
+/**
+ * Reserves one thread for the file system, even with lost calls, unless the pool has only two threads. As many quick calls
+ * may be there as the pool has threads: some wait in the pool, so that its threads never sleep until JavaScript admits the next.
+ */
 function poolGateOf(threads: number): Gate {
-  return new Gate(Math.max(1, threads - 1), { lostMax: Math.min(threads, Math.max(2, threads - 1)) });
+  const capacity = Math.max(1, threads - 1);
+  const lostMax = Math.min(threads, Math.max(2, threads - 1));
+  return new Gate(capacity, { reserve: threads === 1 ? 0 : threads, lostMax });
 }
 
 /** Returns the size of the pool: `UV_THREADPOOL_SIZE` at start, otherwise 4 in Node.js and the number of cores in Bun. */

@@ -22,7 +22,7 @@ const held = new Map<string, native.Database | null>();
  * removed on release, because then two processes could hold the lock.
  *
  * @param what the locked resource, for the message
- * @throws `locked` with the holder, `file_failed`
+ * @throws `locked` with the holder, `lock_damaged` for a file that is no lock, `file_failed`
  */
 export async function acquireLock(files: LockFiles, path: string, what: string): Promise<AsyncDisposable> {
   const key = resolve(path);
@@ -53,8 +53,18 @@ async function open(files: LockFiles, path: string, what: string): Promise<nativ
     if (/Could not set lock|Conflicting lock|being used by another process/i.test(text)) {
       throw new AgnesError("locked", { what, holder: lockHolder(text) }, { cause: error });
     }
+    const damage = damageOf(text);
+    if (damage !== null)
+      throw new AgnesError("lock_damaged", { what, path, reason: damage }, { cause: error });
     throw fileError("lock", path, error);
   }
+}
+
+/** Why an existing file cannot be a lock; null: for another reason, such as its permissions. */
+function damageOf(text: string): string | null {
+  if (/Is a directory/i.test(text)) return "it is a folder";
+  if (/Could not read enough bytes/i.test(text)) return "it is not complete";
+  return /not a valid DuckDB database|Corrupt database/i.test(text) ? "it is not a file of Agnes" : null;
 }
 
 /**

@@ -29,3 +29,6 @@ export { spoolBytes } from "./spool-bytes.ts";
 export { batchTexts, jsonRowSizes, type TextOptions } from "./result/encode.ts";
 export { encodeResult, resultFormats, writeResult, type ResultFormat } from "./result/write-result.ts";
 export { withUniqueNames } from "./result/unique-names.ts";
+export { isTypeText } from "./type-text.ts";
+export { changedSpace } from "./changed-spaces.ts";
+export { tokensOf, type Token } from "./tokens.ts";

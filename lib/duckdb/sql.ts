@@ -15,8 +15,17 @@ export function escapeGlob(path: string): string {
   return path.replace(/[*?[]/g, (character) => `[${character}]`);
 }
 
+/** The last excerpt: each step of a statement needs it. */
+let last = { sql: "", maxLength: 0, text: "" };
+
 /** Returns the start of a statement for a message, on one line and without literals, which may contain secrets. */
 export function excerpt(sql: string, maxLength = 80): string {
+  if (last.sql !== sql || last.maxLength !== maxLength)
+    last = { sql, maxLength, text: shortened(sql, maxLength) };
+  return last.text;
+}
+
+function shortened(sql: string, maxLength: number): string {
   const line = sql
     .replace(/'(?:[^']|'')*'?/g, "'…'")
     .replace(/\s+/g, " ")

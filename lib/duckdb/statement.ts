@@ -1,6 +1,6 @@
 import native from "@duckdb/node-bindings";
 
-import { abortError, AgnesError, messageOf, throwIfAborted } from "../base/mod.ts";
+import { abortError, AgnesError, messageOf, onAbort, throwIfAborted } from "../base/mod.ts";
 import { duckdbError } from "./errors.ts";
 import { poolGate, type Place } from "./gate.ts";
 import { excerpt } from "./sql.ts";
@@ -55,13 +55,13 @@ export async function runStatements<T>(
   const { signal } = options;
   throwIfAborted(signal, what);
   const place = poolGate.place(what);
-  await place.acquire(signal);
+  const kept = options.kept?.get(sql);
+  await place.acquire(signal, { isQuick: kept?.isQuick === true });
   const { connection } = running;
   const timer = options.mayWait === true ? setTimeout(() => place.suspend(), WAIT_MS) : undefined;
   try {
     return await interruptible(connection, signal, what, async () => {
-      const kept = options.kept?.get(sql);
-      if (kept !== undefined) return use(await native.execute_prepared_streaming(kept));
+      if (kept !== undefined) return use(await kept.run());
       const { extracted_statements: statements, statement_count: count } = await native.extract_statements(
         connection,
         sql,
@@ -292,7 +292,7 @@ async function runInBackground(prepared: native.PreparedStatement): Promise<nati
   const references = [prepared, pending] as const;
   unfinished.add(references);
   try {
-    for (let delayMs = 1; !isSettled(pending); delayMs = Math.min(POLL_MS_MAX, delayMs * 2))
+    for (let delayMs = 1; !isSettled(pending); delayMs = Math.min(BACKGROUND_POLL_MS_MAX, delayMs * 2))
       await new Promise((resolve) => setTimeout(resolve, delayMs));
     return await native.execute_pending(pending);
   } finally {
@@ -306,6 +306,8 @@ function isSettled(pending: native.PendingResult): boolean {
   return state === native.PendingState.RESULT_READY || state === native.PendingState.ERROR;
 }
 
+/** A statement that only DuckDB's threads run ends unnoticed for at most this time. */
+const BACKGROUND_POLL_MS_MAX = 4;
 const POLL_MS_MAX = 16;
 /** How long DuckDB must not have requested rows before its state is checked. */
 const QUIET_MS = 4;
@@ -347,14 +349,14 @@ export async function interruptible<T>(
     native.interrupt(connection);
     timer = setInterval(() => native.interrupt(connection), INTERRUPT_EVERY_MS);
   };
-  signal.addEventListener("abort", interrupt, { once: true });
+  const unlisten = onAbort(signal, interrupt);
   try {
     return await work();
   } catch (error) {
     throw signal.aborted ? abortError(signal, what) : error;
   } finally {
     clearInterval(timer);
-    signal.removeEventListener("abort", interrupt);
+    unlisten();
   }
 }
 

@@ -60,6 +60,17 @@ export function someType(tree: TypeTree, matches: (text: string) => boolean): bo
 
 const plain = (text: string): TypeTree => ({ kind: "plain", text });
 
+/** Whether a text is a DuckDB type and nothing else, so that it can be part of SQL. */
+export function isTypeText(text: string): boolean {
+  if (text.length > TYPE_LENGTH_MAX) return false;
+  return !someType(parseType(text), (plainText) => !PLAIN_TYPE.test(plainText));
+}
+
+/** Deeper types could exceed the stack. */
+const TYPE_LENGTH_MAX = 10_000;
+const PLAIN_TYPE =
+  /^[A-Za-z_]\w*(?: [A-Za-z_]\w*)*(?:\((?:\d+(?:, ?\d+)?|'[\w/+:-]+')\))?(?: WITH TIME ZONE)?$/;
+
 class UnknownSyntax extends Error {}
 
 class Parser {

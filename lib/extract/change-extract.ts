@@ -2,21 +2,31 @@ import { resolve } from "node:path";
 
 import { isAgnesError, randomId, redactThrown, type AgnesError } from "../base/mod.ts";
 import { acquireLock, openDatabase } from "../duckdb/mod.ts";
-import type { Change } from "../kit/mod.ts";
-import { findTable, type ExtractState } from "./format/extract-state.ts";
+import type { Change, Row } from "../kit/mod.ts";
+import { checkSecrets } from "./check-secrets.ts";
+import {
+  findTable,
+  type ExtractState,
+  type PublishedTable,
+  type SchemaChange,
+} from "./format/extract-state.ts";
 import { lockPath } from "./format/paths.ts";
-import { applyChanges, type ChangedTable } from "./merge/apply-changes.ts";
+import { definitionOf } from "./job/definition.ts";
+import { applyChanges, type AppliedChanges } from "./merge/apply-changes.ts";
 import { checkedChanges, withinParents } from "./merge/checked-changes.ts";
 import { lastChanges } from "./merge/last-changes.ts";
 import { rankChanges } from "./merge/rank-changes.ts";
-import type { TablePlan } from "./job/plan.ts";
+import { checkPlan, type TablePlan } from "./job/plan.ts";
+import { isPushedOnly } from "./job/pushed-only.ts";
 import { publish } from "./publish/publish.ts";
 import { sweepPublished, sweepTemporary } from "./publish/sweep.ts";
 import { PART_ROWS, type ExtractRun, type TableJob } from "./job/job.ts";
 import type { ExtractServices, ExtractSource } from "./job/services.ts";
+import { schemaOfChanges } from "./read/first-batch.ts";
 import { readExtract } from "./state/read-extract.ts";
+import { layoutOf } from "./table-layout.ts";
 import { nulledOf } from "./job/nulled-values.ts";
-import { quarantineOf } from "./write/quarantine.ts";
+import { quarantineNotes, quarantineOf } from "./write/quarantine.ts";
 
 /** The extract to change. */
 export interface ChangeRequest {
@@ -34,6 +44,13 @@ interface RowChanges {
   readonly tables: readonly { readonly plan: TablePlan; readonly changes: readonly Change[] }[];
   /** The ids of the merged events, oldest first. Published with the rows. */
   readonly eventIds: readonly string[];
+}
+
+/** A table after its changes were merged. */
+export interface ChangedTable extends AppliedChanges {
+  readonly schemaChanges: readonly SchemaChange[];
+  /** Notes for the owner: rejected rows, and values that were set to null. */
+  readonly notes: readonly string[];
 }
 
 /** The result of row changes: either all tables are published or none. */
@@ -157,8 +174,31 @@ class NextGeneration {
     };
   }
 
-  async #changeTable(plan: TablePlan, changes: readonly Change[]): Promise<ChangedTable> {
-    const job: TableJob = {
+  async #changeTable(requested: TablePlan, changes: readonly Change[]): Promise<ChangedTable> {
+    const { problem, hasBadRows = false } = requested.info;
+    if (problem !== undefined && !(requested.quarantine && hasBadRows)) throw problem;
+    const described = await this.#describe(this.#jobOf(requested), changes);
+    checkPlan(described.plan);
+    const { job, schemaChanges } = withLayout(described);
+    const { plan } = job;
+    const quarantine = quarantineOf(job);
+    try {
+      const checked = checkedChanges(plan, changes, quarantine);
+      const order = await rankChanges(job, checked);
+      const accepted = withinParents(plan, checked, order, quarantine);
+      const applied = await applyChanges(job, lastChanges(accepted, plan, order), quarantine);
+      checkSecrets(applied.table, this.#run.source);
+      const nulled = job.nulled?.notes ?? [];
+      for (const note of nulled) this.#run.services.log.warn(note, { table: plan.name });
+      const notes = [...quarantineNotes(quarantine), ...nulled];
+      return { ...applied, schemaChanges, notes };
+    } finally {
+      await quarantine?.finish();
+    }
+  }
+
+  #jobOf(plan: TablePlan): TableJob {
+    return {
       run: this.#run,
       plan,
       original: plan,
@@ -169,18 +209,52 @@ class NextGeneration {
       onJob: () => {},
       signal: this.#signal,
     };
-    const quarantine = quarantineOf(job);
-    try {
-      const checked = checkedChanges(plan, changes, quarantine);
-      const order = await rankChanges(job, checked);
-      const accepted = withinParents(plan, checked, order, quarantine);
-      const changed = await applyChanges(job, lastChanges(accepted, plan, order), quarantine);
-      for (const note of job.nulled?.notes ?? []) this.#run.services.log.warn(note, { table: plan.name });
-      return changed;
-    } finally {
-      await quarantine?.finish();
-    }
   }
+
+  /** Adds the columns of a table whose plugin does not describe it: the published ones, and those of its rows. */
+  async #describe(job: TableJob, changes: readonly Change[]): Promise<TableJob> {
+    const { plan } = job;
+    if (plan.columnsFrom !== "read") return job;
+    // The next read of a table that can be read finds new columns itself.
+    const isOnly = isPushedOnly(this.#run.source.connector, plan);
+    const schema = await schemaOfChanges(job, isOnly ? rowsOf(changes) : []);
+    return { ...job, plan: { ...plan, columnsFrom: "discover", info: { ...plan.info, schema } } };
+  }
+}
+
+/**
+ * Adopts changes of the schema of a table whose rows come from events alone. In other tables, the next read does it: it
+ * yields the rows of the events again, because events do not move its cursor.
+ * @throws `schema_frozen`, `schema_change_unsafe`
+ */
+function withLayout(job: TableJob): {
+  readonly job: TableJob;
+  readonly schemaChanges: readonly SchemaChange[];
+} {
+  const { previous, plan, original } = job;
+  if (previous === undefined || !isPushedOnly(job.run.source.connector, plan))
+    return { job, schemaChanges: [] };
+  const { columns, sourceColumns, schemas, changes } = layoutOf(job, {
+    kind: "delta",
+    accept: false,
+    notes: [],
+  });
+  const { description } = plan;
+  const table: PublishedTable = {
+    ...previous,
+    description,
+    columns,
+    sourceColumns,
+    schemas,
+    definition: definitionOf(original),
+  };
+  return { job: { ...job, previous: table }, schemaChanges: changes };
+}
+
+function rowsOf(changes: readonly Change[]): readonly Row[] {
+  return changes.flatMap((change) =>
+    change.kind === "upsert" ? [change.row] : change.kind === "replace" ? change.rows : [],
+  );
 }
 
 function numberOf(state: ExtractState | null): number | null {

@@ -7,7 +7,6 @@ import {
   eachOf,
   isAgnesError,
   messageOf,
-  nameHoldsSecret,
   randomId,
   redactError,
   throwIfAborted,
@@ -15,6 +14,7 @@ import {
   type Log,
 } from "../base/mod.ts";
 import { acquireLock, openDatabase, type Database } from "../duckdb/mod.ts";
+import { checkSecrets } from "./check-secrets.ts";
 import { extractTable, type TableOutcome } from "./extract-table.ts";
 import { PART_ROWS, type ExtractRun, type TableJob } from "./job/job.ts";
 import { checkPlan, duplicateNames, type TablePlan } from "./job/plan.ts";
@@ -40,6 +40,8 @@ export interface ExtractRequest {
   readonly tables: readonly TablePlan[];
   /** Reads every table in full and adopts its current layout. Default: false. */
   readonly full?: boolean;
+  /** The source's names of tables to read in full with their layout, because rows may be missing. Default: none. */
+  readonly again?: readonly string[];
   /** Names of published tables to keep although they are not in `tables`; others are removed. Default: keep all. */
   readonly keep?: readonly string[];
   /** Maximum number of tables to read at once. Default: 2. */
@@ -80,6 +82,9 @@ export async function extractSource(
   const startedMs = host.monotonicMs();
   throwIfAborted(request.signal, "the extraction");
   await host.files.makeDirectory(directory);
+  // Opening it takes as long as locking, and needs no lock.
+  const opening = openDatabase({ files: host.files, limits: { threads: THREADS, ...services.limits } });
+  await using _opened = closedLater(opening);
   await using _lock = await acquireLock(
     services.host.files,
     lockPath(directory),
@@ -88,10 +93,8 @@ export async function extractSource(
   const published = await readExtract(host.files, directory);
   const previous = await withReadFacts(host, published);
   await sweepTemporary(host, directory);
-  await using database = await openDatabase({
-    files: services.host.files,
-    limits: { threads: THREADS, ...services.limits },
-  });
+  // Its statements have ended when the lock is released.
+  await using database = await opening;
   const shared = { id: randomId(host), database, progress: new Map<TablePlan, TableProgress>() };
   const stats = new Map<TablePlan, TableStats>();
   let current = previous;
@@ -110,7 +113,7 @@ export async function extractSource(
     const left = round.tables.filter((_, at) => results[at]!.isUnfinished);
     if (left.length === 0 || state === null) break;
     const { keep: _, ...rest } = round;
-    round = { ...rest, tables: left, full: false };
+    round = { ...rest, tables: left, full: false, again: [] };
   }
   return summarise([...stats.values()], {
     runId: shared.id,
@@ -118,6 +121,16 @@ export async function extractSource(
     published: current !== previous,
     elapsedMs: host.monotonicMs() - startedMs,
   });
+}
+
+/** Closes a database, also if it is still being opened. */
+function closedLater(opening: Promise<Database>): AsyncDisposable {
+  opening.catch(() => {});
+  return {
+    async [Symbol.asyncDispose]() {
+      await (await opening.catch(() => null))?.close();
+    },
+  };
 }
 
 /** Publishes the results of the tables if any of them changed. */
@@ -322,6 +335,7 @@ class Extraction {
       original: plan,
       previous: previous?.mode === "remote" ? undefined : previous,
       full: this.#request.full ?? false,
+      isReadAgain: this.#request.again?.includes(plan.info.name) === true,
       progress,
       onJob,
       signal,
@@ -333,24 +347,6 @@ class Extraction {
 function logWithoutSecrets(log: Log, source: ExtractSource): Log {
   const secrets = { [Symbol.iterator]: () => (source.secrets ?? [])[Symbol.iterator]() };
   return createLog(({ level, message, fields }) => log[level](message, fields), secrets);
-}
-
-/**
- * Checks that no secret is published in a column name or in the connector's state.
- *
- * @throws `table_read_failed`
- */
-function checkSecrets(
-  { name, columns, state }: PublishedTable,
-  { name: source, secrets = [] }: ExtractSource,
-): void {
-  const refuse = (what: string): never => {
-    const reason = `${what} contains the value of a secret`;
-    throw new AgnesError("table_read_failed", { source, table: name, reason });
-  };
-  if (columns.some((column) => nameHoldsSecret(column.name, secrets))) refuse("the name of a column");
-  if (state !== undefined && nameHoldsSecret(JSON.stringify(state), secrets))
-    refuse("the state that the read returned");
 }
 
 /** Saves the findings of reads that changed nothing. Without them the next read only does more work. */

@@ -81,6 +81,7 @@ async function extractOnce(job: TableJob, quarantine: Quarantine | null): Promis
   const isGuessed = plan.columnsFrom === "read" && previous?.rows === 0;
   const decision = decideRead(plan, previous, {
     full: job.full || isGuessed,
+    isReadAgain: job.isReadAgain === true,
     partsMissing: await anyPartMissing(job),
   });
   for (const note of decision.notes) services.log.info(note, { table: plan.name });

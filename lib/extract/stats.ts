@@ -32,7 +32,7 @@ export interface TableStats {
   /** `unchanged`: the source had no new data; `failed`: the published data is kept. */
   readonly status: "extracted" | "unchanged" | "failed";
   readonly strategy: Strategy;
-  /** Whether the whole table was read instead of only new rows. */
+  /** Whether the whole table was read instead of only new rows. False if its rows come from events alone. */
   readonly full: boolean;
   /** Rows that the connector yielded. */
   readonly rowsRead: number;
@@ -42,6 +42,8 @@ export interface TableStats {
   readonly rowsQuarantined: number;
   /** The file with the quarantined rows. */
   readonly quarantinePath?: string;
+  /** Rows that pushed events upserted and deleted; missing if none did. */
+  readonly events?: { readonly upserts: number; readonly deletes: number };
   /** Published rows and bytes. */
   readonly rows: number;
   readonly sizeBytes: number;

@@ -257,7 +257,10 @@ export interface CapabilityMethods {
   stream: {
     /** Verifies a pushed request and returns its events; throws if the request is not authentic. */
     verify(request: PushRequest): Promise<readonly PushEvent[]>;
-    /** Turns events, in order, into changes of rows. */
+    /**
+     * Turns events, in order, into changes of rows. A sync calls it for the events that wait, before it reads the tables; it
+     * publishes all changes of a batch together. If it fails, the events wait for the next sync.
+     */
     stream(
       events: AsyncIterable<PushEvent>,
       options: { readonly tables: readonly TableInfo[]; readonly signal: AbortSignal },
@@ -294,7 +297,7 @@ export interface CapabilityMethods {
     ): Promise<string | null>;
   };
   metadata: {
-    /** Returns metadata of tables without reading their rows; unknown tables are omitted. */
+    /** Returns metadata of tables without reading rows, without unknown tables. The metadata cache calls it table by table. */
     metadata(
       tables: readonly TableInfo[],
       options: { readonly signal: AbortSignal },

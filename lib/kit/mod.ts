@@ -6,6 +6,6 @@ export { capabilityMethods, optionalMethods } from "./connector.ts";
 export type { QueryLimits } from "./connector.ts";
 export { entityTypes } from "./metadata.ts";
 export { secretKinds } from "./plugin.ts";
-export { createHttp } from "./http/mod.ts";
+export { backoffMs, createHttp, isTransientStatus, retryAfterMs } from "./http/mod.ts";
 export { parseInstant } from "./rows/mod.ts";
 export type { RowReject } from "./rows/mod.ts";

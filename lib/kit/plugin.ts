@@ -117,6 +117,9 @@ export interface DuckDBEngine {
    * `parameters` are the values of `$1`, `$2` … as a list, or of `$name` … by name. `batchRows` is the maximum number of
    * rows of a batch.
    *
+   * With `directory`, the query runs in an instance of its own that can read this folder and nothing else, for files of
+   * others: their views could read any file.
+   *
    * @throws `duckdb_failed`, `duckdb_out_of_memory`, `file_unreadable`, `locked`, `disk_full`, `aborted`; also while batches
    *   are read
    */
@@ -124,6 +127,7 @@ export interface DuckDBEngine {
     sql: string,
     options?: {
       readonly attach?: Readonly<Record<string, string>>;
+      readonly directory?: string;
       readonly parameters?: readonly QueryParameter[] | Readonly<Record<string, QueryParameter>>;
       readonly signal?: AbortSignal;
       readonly batchRows?: number;
@@ -185,6 +189,13 @@ export interface Plugin<
   /** Secrets by name; each value is read from the environment variable of that name unless `agnes.yaml` configures another. */
   readonly secrets: Secrets;
   /**
+   * Whether a source may name further secrets in `agnes.yaml`, such as those that a program needs. Each of them is required.
+   * Default: `false`.
+   */
+  readonly takesAnySecret?: boolean;
+  /** The timeout of `discover` in milliseconds. Default: 5 minutes. */
+  readonly discoverTimeoutMs?: number;
+  /**
    * How `sync` handles unregistered tables, unless `agnes.yaml` overrides it: `all` registers every discovered table,
    * `listed` ignores them, for sources with thousands of tables. Default: `all`.
    */
@@ -214,6 +225,17 @@ export interface Plugin<
   readonly sourceQuery?: SourceQuerySchema;
   /** The error codes of the plugin; see `defineErrors`. Default: none. */
   readonly errors?: PluginErrors;
+  /**
+   * Returns what precedes the names of a source's tables in the SQL of that system, such as the project of BigQuery, so that
+   * SQL may name a registered remote table `orders` as `namespace.orders` after FROM and JOIN. `undefined`: there is nothing.
+   * Does no I/O. Default: not set.
+   *
+   * @example
+   * ```ts
+   * namespace: ({ project }) => project,
+   * ```
+   */
+  namespace?(options: v.InferOutput<S>): string | undefined;
   /** Returns the connector of one source. May do I/O; importing the plugin must not. */
   connect(context: ConnectContext<v.InferOutput<S>, Secrets>): Connector<C> | Promise<Connector<C>>;
 }
@@ -226,10 +248,13 @@ export interface AnyPlugin {
   readonly capabilities: readonly Capability[];
   readonly options: OptionsSchema;
   readonly secrets: Readonly<Record<string, SecretSpec>>;
+  readonly takesAnySecret?: boolean;
+  readonly discoverTimeoutMs?: number;
   readonly register?: "all" | "listed";
   readonly extensions?: Readonly<Record<string, ExtensionSpec>>;
   readonly sourceQuery?: SourceQuerySchema;
   readonly errors?: PluginErrors;
+  namespace?(options: never): string | undefined;
   // A method, so that a plugin with narrower options is an AnyPlugin; the registry checks them before it connects.
   connect(context: ConnectContext<never, never>): AnyConnector | Promise<AnyConnector>;
 }

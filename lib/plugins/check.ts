@@ -61,8 +61,13 @@ function pluginProblem(value: unknown): string | undefined {
     extensionsProblem(value["extensions"]) ??
     sourceQueryProblem(value["sourceQuery"], value["capabilities"] as readonly Capability[]) ??
     errorsProblem(name, value["errors"]) ??
+    namespaceProblem(value["namespace"]) ??
     (typeof connect === "function" ? misplacedProblem(value) : "connect should be a function")
   );
+}
+
+function namespaceProblem(value: unknown): string | undefined {
+  return value === undefined || typeof value === "function" ? undefined : "namespace should be a function";
 }
 
 function capabilitiesProblem(value: unknown): string | undefined {

@@ -1,3 +1,4 @@
 export { runStream } from "./run-stream.ts";
-export type { StreamRequest, StreamStats } from "./run-stream.ts";
-export { Spool, spoolCounts } from "./spool.ts";
+export type { StreamedTable, StreamRequest, StreamStats } from "./run-stream.ts";
+export { beginRead, endRead, readWindow } from "./read-window.ts";
+export { hasSpooled, quarantineDirectory, Spool, spoolCounts } from "./spool.ts";

@@ -15,6 +15,9 @@ import type { PushEvent } from "../kit/mod.ts";
 /** The folder of events that are not merged yet. */
 const spoolDirectory = (directory: string): string => join(directory, "spool");
 
+/** The folder of events that could not be merged, and of damaged spool files. @param directory the folder of the extract */
+export const quarantineDirectory = (directory: string): string => join(directory, "quarantine", "spool");
+
 /** Durable events, and their file. */
 export interface SpooledEvents {
   readonly path: string;
@@ -133,19 +136,34 @@ export async function spoolCounts(
   return { events, newestAt: newestMs === 0 ? null : new Date(newestMs) };
 }
 
-/** Reads spooled events, oldest file first, until there are at least `eventsMax`. */
+/** Whether there are files to merge, or to remove because their writer crashed. */
+export async function hasSpooled(host: Host, directory: string): Promise<boolean> {
+  return ((await host.files.list(spoolDirectory(directory))) ?? []).length > 0;
+}
+
+/** The name of the newest waiting file; null if none waits. */
+export async function newestSpooled(host: Host, directory: string): Promise<string | null> {
+  const names = (await host.files.list(spoolDirectory(directory))) ?? [];
+  return names.filter((name) => name.endsWith(EVENTS_SUFFIX)).at(-1) ?? null;
+}
+
+/**
+ * Reads spooled events, oldest file first, until there are at least `eventsMax`.
+ * @param newest the name of the last file to read. Default: all
+ */
 export async function readSpool(
   host: Host,
   log: Log,
   directory: string,
   eventsMax: number,
+  newest?: string,
 ): Promise<readonly SpooledEvents[]> {
   const folder = spoolDirectory(directory);
   const found: SpooledEvents[] = [];
   let count = 0;
   for (const name of (await host.files.list(folder)) ?? []) {
     if (!name.endsWith(EVENTS_SUFFIX)) continue;
-    if (count >= eventsMax) break;
+    if (count >= eventsMax || (newest !== undefined && name > newest)) break;
     const path = join(folder, name);
     const bytes = await host.files.read(path);
     if (bytes === null) continue;
@@ -186,7 +204,7 @@ export function parseSpool(text: string, onTorn: (reason: string) => void): read
 }
 
 async function quarantineFile(host: Host, directory: string, path: string, name: string): Promise<void> {
-  const folder = join(directory, "quarantine", "spool");
+  const folder = quarantineDirectory(directory);
   await host.files.makeDirectory(folder);
   const target = join(folder, name);
   // Names can occur again after their files were merged.

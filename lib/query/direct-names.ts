@@ -1,11 +1,9 @@
 import type { SqlPlace } from "../base/mod.ts";
-import { quoteIdentifier } from "../duckdb/mod.ts";
+import { quoteIdentifier, tokensOf, type Token } from "../duckdb/mod.ts";
 import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
-import type { TableRecord } from "../tables/mod.ts";
-import { sourceNameOf } from "./hybrid/mod.ts";
+import { sourceNameOf, type SourceTable } from "./hybrid/mod.ts";
 import { placeAt } from "./place.ts";
 import type { TableNames } from "./tables.ts";
-import { tokensOf, type Token } from "./tokens.ts";
 
 const NAME = '(?:`[^`]*`|"(?:[^"]|"")*"|[\\p{L}_][\\p{L}\\p{N}_$]*)';
 /** Names with dots between them, from a position on. */
@@ -44,12 +42,12 @@ export interface Renamed {
 
 /**
  * Replaces names of tables in their sources by the names of the registered remote tables, if these are accessible:
- * `source.dataset.table`, or the whole name under which a table is registered, such as `project.dataset.table` in another
- * project. Parts and whole names can be in backticks or double quotes.
+ * `source.dataset.table`, or the whole name of a table, such as `project.dataset.table`: the namespace of its source with the
+ * name under which it is registered, or that name itself if it is in another project. Parts and whole names can be in backticks or double quotes.
  *
  * @throws `table_unknown` for a name of three parts in backticks that is not one of an accessible table
  */
-export function withoutDirectNames(sql: string, names: TableNames, records: readonly TableRecord[]): Renamed {
+export function withoutDirectNames(sql: string, names: TableNames, records: readonly SourceTable[]): Renamed {
   const sources = new Set(names.tables.map(({ source }) => source.toLowerCase()));
   let rewritten = "";
   let from = 0;
@@ -111,14 +109,15 @@ function partsOf(part: string): string | readonly string[] {
 }
 
 /** Returns the accessible remote table with a name in its source; null if there is none, or one in each of several sources. */
-function tableOf({ whole }: Path, names: TableNames, records: readonly TableRecord[]): AnalyticsTable | null {
+function tableOf({ whole }: Path, names: TableNames, records: readonly SourceTable[]): AnalyticsTable | null {
   const dot = whole.indexOf(".");
   const [source, inSource] = [whole.slice(0, dot).toLowerCase(), whole.slice(dot + 1)];
   const isFull = whole.split(".").length > 2;
-  const isNamed = (record: TableRecord): boolean => {
+  const isNamed = (record: SourceTable): boolean => {
     if (record.queryMode !== "remote" || !isFull) return false;
     const name = sourceNameOf(record);
-    return name === whole || (name === inSource && record.source.toLowerCase() === source);
+    if (name === whole || (name === inSource && record.source.toLowerCase() === source)) return true;
+    return record.namespace !== undefined && `${record.namespace}.${name}` === whole;
   };
   const ids = new Set(records.filter(isNamed).map(({ id }) => id));
   const found = names.tables.filter((table) => ids.has(tableId(table)));

@@ -1,4 +1,4 @@
-import type { TableSettings } from "../tables/mod.ts";
+import type { MetadataFreshness, TableSettings } from "../tables/mod.ts";
 import type { CatalogEntry, TableDescription } from "./catalog.ts";
 
 /** One table of the catalog, with its freshness. */
@@ -9,6 +9,13 @@ export interface CheckedEntry extends CatalogEntry {
    * 8601, UTC; null: unknown.
    */
   readonly checkedAt: string | null;
+  /**
+   * How current `rows` and `sizeBytes` of a remote table are, which are those of the metadata cache; see `Metadata`. Null: the
+   * table is not remote, or not registered.
+   */
+  readonly freshness: MetadataFreshness | null;
+  /** The last successful refresh of the metadata of a remote table, ISO 8601; null: none. */
+  readonly metadataAt: string | null;
 }
 
 /** A table and its columns, with its documentation in the registry. */

@@ -12,11 +12,13 @@ import { isDatabaseName, PUBLIC_DATABASE } from "./database-name.ts";
 import { isListedTable, isListing, SPLIT_TO_TABLE } from "./listings.ts";
 import {
   parseSelect,
+  type Entered,
   type ParsedSelect,
   type Placed,
   type PlacedFacts,
   type PlacedTable,
 } from "./parse-select.ts";
+import { invalid } from "./params/literals.ts";
 import { refuse } from "./refuse.ts";
 import { typeChecksOf, type TypeChecks } from "./types.ts";
 
@@ -30,6 +32,8 @@ export interface GuardedQuery extends Omit<ParsedSelect, "facts"> {
   readonly bounds: readonly string[];
   /** Checks that depend on the types of its tables and result. */
   readonly typeChecks: TypeChecks;
+  /** Whether its rows are those of one table at most: it joins nothing. */
+  readonly readsOnce: boolean;
 }
 
 /**
@@ -39,10 +43,14 @@ export interface GuardedQuery extends Omit<ParsedSelect, "facts"> {
  *
  * `TableNames.resolve` checks whether the tables exist and are accessible. Nothing is bound or run.
  *
- * @throws `sql_malformed`, `sql_not_allowed` with the reason and a remedy, `sql_too_long`
+ * @throws `sql_malformed`, `sql_not_allowed` with the reason and a remedy, `parameters_invalid` for a parameter, `sql_too_long`
  */
-export async function guardQuery(connection: Connection, sql: string): Promise<GuardedQuery> {
-  const { facts, ...parsed } = await parseSelect(connection, sql);
+export async function guardQuery(
+  connection: Connection,
+  sql: string,
+  entered?: Entered,
+): Promise<GuardedQuery> {
+  const { facts, ...parsed } = await parseSelect(connection, sql, entered);
   for (const { kind, what } of facts.unusual) if (kind !== "variant") checkUnusual(kind, what, facts);
   for (const use of facts.tableFunctions) checkTableFunction(use);
   for (const use of facts.functions) checkFunction(use);
@@ -60,7 +68,14 @@ export async function guardQuery(connection: Connection, sql: string): Promise<G
       ...(facts.namesDatabase || facts.functions.some(isDatabaseName) ? [PUBLIC_DATABASE] : []),
     ],
     typeChecks: typeChecksOf(facts),
+    readsOnce:
+      facts.tables.length === 1 && facts.tableFunctions.length === 0 && !hasCommonTables(parsed.tree),
   };
+}
+
+/** Whether a tree has common table expressions, which may be read more than once. */
+function hasCommonTables(tree: unknown): boolean {
+  return JSON.stringify(tree).includes('"cte_map":{"map":[{');
 }
 
 function checkUnusual(
@@ -79,9 +94,9 @@ function checkUnusual(
         placeOfToken(/^show$/i),
       );
     case "parameter":
-      return refuse(
-        `it contains the parameter ${formatValue(what)}, which has no value`,
-        "Replace the parameter with its value.",
+      throw invalid(
+        `${formatValue(what)} of the SQL has no value`,
+        "Set its value in `params`, or with --param NAME=VALUE.",
         placeOfToken(what === "1" ? /^(?:\?|\$1)$/ : PARAMETER),
       );
     case "unknown":

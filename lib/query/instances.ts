@@ -1,4 +1,4 @@
-import { AgnesError, atMost, Mutex, raceAbort, type Host } from "../base/mod.ts";
+import { AgnesError, atMost, Mutex, raceAbort } from "../base/mod.ts";
 import { ATTACH_TIMEOUT_MS, tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import { poolGate, type Connection } from "../duckdb/mod.ts";
 import { checkFolders } from "./check-folders.ts";
@@ -73,25 +73,28 @@ export class Instances {
     return this.#exclusive(async () => {
       const sandbox = await this.#any();
       await sandbox.lock();
-      return leaseOf(sandbox, [], namesOf(sandbox, null), this.#services.log, signal);
+      return leaseOf(sandbox, [], namesOf(sandbox, null), { log: this.#services.log, signal });
     });
   }
 
   /**
    * Leases a locked instance in which the chosen tables are open.
+   * @param readsOnce see `GuardedQuery.readsOnce`
    * @throws `table_unknown`, `table_vanished`, `extract_changed`, `remote_unavailable`, `timed_out`, `aborted`, `analytics_unreadable`
    */
-  async lease(choose: Choice, granted: Granted, opening: Opening): Promise<Lease> {
+  async lease(choose: Choice, granted: Granted, opening: Opening, readsOnce = false): Promise<Lease> {
+    const { log } = this.#services;
+    const { signal } = opening;
     for (;;) {
       poolGate.rejectWhenStuck("the query");
-      const fingerprint = await this.#stats.run("", () => fingerprintOf(this.#services.host, this.#path));
+      const fingerprint = await this.#stats.run("", () => this.#fingerprint());
       const found = await this.#exclusive(async () => {
         const sandbox = await this.#withAnalytics(fingerprint);
         const names = namesOf(sandbox, granted);
         const tables = choose(names);
         if (!sandbox.serves(tables)) return { sandbox, tables, lease: null };
         await sandbox.lock();
-        const lease = await leaseOf(sandbox, tables, names, this.#services.log, opening.signal);
+        const lease = await leaseOf(sandbox, tables, names, { log, signal, readsOnce });
         return { sandbox, tables, lease };
       });
       const { sandbox, lease } = found;
@@ -111,12 +114,12 @@ export class Instances {
 
   /** @throws `extract_changed`, `timed_out`, `aborted` */
   async #checkFolders(
-    { state, fingerprint }: Sandbox,
+    { state, fingerprint, lookups }: Sandbox,
     tables: readonly AnalyticsTable[],
     signal: AbortSignal,
   ): Promise<void> {
     const key = JSON.stringify([fingerprint, ...tables.map(tableId).sort()]);
-    const check = () => checkFolders(this.#services.host.files, state, tables);
+    const check = () => checkFolders(lookups, state, tables);
     await raceAbort(this.#checks.run(key, check), signal, "the query");
   }
 
@@ -151,17 +154,13 @@ export class Instances {
       if (taken === null) await this.#attachAnalytics(sandbox);
       const names = namesOf(sandbox, granted);
       const tables = choose(names);
-      await raceAbort(
-        checkFolders(this.#services.host.files, sandbox.state, tables),
-        opening.signal,
-        "the query",
-      );
+      await raceAbort(checkFolders(sandbox.lookups, sandbox.state, tables), opening.signal, "the query");
       await sandbox.openTables(tables, { timeoutMs: this.#attachTimeoutMs, ...opening });
       if (taken === null) await sandbox.reopen(before, opening.signal);
       await sandbox.lock();
       return await this.#exclusive(async () => {
         await this.#replaceBy(sandbox);
-        return leaseOf(sandbox, tables, names, this.#services.log, opening.signal);
+        return leaseOf(sandbox, tables, names, { log: this.#services.log, signal: opening.signal });
       });
     } catch (error) {
       await this.#putBack(sandbox);
@@ -198,7 +197,7 @@ export class Instances {
   async #withAnalytics(known?: string | null): Promise<Sandbox> {
     const current = await this.#any();
     if (known !== undefined && current.fingerprint === known) return current;
-    const fingerprint = await fingerprintOf(this.#services.host, this.#path);
+    const fingerprint = await this.#fingerprint();
     if (current.fingerprint === fingerprint) return current;
     const sandbox = current.locked || current.fingerprint !== null ? await this.#renew() : current;
     if (fingerprint === null) return sandbox;
@@ -212,8 +211,15 @@ export class Instances {
   }
 
   async #attachAnalytics(sandbox: Sandbox): Promise<void> {
-    const fingerprint = await fingerprintOf(this.#services.host, this.#path);
+    const fingerprint = await this.#fingerprint();
     if (fingerprint !== null) await sandbox.attachAnalytics(this.#path, fingerprint);
+  }
+
+  /** Returns a text that changes when `analytics.duckdb` is replaced; null if there is no file. */
+  async #fingerprint(): Promise<string | null> {
+    const { lookups = this.#services.host.files } = this.#sandbox ?? {};
+    const stat = await lookups.stat(this.#path);
+    return stat === null ? null : `${stat.sizeBytes} ${stat.modifiedAtMs}`;
   }
 
   async #any(): Promise<Sandbox> {
@@ -251,12 +257,14 @@ export class Instances {
   }
 }
 
-function namesOf(sandbox: Sandbox, granted: Granted): TableNames {
-  return new TableNames(sandbox.state?.tables ?? [], granted);
-}
+/** The names of all tables by the tables of a generation: to collect them takes longer than a small query. */
+const allNames = new WeakMap<readonly AnalyticsTable[], TableNames>();
 
-/** Returns a text that changes when the file is replaced; null if there is no file. */
-async function fingerprintOf({ files }: Host, path: string): Promise<string | null> {
-  const stat = await files.stat(path);
-  return stat === null ? null : `${stat.sizeBytes} ${stat.modifiedAtMs}`;
+function namesOf({ state }: Sandbox, granted: Granted): TableNames {
+  const tables = state?.tables ?? [];
+  const known = granted === null ? allNames.get(tables) : undefined;
+  if (known !== undefined) return known;
+  const names = new TableNames(tables, granted);
+  if (granted === null) allNames.set(tables, names);
+  return names;
 }

@@ -8,15 +8,17 @@ import type { RemoteAccessMode } from "./opening.ts";
 import type { Sandbox } from "./sandbox.ts";
 import { shipStatement, type ShippedQuery } from "./ship/shipped-query.ts";
 import type { TableNames } from "./tables.ts";
+import { areSmall } from "./threads.ts";
 
 /** Leases a locked instance for one query, whose signal stops all statements on the connection. */
 export async function leaseOf(
   sandbox: Sandbox,
   tables: readonly AnalyticsTable[],
   names: TableNames,
-  log: Log,
-  signal: AbortSignal,
+  options: { readonly log: Log; readonly signal: AbortSignal; readonly readsOnce?: boolean },
 ): Promise<Lease> {
+  const { log, signal, readsOnce = false } = options;
+  await sandbox.useThreads(readsOnce && areSmall(tables));
   const connection = await sandbox.connect();
   // A statement that ignores the interrupt then counts as lost, and frees its slot for the next query.
   connection.stopWith(signal);

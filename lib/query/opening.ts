@@ -10,6 +10,8 @@ export interface Opening {
    * @param what the kind of name. Default: `the remote table`
    */
   readonly onWait: (name: string | null, what?: string) => void;
+  /** Whether it is for a part of a query, whose other parts may run at the same time. Default: false. */
+  readonly isPart?: boolean;
   /** Receives the jobs of all sources. Default: they are not collected. */
   readonly onJob?: (job: SourceJob) => void;
 }

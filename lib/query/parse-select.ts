@@ -1,6 +1,6 @@
 import { AgnesError, type SqlPlace } from "../base/mod.ts";
 import { parseSql, type FunctionUse, type SelectFacts, type TableUse } from "../sql/mod.ts";
-import type { Connection } from "../duckdb/mod.ts";
+import { changedSpace, tokensOf, type Connection } from "../duckdb/mod.ts";
 import { explained } from "./explain.ts";
 import { pivotTypes, expressionNames, type PivotType } from "./pivot.ts";
 import { keywordAdvice } from "./keyword-advice.ts";
@@ -9,7 +9,6 @@ import { markPivots } from "./pivot-text.ts";
 import { indexOfByte, indexOfCharacter, placeAt } from "./place.ts";
 import { refuse } from "./refuse.ts";
 import { checkSize } from "./size.ts";
-import { tokensOf } from "./tokens.ts";
 import { withoutSettings } from "./without-settings.ts";
 
 /** A parsed SELECT. */
@@ -41,7 +40,12 @@ export type PlacedTable = Placed<TableUse> & {
   readonly isOutOfScope?: boolean;
 };
 
-/** A part of the SQL that is parsed separately. */
+/** The SQL as entered, and where its parts are in it. */
+export interface Entered extends Omit<Part, "sql"> {
+  readonly typed: string;
+}
+
+/** A part of the SQL that is parsed separately, or all of it. */
 interface Part {
   readonly sql: string;
   /** Converts an index of this part to an index of the SQL as entered. */
@@ -50,9 +54,14 @@ interface Part {
 
 /**
  * Parses SQL that must be exactly one SELECT; tables and functions are not checked.
+ * @param entered the SQL as entered, for places in errors. Default: `sql`
  * @throws `sql_malformed`, `sql_not_allowed`, `sql_too_long`
  */
-export async function parseSelect(connection: Connection, sql: string): Promise<ParsedSelect> {
+export async function parseSelect(
+  connection: Connection,
+  sql: string,
+  { typed, typedIndex }: Entered = { typed: sql, typedIndex: (index) => index },
+): Promise<ParsedSelect> {
   checkSize(sql);
   // DuckDB would treat it as the end of the SQL and ignore the rest.
   if (sql.includes("\0"))
@@ -61,7 +70,7 @@ export async function parseSelect(connection: Connection, sql: string): Promise<
     const reason = "it contains half of a surrogate pair, which is not Unicode text";
     throw new AgnesError("sql_malformed", { reason, position: null });
   }
-  return parsePart(connection, sql, { sql, typedIndex: (index) => index });
+  return parsePart(connection, typed, { sql, typedIndex });
 }
 
 async function parsePart(
@@ -71,6 +80,8 @@ async function parsePart(
   prefix?: string,
 ): Promise<ParsedSelect> {
   const { sql } = part;
+  const space = changedSpace(sql);
+  if (space !== null) refuse(space.reason, space.advice, placeOf(typed, part, space.index));
   const parsed = await parseSql(connection, sql);
   switch (parsed.kind) {
     case "select":

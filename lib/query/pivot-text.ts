@@ -1,5 +1,5 @@
-import { quoteIdentifier } from "../duckdb/mod.ts";
-import { tokensOf, type Token } from "./tokens.ts";
+import { quoteIdentifier, tokensOf, type Token } from "../duckdb/mod.ts";
+import { edited, indexBefore, type Edit, type Span } from "./text-edits.ts";
 
 /** A PIVOT whose values depend on the data. */
 interface PivotMark {
@@ -67,38 +67,8 @@ function freePrefix(sql: string): string {
   return prefix;
 }
 
-interface Span {
-  readonly start: number;
-  readonly end: number;
-}
-
-/** A replacement of a span of text. */
-interface Edit extends Span {
-  readonly text: string;
-}
-
 function isInside(inner: Span, outer: Span): boolean {
   return inner.start >= outer.start && inner.end <= outer.end;
-}
-
-function edited(sql: string, edits: readonly Edit[]): string {
-  let text = "";
-  let from = 0;
-  for (const edit of edits) {
-    text += sql.slice(from, edit.start) + edit.text;
-    from = edit.end;
-  }
-  return text + sql.slice(from);
-}
-
-function indexBefore(edits: readonly Edit[], index: number): number | null {
-  let moved = 0;
-  for (const { start, end, text } of edits) {
-    if (index < start + moved) break;
-    if (index < start + moved + text.length) return null;
-    moved += text.length - (end - start);
-  }
-  return index - moved;
 }
 
 /** Returns the columns of one PIVOT without listed values; for columns with a subquery, the span of its brackets. */

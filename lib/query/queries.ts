@@ -1,7 +1,9 @@
 import type { ResultFormat, TextOptions } from "../duckdb/mod.ts";
 import type { QueryLimits } from "../kit/mod.ts";
 import type { CatalogEntry, TableDescription } from "./catalog.ts";
+import type { Condition } from "./condition/with-condition.ts";
 import type { RegisteredQuery } from "./hybrid/mod.ts";
+import type { QueryParams } from "./params/literals.ts";
 import type { QueryResult, Receipt } from "./run.ts";
 
 /** The caller of a query, and the tables it may access. */
@@ -18,10 +20,27 @@ export interface AccessOptions {
   readonly access?: ReadonlySet<string> | null;
 }
 
+/** The options of describing a table. */
+export interface DescribeOptions extends AccessOptions {
+  readonly signal?: AbortSignal;
+}
+
+/** The options of reading some rows of a table. */
+export interface SampleOptions extends DescribeOptions {
+  /** Returns random rows instead of the first ones. Default: false. */
+  readonly random?: boolean;
+}
+
 /** The SQL and options of one query. */
 export interface QueryRequest extends AccessOptions {
   /** One SELECT, optionally followed by `;`. */
   readonly sql: string;
+  /**
+   * The values of the parameters of `sql`: `{ since: "2026-01-01" }` for `$since`, a list for `?` or for `$1`, `$2`. Each value
+   * acts as the literal in its place, so a text can never become SQL. All parameters of `sql` need a value, and all values
+   * a parameter. They are not for the SQL of `register`. Default: `sql` has no parameters.
+   */
+  readonly params?: QueryParams;
   /** Rows beyond the limits are cut off, and the receipt has `truncated: true`. Default: 60 seconds, all rows. */
   readonly limits?: QueryLimits;
   /** Allows all tables and functions, for SQL that the caller wrote. Files and settings stay blocked. Default: false. */
@@ -42,6 +61,11 @@ export interface QueryRequest extends AccessOptions {
 export interface EncodedRequest extends QueryRequest {
   readonly format: ResultFormat;
   readonly text?: TextOptions;
+}
+
+/** A condition to check on behalf of a caller. */
+export interface ConditionRequest extends Condition, AccessOptions {
+  readonly signal?: AbortSignal;
 }
 
 /** The rows of a query in one format. */
@@ -70,15 +94,14 @@ export interface WorkerCounts {
 export interface Queries {
   runQuery(request: QueryRequest): Promise<QueryResult>;
   encodeQuery(request: EncodedRequest): Promise<EncodedResult>;
+  /** Returns the SQL with its condition, which reads no other table. @throws `validator_rejected` */
+  withCondition(request: ConditionRequest): Promise<string>;
   catalog(options?: AccessOptions): Promise<readonly CatalogEntry[]>;
-  describeTable(
-    name: string,
-    options?: AccessOptions & { readonly signal?: AbortSignal },
-  ): Promise<TableDescription>;
+  describeTable(name: string, options?: DescribeOptions): Promise<TableDescription>;
   sampleTable(
     name: string,
     rows: number,
-    options?: AccessOptions & Pick<QueryRequest, "signal" | "limits"> & { readonly random?: boolean },
+    options?: SampleOptions & Pick<QueryRequest, "limits">,
   ): Promise<QueryResult>;
   /** The worker processes; null: queries run in this process. */
   workers(): WorkerCounts | null;

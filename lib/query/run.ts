@@ -1,6 +1,14 @@
 import type * as arrow from "apache-arrow";
 
-import { abortError, AgnesError, isAgnesError, raceAbort, withTimeout, type Host } from "../base/mod.ts";
+import {
+  abortError,
+  AgnesError,
+  isAgnesError,
+  onAbort,
+  raceAbort,
+  withTimeout,
+  type Host,
+} from "../base/mod.ts";
 import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import { jsonRowSizes, poolGate, type Connection, type StreamResult } from "../duckdb/mod.ts";
 import type { QueryLimits, SourceJob } from "../kit/mod.ts";
@@ -135,6 +143,8 @@ export async function startQuery(
 ): Promise<QueryResult> {
   const startedMs = host.monotonicMs();
   const timer = withTimeout(WHAT, limits.timeoutMs ?? TIMEOUT_MS, signal);
+  // It stays until the end, so that those of each step share its listener.
+  const unlisten = onAbort(timer.signal, () => {});
   let awaited: string | null = null;
   const onWait: Opening["onWait"] = (name, what = "the remote table") =>
     void (awaited = name && `${what} ${name}`);
@@ -145,6 +155,7 @@ export async function startQuery(
   const release = async () => {
     totals.elapsedMs = host.monotonicMs() - startedMs;
     timer[Symbol.dispose]();
+    unlisten();
     const held = await preparing.catch(() => null);
     await held?.release();
   };
@@ -174,7 +185,7 @@ export async function startQuery(
   }
   const { generation, remotes, secrets, tables, registered = () => [] } = run;
   // Unread rows must not hold the connection forever.
-  timer.signal.addEventListener("abort", () => void end(), { once: true });
+  onAbort(timer.signal, () => void end());
   return {
     schema: result.schema,
     names: result.names,

@@ -1,4 +1,13 @@
-import { AgnesError, isAgnesError, messageOf, raceAbort, throwIfAborted, withDeadline } from "../base/mod.ts";
+import {
+  AgnesError,
+  isAgnesError,
+  messageOf,
+  quickLookups,
+  raceAbort,
+  throwIfAborted,
+  withDeadline,
+  type Files,
+} from "../base/mod.ts";
 import {
   ATTACH_TIMEOUT_MS,
   attachFailure,
@@ -31,6 +40,7 @@ import type { QueryServices } from "./query-services.ts";
 import { IdleConnections } from "./idle-connections.ts";
 import { REOPEN_TIMEOUT_MS, type Opening, type RemoteAccessMode } from "./opening.ts";
 import { createSessionView } from "./session-view.ts";
+import { Threads } from "./threads.ts";
 
 /**
  * A DuckDB instance that runs the SQL of users. First it attaches the databases of its queries, read-only. Then it is
@@ -50,6 +60,7 @@ export class Sandbox {
   readonly #liveTables = new Map<string, Promise<LiveTable | null>>();
   readonly #queryDatabases = new Map<Connection, QueryDatabase>();
   readonly #idle = new IdleConnections();
+  readonly #threads: Threads;
   #queries = 0;
   /** The number of databases that are being attached. */
   #attaching = 0;
@@ -60,6 +71,8 @@ export class Sandbox {
   #closed = false;
   /** The state of `analytics.duckdb` when it was attached; null before. */
   state: AnalyticsState | null = null;
+  /** The file system for the checks of each query. */
+  lookups: Files;
   /** Identifies the attached `analytics.duckdb`; null if none is attached. */
   fingerprint: string | null = null;
 
@@ -68,14 +81,18 @@ export class Sandbox {
     database: Database,
     connection: Connection,
     live: LiveResolver | null,
+    threads: Threads,
   ) {
     this.#services = services;
+    this.lookups = services.host.files;
+    this.#threads = threads;
     this.#database = database;
     this.#connection = connection;
     this.#live = live;
   }
 
   static async open(services: QueryServices, live: LiveResolver | null): Promise<Sandbox> {
+    const threads = new Threads(services.limits);
     // Rows keep their order, so that the same query returns the same first rows.
     const database = await openDatabase({
       files: services.host.files,
@@ -86,10 +103,11 @@ export class Sandbox {
         // DuckDB needs cubic time in the depth to plan nested expressions, and cannot be interrupted meanwhile.
         max_expression_depth: "250",
         pivot_limit: "10000",
+        ...threads.settings,
       },
     });
     try {
-      return new Sandbox(services, database, await database.connect(), live);
+      return new Sandbox(services, database, await database.connect(), live, threads);
     } catch (error) {
       await database.close();
       throw error;
@@ -115,6 +133,7 @@ export class Sandbox {
     if (this.state === null) {
       throw new AgnesError("analytics_unreadable", { path, reason: OTHER_FORMAT_REASON });
     }
+    this.lookups = await quickLookups(this.#services.host.files, [path, ...foldersOf(this.state)]);
     this.fingerprint = fingerprint;
   }
 
@@ -225,8 +244,14 @@ export class Sandbox {
   /** Locks the instance: afterwards it cannot attach databases, and can only read parts. */
   async lock(): Promise<void> {
     if (this.#locked) return;
+    await this.#threads.except(this.#connection);
     await this.#connection.run(restrictTo({ directories: foldersOf(this.state) }));
     this.#locked = true;
+  }
+
+  /** Chooses the number of threads before the next query gets its connection. One may run an abandoned attach. */
+  async useThreads(isSmall: boolean): Promise<void> {
+    await this.#threads.use(this.#connection, { isSmall, isAlone: this.#users + this.#attaching === 0 });
   }
 
   /** Returns a clean connection for one query. The instance stays open until all connections are released. */

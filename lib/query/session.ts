@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { AgnesError, atMost, isAgnesError, withTimeout } from "../base/mod.ts";
 import { analyticsPath, type AnalyticsTable } from "../analytics/mod.ts";
 import { renderSql } from "../sql/mod.ts";
-import { encodeResult, quoteLiteral, type Connection } from "../duckdb/mod.ts";
+import { encodeResult, quoteLiteral } from "../duckdb/mod.ts";
 import { dataPaths } from "../workspace/mod.ts";
 import {
   describeTableIn,
@@ -13,27 +13,39 @@ import {
   type TableDescription,
 } from "./catalog.ts";
 import { mayNameDirectly, withoutDirectNames, type Renamed } from "./direct-names.ts";
+import { withCondition } from "./condition/with-condition.ts";
 import { planOf, shippedPlan } from "./explain.ts";
+import { accessOf, type Access } from "./access.ts";
 import { bindEmpty } from "./bind-empty.ts";
+import { CheckedQueries } from "./checked-queries.ts";
 import { readAliases } from "./read-aliases.ts";
 import { isFatal, queryFailure } from "./failure.ts";
-import { guardQuery, OTHER_DATABASE, type GuardedQuery } from "./guard.ts";
+import { OTHER_DATABASE, type GuardedQuery } from "./guard.ts";
 import { isAlias, isNamed, openHybrid, type Hybrid, type HybridSources } from "./hybrid/mod.ts";
 import { withListings } from "./listings.ts";
 import { Instances, type Choice } from "./instances.ts";
+import { literalsOf, type WithLiterals } from "./params/literals.ts";
 import { readyOrReleased } from "./lease.ts";
 import type { LiveResolver } from "../sources/mod.ts";
+import type { OpenedTable } from "./opened-table.ts";
 import type { Opening } from "./opening.ts";
-import { parseSelect } from "./parse-select.ts";
 import { refuseLivePivot } from "./refuse-live-pivot.ts";
 import { makePivotTypes } from "./pivot.ts";
-import type { AccessOptions, EncodedRequest, EncodedResult, QueryRequest } from "./queries.ts";
-import { mayKeepStatement, RecentQueries } from "./recent-queries.ts";
+import type {
+  AccessOptions,
+  ConditionRequest,
+  DescribeOptions,
+  EncodedRequest,
+  EncodedResult,
+  QueryRequest,
+  SampleOptions,
+} from "./queries.ts";
+import { mayKeepStatement } from "./recent-queries.ts";
 import { startQuery, TIMEOUT_MS, type Lease, type QueryResult, type Replacement, type Run } from "./run.ts";
 import type { QueryServices } from "./query-services.ts";
 import { checkSize } from "./size.ts";
 import type { TableNames } from "./tables.ts";
-import { checkTypes, trustedTypeChecks } from "./types.ts";
+import { checkTypes } from "./types.ts";
 
 /** The options of a session. */
 export interface SessionOptions {
@@ -68,8 +80,10 @@ const CLOSE_GRACE_MS = 500;
 export class QuerySession implements AsyncDisposable {
   readonly #services: QueryServices;
   readonly #options: SessionOptions;
+  /** The absolute path of the data directory. */
+  readonly #directory: string;
   readonly #instances: Instances;
-  readonly #recent = new RecentQueries();
+  readonly #checked: CheckedQueries;
   /** Queries whose sources are being closed. */
   readonly #hybrids = new Set<Promise<unknown>>();
   /** Queries that are releasing their connections. */
@@ -82,8 +96,10 @@ export class QuerySession implements AsyncDisposable {
   constructor(services: QueryServices, options: SessionOptions) {
     this.#services = services;
     this.#options = options;
+    this.#directory = resolve(options.dataDirectory);
     const path = analyticsPath(options.dataDirectory);
     this.#instances = new Instances(services, path, options.live ?? null, options.attachTimeoutMs);
+    this.#checked = new CheckedQueries((work, signal) => this.#instances.parse(work, signal));
   }
 
   /**
@@ -94,14 +110,15 @@ export class QuerySession implements AsyncDisposable {
    * `disk_full`; also while rows are read; with `register` also `alias_refused`, `invalid_identifier`, `alias_limit_exceeded`,
    * `alias_access_denied`, `source_unknown`, `capability_missing`, and the errors of the plugin, with the alias in `details`
    */
-  async runQuery(request: QueryRequest): Promise<QueryResult> {
+  async runQuery(request: QueryRequest & WithLiterals): Promise<QueryResult> {
     const access = accessOf(request);
     if (request.trusted === true && access !== null) {
       const reason = "`trusted` allows all tables, so it cannot be combined with `access`";
       throw new AgnesError("invalid_input", { what: "the options of the query", reason });
     }
     const failure = this.#failureFor(access, request.sql);
-    const checked = { ...request, access, onEnding: this.#onEnding };
+    const { literals = literalsOf(request.params) } = request;
+    const checked = { ...request, literals, access, onEnding: this.#onEnding };
     const run = () =>
       startQuery(this.#services.host, { ...checked, failure }, (opening) => this.#prepare(checked, opening));
     try {
@@ -121,6 +138,16 @@ export class QuerySession implements AsyncDisposable {
     return { bytes, receipt: () => result.receipt(), close: () => result.close() };
   }
 
+  /** Returns the SQL with its condition. @throws `validator_rejected` */
+  async withCondition(request: ConditionRequest): Promise<string> {
+    using timer = withTimeout("checking the condition", TIMEOUT_MS, request.signal);
+    try {
+      return await this.#instances.parse((connection) => withCondition(connection, request), timer.signal);
+    } catch (error) {
+      throw this.#failureFor(accessOf(request))(error);
+    }
+  }
+
   workers(): null {
     return null;
   }
@@ -132,28 +159,44 @@ export class QuerySession implements AsyncDisposable {
   }
 
   /** Describes a table and its columns. @throws `table_unknown`, and the errors of `runQuery` */
-  async describeTable(
-    name: string,
-    options: AccessOptions & { readonly signal?: AbortSignal } = {},
-  ): Promise<TableDescription> {
-    const access = accessOf(options);
+  async describeTable(name: string, options: DescribeOptions = {}): Promise<TableDescription> {
     using timer = withTimeout(`describing the table ${name}`, TIMEOUT_MS, options.signal);
     const { signal } = timer;
-    const leasing = this.#lease((names) => [names.find(name)], access, { signal, onWait: () => {} });
-    const { connection, release, secrets, prepareLive, tables } = await leasing;
+    return await this.#withTable(
+      name,
+      { ...options, signal },
+      async ({ connection, prepareLive, tables }) => {
+        const [table] = tables;
+        await prepareLive({ sql: null, schemaOnly: true, rowsMax: 0, signal });
+        const directory = dataPaths.extract(this.#options.dataDirectory, table!.source);
+        return describeTableIn(this.#services.host.files, connection, table!, directory);
+      },
+    );
+  }
+
+  /**
+   * Runs work on a connection that may read one published table, which is no remote one, and create temporary tables.
+   * @throws `table_unknown`, and the errors of `runQuery`
+   */
+  readTable<T>(name: string, signal: AbortSignal, work: (opened: OpenedTable) => Promise<T>): Promise<T> {
+    return this.#withTable(name, { signal }, ({ connection, tables: [table] }) =>
+      work({ connection, table: table!, from: quotedTable(table!) }),
+    );
+  }
+
+  async #withTable<T>(
+    name: string,
+    { signal, ...options }: AccessOptions & { readonly signal: AbortSignal },
+    work: (lease: Lease) => Promise<T>,
+  ): Promise<T> {
+    const access = accessOf(options);
+    const lease = await this.#lease((names) => [names.find(name)], access, { signal, onWait: () => {} });
     try {
-      const [table] = tables;
-      await prepareLive({ sql: null, schemaOnly: true, rowsMax: 0, signal });
-      return await describeTableIn(
-        this.#services.host.files,
-        connection,
-        table!,
-        dataPaths.extract(this.#options.dataDirectory, table!.source),
-      );
+      return await work(lease);
     } catch (error) {
-      throw this.#failureFor(access)(error, secrets);
+      throw this.#failureFor(access)(error, lease.secrets);
     } finally {
-      await release();
+      await lease.release();
     }
   }
 
@@ -161,7 +204,7 @@ export class QuerySession implements AsyncDisposable {
   async sampleTable(
     name: string,
     rows: number,
-    options: AccessOptions & Pick<QueryRequest, "signal" | "limits"> & { readonly random?: boolean } = {},
+    options: SampleOptions & Pick<QueryRequest, "limits"> = {},
   ): Promise<QueryResult> {
     if (!Number.isInteger(rows) || rows < 0) {
       throw new AgnesError("invalid_input", {
@@ -208,17 +251,19 @@ export class QuerySession implements AsyncDisposable {
     return this.#instances.lease(choose, access, opening);
   }
 
-  async #prepare(entered: QueryRequest & { readonly access: Access }, opening: Opening): Promise<Run> {
+  async #prepare(entered: PreparedRequest, opening: Opening): Promise<Run> {
     const { signal } = opening;
-    const { sql, unknown } = await this.#withoutDirectNames(entered);
-    const request = { ...entered, sql };
+    const { sql: named, unknown } = await this.#withoutDirectNames(entered);
+    const placed = await this.#checked.withValues(named, entered.literals, signal);
+    const request = { ...entered, sql: placed.sql };
     const { register } = request;
-    const isTrusted = request.trusted === true;
-    const query = await this.#checked(sql, isTrusted, signal).catch(async (error: unknown) => {
-      if (unknown === null || !isAgnesError(error, "sql_not_allowed")) throw error;
-      if (!error.details.reason.startsWith(OTHER_DATABASE)) throw error;
-      throw (await this.#instances.names(entered.access)).unknown(unknown.name, unknown.place);
-    });
+    const query = await this.#checked
+      .check(placed, request.trusted === true, signal)
+      .catch(async (error: unknown) => {
+        if (unknown === null || !isAgnesError(error, "sql_not_allowed")) throw error;
+        if (!error.details.reason.startsWith(OTHER_DATABASE)) throw error;
+        throw (await this.#instances.names(entered.access)).unknown(unknown.name, unknown.place);
+      });
     if (register === undefined || Object.keys(register).length === 0)
       return this.#prepareLocal(request, query, opening);
     const preparing = this.#prepareHybrid({ ...request, register }, query, opening);
@@ -234,17 +279,6 @@ export class QuerySession implements AsyncDisposable {
     return withoutDirectNames(sql, await this.#instances.names(access), await sources.tables());
   }
 
-  async #checked(sql: string, isTrusted: boolean, signal: AbortSignal): Promise<GuardedQuery> {
-    const recent = this.#recent.get(sql, isTrusted);
-    if (recent !== undefined) return recent;
-    const query = await this.#instances.parse(
-      async (connection) => (isTrusted ? trustedQuery(connection, sql) : guardQuery(connection, sql)),
-      signal,
-    );
-    this.#recent.add(sql, isTrusted, query);
-    return query;
-  }
-
   /** Prepares a query after the queries of `register`, whose sources are closed before it runs. */
   async #prepareHybrid(
     request: QueryRequest & { readonly access: Access } & Required<Pick<QueryRequest, "register">>,
@@ -257,7 +291,7 @@ export class QuerySession implements AsyncDisposable {
       {
         services: this.#services,
         sources: this.#options.sources,
-        prepare: (sql, part) => this.#prepare({ sql, access, trusted }, part),
+        prepare: (sql, part) => this.#prepare({ sql, access, trusted }, { ...part, isPart: true }),
         failure: this.#failureFor(access),
       },
       opening,
@@ -279,6 +313,7 @@ export class QuerySession implements AsyncDisposable {
     const { signal, onJob } = opening;
     const { access, register, trusted: isTrusted = false } = request;
     const isRegistered = isAlias(register);
+    const isAlone = hybrid === undefined && opening.isPart !== true;
     const tables = query.tables.filter((use) => !isRegistered(use));
     let granted: readonly AnalyticsTable[] = [];
     const choose = (names: TableNames) => {
@@ -288,7 +323,7 @@ export class QuerySession implements AsyncDisposable {
     const open = () =>
       tables.length === 0 && !isTrusted && !query.hasListings
         ? this.#instances.leaseBare(signal)
-        : this.#lease(choose, access, opening);
+        : this.#instances.lease(choose, access, opening, isAlone && query.readsOnce);
     const scope = () => ({ granted, isRestricted: access !== null, signal });
     // A PIVOT without listed values is bound with its rows.
     if (hybrid?.hasSchemas === true && !query.isExplained && query.pivots.length === 0) {
@@ -341,7 +376,7 @@ export class QuerySession implements AsyncDisposable {
   /** Returns a function that converts an error for the caller. After a fatal error, the next query gets a new instance. */
   #failureFor(access: Access, typed?: string): (error: unknown, secrets?: Iterable<string>) => unknown {
     const scope = {
-      dataDirectory: resolve(this.#options.dataDirectory),
+      dataDirectory: this.#directory,
       home: this.#services.host.env["HOME"] ?? null,
       isRestricted: access !== null,
     };
@@ -353,35 +388,11 @@ export class QuerySession implements AsyncDisposable {
   }
 }
 
+type PreparedRequest = QueryRequest & WithLiterals & { readonly access: Access };
+
 /** The caller of a statement. */
 interface Scope {
   readonly granted: readonly AnalyticsTable[];
   readonly isRestricted: boolean;
   readonly signal: AbortSignal;
-}
-
-/** The tables a caller may access; null: all. */
-export type Access = ReadonlySet<string> | null;
-
-/**
- * Returns a checked copy of the tables a caller may access, which the caller cannot change while the query runs.
- * @throws `invalid_input` for a value that is not a Set
- */
-export function accessOf({ access = null }: AccessOptions): Access {
-  if (access === null) return null;
-  const names: readonly unknown[] = access instanceof Set ? [...access] : [null];
-  if (names.every((name) => typeof name === "string")) return new Set(names);
-  throw new AgnesError("invalid_input", { what: "access", reason: "it is not a Set of table names" });
-}
-
-/** Parses SQL that may call all functions and read all tables of the instance. */
-async function trustedQuery(connection: Connection, sql: string): Promise<GuardedQuery> {
-  const { facts, ...parsed } = await parseSelect(connection, sql);
-  return {
-    ...parsed,
-    tables: facts.tables,
-    hasListings: false,
-    bounds: [],
-    typeChecks: trustedTypeChecks(facts),
-  };
 }

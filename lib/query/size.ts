@@ -1,10 +1,10 @@
 import { AgnesError } from "../base/mod.ts";
 import { placeAt } from "./place.ts";
 import { refuse } from "./refuse.ts";
-import { tokensOf } from "./tokens.ts";
+import { tokensOf } from "../duckdb/mod.ts";
 
 /** The maximum length of SQL in characters. */
-const SQL_LENGTH_MAX = 1_000_000;
+export const SQL_LENGTH_MAX = 1_000_000;
 
 /** DuckDB needs about 30 µs to parse and plan one value of a list, and cannot be interrupted meanwhile. */
 const TOKENS_MAX = 100_000;

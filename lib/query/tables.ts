@@ -57,7 +57,8 @@ export class TableNames {
           use.place,
         );
       }
-      return this.find(nameOf(use), use.place);
+      // A place is computed when it is read.
+      return this.#byName.get(nameOf(use).toLowerCase()) ?? this.find(nameOf(use), use.place);
     });
     return [...new Set(found)];
   }

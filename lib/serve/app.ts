@@ -54,8 +54,12 @@ export function createApp(
     for (const [name, value] of Object.entries(cors)) c.header(name, value);
     return undefined;
   });
-  for (const route of routes) app.on(route.method.toUpperCase(), [route.path], ...route.handlers(services));
-  for (const [path, allowed] of methodsByPath(routes)) {
+  // Paths without parameters first: `/api/admin/registry/rebuild` is not `/api/admin/registry/:id` with another method.
+  const paths = [...known].sort((a, b) => Number(a.includes("/:")) - Number(b.includes("/:")));
+  for (const path of paths) {
+    const ofPath = routes.filter((route) => route.path === path);
+    for (const route of ofPath) app.on(route.method.toUpperCase(), [path], ...route.handlers(services));
+    const allowed = allowedMethods(ofPath);
     app.all(path, () => {
       throw new AgnesError("method_not_allowed", { allowed });
     });
@@ -72,7 +76,11 @@ export function createApp(
   });
   return async (request, info = {}) => {
     // A request without a valid Host has no URL, which hono cannot route.
-    if (!URL.canParse(request.url)) return problemResponse(new AgnesError("url_malformed", {}), folders);
+    if (!URL.canParse(request.url)) {
+      const response = problemResponse(new AgnesError("url_malformed", {}), folders);
+      response.headers.set("x-request-id", randomId(host));
+      return response;
+    }
     return app.fetch(request, info);
   };
 }
@@ -83,13 +91,6 @@ function addressOf(request: Request, { address }: RequestInfo, trustProxy: boole
   return forwarded?.split(",").at(-1)?.trim() || (address ?? null);
 }
 
-function methodsByPath(routes: readonly Route[]): ReadonlyMap<string, readonly string[]> {
-  const methods = new Map<string, string[]>();
-  for (const { path, method } of routes)
-    methods.set(path, [
-      ...(methods.get(path) ?? []),
-      method.toUpperCase(),
-      ...(method === "get" ? ["HEAD"] : []),
-    ]);
-  return methods;
+function allowedMethods(routes: readonly Route[]): readonly string[] {
+  return routes.flatMap(({ method }) => (method === "get" ? ["GET", "HEAD"] : [method.toUpperCase()]));
 }

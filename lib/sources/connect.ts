@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 
-import { checkAgainst, createLog, redactThrown, withDeadline, type Host, type Log } from "../base/mod.ts";
+import { createLog, redactThrown, withDeadline, type Host, type Log } from "../base/mod.ts";
 import {
   createHttp,
   type AnyConnector,
@@ -12,18 +12,10 @@ import {
 import { checkConnector, type PluginRegistry } from "../plugins/mod.ts";
 import { pluginFailure, type Origin } from "./guard/failure.ts";
 import { guardConnector } from "./guard/guard.ts";
-import { resolveSecrets } from "./secrets.ts";
+import { prepareSource, type SourceToConnect } from "./prepare-source.ts";
 
 const CONNECT_TIMEOUT_MS = 60_000;
 const CLOSE_TIMEOUT_MS = 30_000;
-
-/** The part of a source's configuration that a connection needs. */
-export interface SourceToConnect {
-  readonly plugin: string;
-  readonly options?: unknown;
-  /** The environment variable for each of the plugin's secrets; default: the secret's own name. */
-  readonly secrets?: Readonly<Record<string, string>>;
-}
 
 /** The services that `connectSource` uses. */
 export interface ConnectServices {
@@ -65,9 +57,8 @@ export async function connectSource(
   config: SourceToConnect,
   options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {},
 ): Promise<SourceHandle> {
-  const plugin = registry.get(config.plugin);
-  const checked = checkAgainst(plugin.options, config.options ?? {}, `sources.${name}.options`);
-  const secrets = resolveSecrets(plugin, name, config.secrets ?? {}, services.host.env);
+  const { env } = services.host;
+  const { plugin, options: checked, secrets } = prepareSource({ plugins: registry, env }, name, config);
   const values = new Set(Object.values(secrets).flatMap((secret) => secret?.reveal() ?? []));
   const codes = new Set(Object.values(plugin.errors ?? {}).map(({ code }) => code as string));
   const origin: Origin = { plugin: plugin.name, source: name, secrets: values, codes };

@@ -9,7 +9,7 @@ const NAME_LENGTH_MAX = 255;
 /**
  * Lists the tables of a source. Joins the pages, checks each table and keeps the order of the source.
  *
- * @param options.timeoutMs default: 5 minutes
+ * @param options.timeoutMs default: that of the plugin, or 5 minutes
  * @throws `capability_missing`, `plugin_failed`, `timed_out`, `aborted`
  */
 export async function discoverTables(
@@ -20,7 +20,7 @@ export async function discoverTables(
   if (connector.discover === undefined) {
     throw new AgnesError("capability_missing", { plugin: plugin.name, source, capability: "discover" });
   }
-  const limits = { timeoutMs: DISCOVER_TIMEOUT_MS, ...options };
+  const limits = { timeoutMs: plugin.discoverTimeoutMs ?? DISCOVER_TIMEOUT_MS, ...options };
   return withDeadline(`the discovery of source ${source}`, limits, async (signal) => {
     const tables: TableInfo[] = [];
     const names = new Set<string>();

@@ -1,5 +1,17 @@
 import { AgnesError, nearest, Secret, type Host } from "../base/mod.ts";
-import type { AnyPlugin } from "../kit/mod.ts";
+import type { AnyPlugin, SecretSpec } from "../kit/mod.ts";
+
+/** A secret that the plugin does not know. */
+const OTHER: SecretSpec = { description: "named in `secrets` of the source", required: true };
+
+/** The secrets of a source: those of its plugin, and others that the plugin lets `agnes.yaml` name. */
+export function secretSpecs(
+  plugin: AnyPlugin,
+  mapping: Readonly<Record<string, string>>,
+): Readonly<Record<string, SecretSpec>> {
+  const others = plugin.takesAnySecret === true ? Object.keys(mapping) : [];
+  return { ...Object.fromEntries(others.map((name) => [name, OTHER])), ...plugin.secrets };
+}
 
 /**
  * Reads a plugin's secrets from the environment. An empty value counts as missing.
@@ -13,7 +25,8 @@ export function resolveSecrets(
   mapping: Readonly<Record<string, string>>,
   env: Host["env"],
 ): Readonly<Record<string, Secret | undefined>> {
-  const names = Object.keys(plugin.secrets);
+  const specs = secretSpecs(plugin, mapping);
+  const names = Object.keys(specs);
   for (const key of Object.keys(mapping)) {
     if (names.includes(key)) continue;
     const near = nearest(key, names);
@@ -23,7 +36,7 @@ export function resolveSecrets(
       ...(near === undefined ? {} : { nearest: near }),
     });
   }
-  const found = Object.entries(plugin.secrets).map(([name, spec]) => {
+  const found = Object.entries(specs).map(([name, spec]) => {
     const variable = mapping[name] ?? name;
     const value = env[variable];
     const secret = value === undefined || value === "" ? undefined : new Secret(variable, value);

@@ -1,15 +1,22 @@
 import type { AgnesError } from "../base/mod.ts";
 import type { RebuildReport } from "../analytics/mod.ts";
+import type { ProfileOutcome } from "../profile/mod.ts";
 import type { ExtractStats } from "../extract/mod.ts";
+import type { EventsReport } from "./merge-events.ts";
 
 /** The result of one run of a source. */
 export interface SourceReport {
   readonly source: string;
-  /** `unregistered`: the source has no registered table. */
-  readonly status: "complete" | "partial" | "failed" | "unregistered";
+  /**
+   * `unregistered`: the source has no registered table; `skipped`: it is not ready, by the health check of its plugin, so
+   * nothing was read, and no table counts as failed. `error` has the reason.
+   */
+  readonly status: "complete" | "partial" | "failed" | "unregistered" | "skipped";
   /** Missing if the run failed before the first read. */
   readonly stats?: ExtractStats;
-  /** The error of the whole source. */
+  /** Pushed events; missing if the source pushes none, or the run failed before the merge. */
+  readonly events?: EventsReport;
+  /** The error of the whole source, or of merging its events, which then stay on disk. */
   readonly error?: AgnesError;
   /** Ids of the tables that this run registered. */
   readonly registered: readonly string[];
@@ -25,6 +32,8 @@ export interface SyncReport {
   /** Notes on registered tables whose source is not in `agnes.yaml`. Empty unless all sources are synced. */
   readonly notes: readonly string[];
   readonly analytics: RebuildReport;
+  /** The profiles of the tables that changed; none of tables without `profileAfterSync`. A failure is no failure of the sync. */
+  readonly profiles: readonly ProfileOutcome[];
 }
 
 /** The combined status of several sources. */

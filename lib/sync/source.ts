@@ -6,11 +6,22 @@ import {
   redactValue,
   withTimeout,
 } from "../base/mod.ts";
-import { extractSource, type ExtractProgress, type ExtractStats } from "../extract/mod.ts";
+import {
+  extractSource,
+  isPushedOnly,
+  readExtract,
+  type ExtractProgress,
+  type ExtractStats,
+  type TablePlan,
+} from "../extract/mod.ts";
 import type { TableInfo } from "../kit/mod.ts";
+import { beginRead, endRead } from "../push/mod.ts";
 import { discoverTables, openSource, withTableCommand, type SourceHandle } from "../sources/mod.ts";
 import { registerCommand, sourceTablesOf, type RegisteredTable, type TableRegistry } from "../tables/mod.ts";
 import { dataPaths, type SourceConfig } from "../workspace/mod.ts";
+import { withEvents } from "./event-stats.ts";
+import { mergeEvents, type MergedEvents } from "./merge-events.ts";
+import { notReady } from "./health/check-source.ts";
 import { planSource } from "./plan.ts";
 import type { RegistrationTurn } from "./registration-order.ts";
 import type { SourceReport } from "./report.ts";
@@ -30,7 +41,9 @@ export interface SourceRequest {
   readonly onProgress?: ((progress: ExtractProgress) => void) | undefined;
 }
 
-/** Runs one source: connect, discover, register new tables if configured, extract, publish. */
+/**
+ * Runs one source: connect, check its health, discover, register new tables if configured, merge its pushed events, extract, publish.
+ */
 export async function syncSource(services: SyncServices, request: SourceRequest): Promise<SourceReport> {
   const { source, signal } = request;
   const config = services.workspace.config.sources[source]!;
@@ -40,6 +53,9 @@ export async function syncSource(services: SyncServices, request: SourceRequest)
     const isFresh = await freshTables(services.tables, request);
     await using handle = await openSource(services, source, timeout.signal, isFresh);
     try {
+      const notReadyError = await notReady(handle, timeout.signal);
+      if (notReadyError !== null)
+        return { source, status: "skipped", error: notReadyError, registered: [], notes: [] };
       const report = await runConnected(services, handle, config, bounded);
       return { ...report, notes: redactValue(report.notes, handle.secrets) };
     } catch (error) {
@@ -82,27 +98,27 @@ async function runConnected(
   // A table that could never be read is not registered, but may be requested.
   const requested = only && only.filter((name) => !failed.some(({ table }) => table === name));
   const records = await wantedRecords(services.tables, source, requested);
-  if (records.length + failed.length === 0) {
+  const isPaused = records.length === 0 && (await services.tables.list({ source })).length > 0;
+  if (records.length + failed.length === 0 && !isPaused) {
     await dropLeftTables(services, source);
     const allNotes = [...notes, unregisteredNote(source, handle.plugin, config, discovered)];
     return { source, status: "unregistered", registered: [], notes: allNotes };
   }
   const plan = planSource(records, discovered, services.host.now(), handle.plugin);
-  const stats = await extractSource(
-    { host: services.host, log: services.log, limits: services.limits },
-    {
-      directory: dataPaths.extract(services.workspace.dataDirectory, source),
-      source: handle,
-      tables: plan.tables,
-      full: request.full,
-      signal,
-      keep: await keptNames(services.tables, source),
-      ...(config.materializeTimeoutMs === undefined
-        ? {}
-        : { materializeTimeoutMs: config.materializeTimeoutMs }),
-      ...(request.onProgress === undefined ? {} : { onProgress: request.onProgress }),
-    },
-  );
+  const merged = await mergeEvents(services, handle, { discovered, signal });
+  const events = merged === null ? {} : { events: merged.report };
+  const [pushedOnly, readable] = parted(plan.tables, (table) => isPushedOnly(handle.connector, table));
+  let read: ExtractStats;
+  try {
+    read = await extractBetween(services, handle, config, { ...request, tables: readable, merged });
+  } catch (thrown) {
+    const error = redactThrown(thrown, handle.secrets);
+    if (!isAgnesError(error) || signal.aborted) throw error;
+    return { source, status: "failed", error, ...events, registered, notes };
+  }
+  const directory = dataPaths.extract(services.workspace.dataDirectory, source);
+  const published = pushedOnly.length === 0 ? null : await readExtract(services.host.files, directory);
+  const stats = withEvents(read, merged, pushedOnly, published);
   const vanished = await reportVanished(services, source, plan.vanished, only);
   const errors = [
     ...stats.errors.map(({ table, error }) => {
@@ -118,8 +134,67 @@ async function runConnected(
   const tablesFailed = stats.tablesFailed + failed.length + vanished.errors.length;
   const complete: ExtractStats = { ...stats, errors, tablesFailed };
   const succeeded = stats.tablesExtracted + stats.tablesSkipped;
-  const status = complete.tablesFailed === 0 ? "complete" : succeeded > 0 ? "partial" : "failed";
-  return { source, status, stats: complete, registered, notes: [...notes, ...vanished.notes] };
+  const error = merged?.error === undefined ? {} : { error: merged.error };
+  const isComplete = complete.tablesFailed === 0 && merged?.error === undefined;
+  const status = isComplete ? "complete" : succeeded > 0 ? "partial" : "failed";
+  const pausedNotes = isPaused ? ["all its tables are paused, so none was read"] : [];
+  const allNotes = [...notes, ...(merged?.notes ?? []), ...pausedNotes, ...vanished.notes];
+  return { source, status, stats: complete, ...events, ...error, registered, notes: allNotes };
+}
+
+type ReadRequest = SourceRequest & { readonly signal: AbortSignal; readonly tables: readonly TablePlan[] };
+
+/** Reads the tables of a source, and records which events arrive meanwhile, if it receives any. */
+async function extractBetween(
+  services: SyncServices,
+  source: SourceHandle,
+  config: SourceConfig,
+  { merged, ...request }: ReadRequest & { readonly merged: MergedEvents | null },
+): Promise<ExtractStats> {
+  if (merged === null) return extract(services, source, config, { ...request, again: [] });
+  const { host, workspace } = services;
+  const directory = dataPaths.extract(workspace.dataDirectory, source.name);
+  const namesOf = (plans: readonly TablePlan[]) => plans.map(({ info }) => info.name);
+  await beginRead(host, directory, namesOf(request.tables));
+  const stats = await extract(services, source, config, { ...request, again: merged.again });
+  const failed = new Set(stats.errors.map(({ table }) => table));
+  const left = namesOf(request.tables.filter(({ name }) => failed.has(name)));
+  const read = namesOf(request.tables).filter((name) => !left.includes(name));
+  await endRead(host, directory, read);
+  return stats;
+}
+
+async function extract(
+  services: SyncServices,
+  source: SourceHandle,
+  config: SourceConfig,
+  request: ReadRequest & { readonly again: readonly string[] },
+): Promise<ExtractStats> {
+  const { host, log, limits, workspace } = services;
+  const { tables, full, again, signal, onProgress } = request;
+  const { materializeTimeoutMs } = config;
+  return extractSource(
+    { host, log, limits },
+    {
+      directory: dataPaths.extract(workspace.dataDirectory, source.name),
+      source,
+      tables,
+      full,
+      again,
+      signal,
+      keep: await keptNames(services.tables, source.name),
+      ...(materializeTimeoutMs === undefined ? {} : { materializeTimeoutMs }),
+      ...(onProgress === undefined ? {} : { onProgress }),
+    },
+  );
+}
+
+/** Splits a list into the values that match and the others. */
+function parted<T>(
+  values: readonly T[],
+  matches: (value: T) => boolean,
+): readonly [readonly T[], readonly T[]] {
+  return [values.filter(matches), values.filter((value) => !matches(value))];
 }
 
 /** Whether a sync registers all tables of a source. */
@@ -203,7 +278,7 @@ async function registerNew(
 }
 
 /**
- * The requested tables of a source; `null` requests all.
+ * The requested tables of a source; `null` requests all that are not paused.
  * @throws the errors of `TableRegistry.find` for tables that are not registered
  */
 export async function wantedRecords(
@@ -212,7 +287,7 @@ export async function wantedRecords(
   only: readonly string[] | null,
 ): Promise<readonly RegisteredTable[]> {
   const records = await tables.list({ source });
-  if (only === null) return records;
+  if (only === null) return records.filter(({ syncPaused }) => !syncPaused);
   return Promise.all(
     only.map(
       async (name) => records.find((record) => record.name === name) ?? tables.find(`${source}.${name}`),

@@ -8,7 +8,9 @@ export type Resource =
   /** Its view in the analytics database. */
   | { readonly kind: "view"; readonly viewName: string }
   /** When its last sync succeeded. */
-  | { readonly kind: "sync_state"; readonly id: string };
+  | { readonly kind: "sync_state"; readonly id: string }
+  /** The cached metadata of a remote table. */
+  | { readonly kind: "metadata"; readonly id: string };
 
 /** The event of an unregistered table. */
 export interface UnregisterEvent {
@@ -29,11 +31,12 @@ export interface CleaningFailure {
 }
 
 /** All resources of a table. */
-export function resourcesOf({ id, source, name, viewName }: RegisteredTable): readonly Resource[] {
+export function resourcesOf({ id, source, name, viewName, queryMode }: RegisteredTable): readonly Resource[] {
   return [
     { kind: "extract_table", source, table: name },
     { kind: "view", viewName },
     { kind: "sync_state", id },
+    ...(queryMode === "remote" ? [{ kind: "metadata", id } as const] : []),
   ];
 }
 

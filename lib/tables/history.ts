@@ -2,6 +2,8 @@ import type { Catalog, HistoryEntry } from "../catalog/mod.ts";
 import {
   changedFields,
   changedUnread,
+  fromStoredFields,
+  libraryName,
   sourceTableNames,
   storedName,
   toStoredFields,
@@ -53,6 +55,20 @@ export function storedChange(change: RegistryChange): Readonly<Record<string, un
     before: before && toStoredFields(before),
     after: after && toStoredFields(after),
   };
+}
+
+/** The inverse of `storedChange`. */
+export function changeOfStored(stored: object): RegistryChange {
+  const change = stored as RegistryChange;
+  if (change.kind === "folder") return change;
+  const { before, after, changed } = change;
+  const restored = {
+    ...change,
+    changed: changed.map(libraryName),
+    before: before && fromStoredFields(before),
+    after: after && fromStoredFields(after),
+  };
+  return restored as RegistryChange;
 }
 
 /** The changes of one table, or of the whole registry. */

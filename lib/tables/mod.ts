@@ -1,15 +1,21 @@
+export { resourcesOf } from "./cascade.ts";
+export { nameOf } from "./decide.ts";
+export { metadataFreshness } from "./freshness.ts";
+export type { MetadataFreshness } from "./freshness.ts";
 export { registerCommand } from "./register-command.ts";
-export { storedChange } from "./history.ts";
+export { changeOfStored, storedChange } from "./history.ts";
 export type { RegistryChange } from "./history.ts";
 export type { ImportOutcome, RegistryDocument } from "./import.ts";
 export { parseDataDescription, parseRegistryJson, renderProjection } from "./projections/mod.ts";
 export type { ProjectionFormat } from "./projections/mod.ts";
 export {
+  checkChange,
   checkedQuery,
   checkQueriedColumns,
   checkSourceRules,
   defaultGranularity,
   fromStoredFields,
+  libraryName,
   queryModes,
   sourceMetadataProblem,
   storedFieldNames,
@@ -29,10 +35,10 @@ export type {
   TableRecord,
   TableSettings,
 } from "./record/mod.ts";
-export { planRegistration, storedPlan } from "./registration.ts";
+export { planOfStored, planRegistration, storedPlan } from "./registration.ts";
 export type { Candidate, RegistrationPlan } from "./registration.ts";
 export { openTableRegistry, TableRegistry } from "./registry.ts";
-export { isDue, parseSchedule } from "./schedule.ts";
+export { nextDue, parseSchedule } from "./schedule.ts";
 export { extractionSettings, folderOf, sourceTableOf, sourceTablesOf } from "./settings.ts";
 export type { ExtractionSettings } from "./settings.ts";
 export type { RegisteredTable } from "./stored.ts";

@@ -7,6 +7,8 @@ import type { TableAudit } from "./history.ts";
 import {
   checkChange,
   defaultName,
+  fromStoredFields,
+  libraryName,
   newSettings,
   type CheckTable,
   sourceTableNames,
@@ -141,6 +143,19 @@ export function storedPlan(plan: RegistrationPlan): object {
     };
   });
   return { ...plan, candidates };
+}
+
+/** The inverse of `storedPlan`. */
+export function planOfStored(stored: object): RegistrationPlan {
+  const plan = stored as RegistrationPlan;
+  const candidates = plan.candidates.map((one) => {
+    const candidate = fromStoredFields(one) as Candidate;
+    if (candidate.kind === "new") return { ...candidate, change: fromStoredFields(candidate.change) };
+    if (candidate.kind !== "drifted") return candidate;
+    const drift = candidate.drift.map((part) => ({ ...part, field: libraryName(part.field) }));
+    return { ...candidate, drift };
+  });
+  return { ...plan, candidates: candidates as readonly Candidate[] };
 }
 
 /** A plan in which tables that a user unregistered are not new. */

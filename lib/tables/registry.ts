@@ -22,7 +22,6 @@ import {
   changedFields,
   changedRecord,
   checkChange,
-  checkFolder,
   newSettings,
   tableId,
   type CheckTable,
@@ -58,6 +57,7 @@ import type {
   TableWrite,
   Unregistration,
 } from "./types.ts";
+import { writeFolders } from "./write-folders.ts";
 
 /** The options of `openTableRegistry`. */
 export interface TableRegistryOptions {
@@ -267,19 +267,21 @@ export class TableRegistry implements AsyncDisposable {
    * @throws `table_field_invalid`, `table_version_stale`
    */
   async setFolder(bucket: string, folder: string | null, options: ChangeOptions = {}): Promise<FolderWrite> {
-    checkFolder(bucket, folder);
-    let before: string | null = null;
-    await this.#transact(options, async (view) => {
-      checkRegistryVersion(view, options.expectedVersion);
-      const found = await view.get(["folder", bucket]);
-      before = found?.record.kind === "folder" ? found.record.folder : null;
-      return [
-        folder === null
-          ? { kind: "delete", rowKey: ["folder", bucket] }
-          : { kind: "put", record: folderRow(bucket, folder) },
-      ];
-    });
+    const before = (await this.setFolders({ [bucket]: folder }, options)).get(bucket) ?? null;
     return { before, changed: before !== folder, dryRun: options.dryRun === true };
+  }
+
+  /**
+   * Sets the folders of several buckets in one change; `null` clears one. Other buckets keep theirs.
+   * @param options `expectedVersion` refers to the version of the whole registry
+   * @returns the previous folders of the buckets that had one
+   * @throws `table_field_invalid`, `table_version_stale`
+   */
+  setFolders(
+    folders: Readonly<Record<string, string | null>>,
+    options: ChangeOptions = {},
+  ): Promise<ReadonlyMap<string, string>> {
+    return writeFolders((decide) => this.#transact(options, decide), folders, options.expectedVersion);
   }
 
   /**

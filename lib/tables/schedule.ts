@@ -54,11 +54,6 @@ export function nextDue(schedule: Schedule, lastSuccess: Date | null, now: Date)
   return new Date(Math.min(...slots));
 }
 
-/** Whether a table is due; see `nextDue`. */
-export function isDue(schedule: Schedule, lastSuccess: Date | null, now: Date): boolean {
-  return nextDue(schedule, lastSuccess, now).getTime() <= now.getTime();
-}
-
 function parseEvery(text: string, parts: readonly string[]): Schedule {
   const match = /^([1-9][0-9]{0,6})([mh])$/.exec(parts.join(" "));
   if (match === null) throw invalid(text, "`every` needs a number of minutes or hours, such as 15m or 6h");

@@ -159,7 +159,8 @@ class Run {
       indexKeys: ["colour", "size"],
       host: this.#host,
       callTimeoutMs: this.#callTimeoutMs,
-      retryBudgetMs: this.#callTimeoutMs * 20,
+      // In real time, a busy machine may take seconds for a few attempts.
+      retryBudgetMs: this.#callTimeoutMs * (realTime ? 100 : 20),
     });
   }
 

@@ -3,11 +3,18 @@ import * as v from "valibot";
 import { serverConfig } from "./server-config.ts";
 
 /** A map by name. Valibot's record schema alone would accept an array as an empty map. */
+const INHERITED = ["constructor", "prototype", "__proto__"];
+
 const mapOf = <const V extends v.GenericSchema>(value: V) =>
   v.pipe(
     v.custom<Readonly<Record<string, unknown>>>(
       (input) => typeof input === "object" && input !== null && !Array.isArray(input),
       "a map",
+    ),
+    // `v.record` would leave them out without an error.
+    v.check(
+      (input) => !INHERITED.some((name) => Object.hasOwn(input, name)),
+      `it has one of the names ${INHERITED.join(", ")}, which cannot be used`,
     ),
     v.record(v.string(), value),
   );
@@ -38,6 +45,12 @@ const sourceConfig = v.strictObject({
     ),
   ),
   timeoutMs: v.optional(whole(1, "Timeout of a run of this source, in milliseconds")),
+  stalledMs: v.optional(
+    whole(
+      1,
+      "Time without progress after which `agnes serve` stops a run of this source, in milliseconds; default: that of limits",
+    ),
+  ),
   materializeTimeoutMs: v.optional(
     whole(
       1,
@@ -67,10 +80,32 @@ export const workspaceConfig = v.strictObject({
           whole(1, "Sources that a sync runs concurrently; memoryMb applies to each"),
           4,
         ),
+        stalledMs: v.optional(
+          whole(
+            1,
+            "Time without progress after which `agnes serve` stops a run of a source, in milliseconds; at least materializeTimeoutMs if the source has materialized tables",
+          ),
+          900_000,
+        ),
       }),
       v.description("Resource limits of a source run or a query"),
     ),
     {},
+  ),
+  copy: v.exactOptional(
+    v.pipe(
+      v.strictObject({
+        server: v.pipe(
+          v.string(),
+          v.check(
+            (text) => URL.canParse(text) && new URL(text).origin === text,
+            "copy.server is not the address of a server, such as https://agnes.example.com",
+          ),
+          v.description("Address of the server whose tables `agnes pull` copies"),
+        ),
+      }),
+      v.description("Set in a copy of the tables of a server"),
+    ),
   ),
   server: v.optional(v.pipe(serverConfig, v.description("Settings of the HTTP server")), {}),
 });

@@ -2,6 +2,8 @@ export { checkAgainst } from "../base/mod.ts";
 export { checkConfig } from "./check.ts";
 export { workspaceConfig } from "./config.ts";
 export type { SourceConfig, WorkspaceConfig, WorkspaceConfigInput } from "./config.ts";
+export { copyAdvice, explainInCopy, readCopyState, writeCopyState } from "./copy-state.ts";
+export type { CopyState, MissingTable } from "./copy-state.ts";
 export type { ServerConfig } from "./server-config.ts";
 export { placedError } from "./placed-error.ts";
 export { CONFIG_FILE, dataDirectoryOf, dataPaths, openWorkspace } from "./workspace.ts";

@@ -25,8 +25,13 @@ export const dataPaths = {
   extracts: (data: string): string => join(data, "extracts"),
   extract: (data: string, source: string): string => join(data, "extracts", source),
   analytics: (data: string): string => join(data, "analytics", "analytics.duckdb"),
+  profiles: (data: string): string => join(data, "profiles"),
   /** Contains a folder for each catalog. */
   state: (data: string): string => join(data, "state"),
+  /** Contains what is known of the server whose tables are copied. */
+  copy: (data: string): string => join(data, "copy"),
+  /** Contains the locks and the progress of runs that are not over. */
+  running: (data: string): string => join(data, "running"),
 } as const;
 
 /**

@@ -1,20 +1,22 @@
 import { AgnesError, formatValue, redactThrown } from "../base/mod.ts";
 import type { TableInfo, WriteMode } from "../kit/mod.ts";
-import type { QueryRequest, QueryResult } from "../query/mod.ts";
+import type { AccessOptions, QueryParams, QueryRequest, QueryResult } from "../query/mod.ts";
 import { openSource, type SourceHandle, type SourceServices } from "../sources/mod.ts";
 import type { TableRegistry } from "../tables/mod.ts";
 import { checkedBatches, type RowCount } from "./checked-batches.ts";
 import { columnDifferences } from "./column-differences.ts";
 import { describeTarget, findTarget } from "./find-target.ts";
 
-/** Which rows to write back, and to which table. */
-export interface PushRequest {
+/** Which rows to write back, and to which table. `access` and `principal` are for the SELECT, not for the table. */
+export interface PushRequest extends AccessOptions {
   /** The id or view name of a registered table, or with `source` the name of any table in that source. */
   readonly table: string;
   /** The source of an unregistered table. Default: `table` is registered. */
   readonly source?: string;
   /** One SELECT over the published tables, whose columns are those of the table. */
   readonly sql: string;
+  /** The values of the parameters of `sql`, as for `query`. Default: `sql` has no parameters. */
+  readonly params?: QueryParams;
   /**
    * `append` adds the rows, `upsert` inserts or updates by the primary key, `replace` replaces all rows of the table. There
    * is no default.
@@ -63,7 +65,15 @@ export async function pushRows(services: WriteBackServices, request: PushRequest
   try {
     const target = await describeTarget(handle, name, { mode, signal });
     const { refuse, key } = keyOf(handle, target, mode);
-    const result = await services.query({ sql, limits: { timeoutMs }, signal });
+    const { params, access, principal } = request;
+    const result = await services.query({
+      sql,
+      limits: { timeoutMs },
+      signal,
+      ...(params !== undefined && { params }),
+      ...(access !== undefined && { access }),
+      ...(principal !== undefined && { principal }),
+    });
     try {
       const differences = columnDifferences(result, target.schema);
       if (differences !== null) refuse(differences.reason, differences.advice);

@@ -3,7 +3,8 @@ import type * as Library from "google-auth-library";
 
 import type { StoredCredentials } from "./credentials.ts";
 import { errors } from "./errors.ts";
-import type { Settings } from "./settings.ts";
+import { externalAccountOf } from "./external-account.ts";
+import type { Environment, Settings } from "./settings.ts";
 
 /** An access token. */
 export interface AccessToken {
@@ -11,6 +12,8 @@ export interface AccessToken {
   /** Milliseconds since 1970. Unknown: it is used once. */
   readonly expiresMs?: number | undefined;
 }
+
+type ClientSettings = Pick<Settings, "driveScope" | "universeDomain" | "billingProject">;
 
 /** Statuses of token endpoints that carry a message for the library. */
 const REJECTIONS = [400, 401, 403, 404];
@@ -27,8 +30,8 @@ export function scopesOf({ driveScope }: Pick<Settings, "driveScope">): string[]
  */
 export async function authClient(
   credentials: StoredCredentials,
-  settings: Pick<Settings, "driveScope" | "universeDomain" | "billingProject">,
-  http: Http,
+  settings: ClientSettings,
+  { http, environment }: { readonly http: Http; readonly environment: Environment },
 ): Promise<() => Promise<AccessToken>> {
   const library = await optionalPackage("google-auth-library", () => import("google-auth-library"));
   const client = clientOf(
@@ -40,7 +43,7 @@ export async function authClient(
       // Without a project the library looks for one, which takes seconds.
       projectId: settings.billingProject,
     },
-    scopesOf(settings),
+    { settings, environment },
   );
   return async () => {
     const headers = await client.getRequestHeaders();
@@ -56,10 +59,12 @@ export async function authClient(
 
 function clientOf(
   { JWT, UserRefreshClient, IdentityPoolClient, AwsClient }: typeof Library,
-  { origin, json }: StoredCredentials,
+  credentials: StoredCredentials,
   options: Library.OAuth2ClientOptions,
-  scopes: string[],
+  { settings, environment }: { readonly settings: ClientSettings; readonly environment: Environment },
 ): Library.AuthClient {
+  const { origin, json } = credentials;
+  const scopes = scopesOf(settings);
   const textOf = (key: string): string => {
     const value = json[key];
     if (typeof value === "string" && value !== "") return value;
@@ -77,11 +82,9 @@ function clientOf(
         refreshToken: textOf("refresh_token"),
       });
     case "external_account": {
-      const source = (json["credential_source"] ?? {}) as Readonly<Record<string, unknown>>;
-      if (source["executable"] !== undefined)
-        throw errors.credentials_invalid({ origin, reason: "it runs a program, which is not supported" });
-      const Client = source["environment_id"] === undefined ? IdentityPoolClient : AwsClient;
-      const client = new Client({ ...json, ...options, scopes } as never);
+      const { json: account, isAws } = externalAccountOf(credentials, settings, environment);
+      const Client = isAws ? AwsClient : IdentityPoolClient;
+      const client = new Client({ ...account, ...options, scopes } as never);
       // The library has no option for the client of this exchange.
       const { stsCredential } = client as unknown as { readonly stsCredential: { transporter: unknown } };
       stsCredential.transporter = client.transporter;

@@ -120,6 +120,15 @@ export const bigqueryOptions = v.strictObject({
     v.pipe(v.string(), v.url()),
     "URL of the Storage Read API, such as a private endpoint or an emulator. Default: https://bigquerystorage.googleapis.com; with `apiEndpoint` none, so that query jobs read all tables",
   ),
+  attach: v.optional(
+    v.pipe(
+      v.boolean(),
+      v.description(
+        "Read remote tables through the DuckDB extension bigquery, if it is installed, where it returns the same rows. Its queries have no limit of bytes. Default: false",
+      ),
+    ),
+    false,
+  ),
   apiEndpoint: described(
     v.pipe(v.string(), v.url()),
     "URL of the service, such as a private endpoint or an emulator. With http, which only a loopback address may have, requests are sent without a token. Default: https://bigquery.googleapis.com",

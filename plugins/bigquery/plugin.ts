@@ -1,9 +1,11 @@
 import { definePlugin } from "agnes/kit";
 
+import { attachInfoOf, extensions } from "./attach.ts";
 import { errors } from "./errors.ts";
 import { bigqueryOptions, bigquerySecrets } from "./options.ts";
 import { estimateQuery, runQuery, selectSql } from "./query.ts";
 import { readTable } from "./read.ts";
+import { settingsOf } from "./settings.ts";
 import { Source } from "./source.ts";
 import { statementSql } from "./statement.ts";
 
@@ -12,11 +14,13 @@ export default definePlugin({
   name: "bigquery",
   version: "1.0.0",
   description: "Tables and views of BigQuery, by query jobs with a limit of bytes",
-  capabilities: ["discover", "read", "query", "metadata"],
+  capabilities: ["discover", "read", "remote", "query", "metadata"],
   register: "listed",
   options: bigqueryOptions,
   secrets: bigquerySecrets,
   errors,
+  extensions,
+  namespace: (options) => settingsOf(options).project,
   connect(context) {
     const source = new Source(context);
     return {
@@ -26,6 +30,8 @@ export default definePlugin({
       estimate: (sql, options) => estimateQuery(source, sql, options),
       selectSql: (info, request) => selectSql(source, info, request),
       statementSql: (statement, { signal }) => statementSql(source, statement, signal),
+      remote: () =>
+        attachInfoOf(context.source, source.settings, context.secrets.BIGQUERY_SERVICE_ACCOUNT_JSON),
       metadata: (tables, { signal }) => source.metadata(tables, signal),
       health: ({ signal }) => source.health(signal),
       close: () => source.storage.close(),

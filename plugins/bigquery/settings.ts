@@ -52,6 +52,7 @@ export function settingsOf(options: BigQueryOptions, environment: Environment = 
     billingProject: billingProject ?? project,
     apiEndpoint: apiEndpoint.replace(/\/+$/, ""),
     storageEndpoint: storageEndpointOf(options),
+    attach: isAttachAllowed(options),
     isSignedIn: protocol === "https:",
   };
 }
@@ -97,6 +98,18 @@ function storageEndpointOf({
   const { pathname } = endpointOf(storageEndpoint, "storageEndpoint");
   if (pathname !== "/") throw errors.endpoint_invalid({ option: "storageEndpoint", reason: "it has a path" });
   return storageEndpoint;
+}
+
+/**
+ * Whether the DuckDB extension may read tables. It finds the service by itself, reads by sessions, and its bytes are not
+ * counted in `dailyBytes`.
+ */
+function isAttachAllowed(options: BigQueryOptions): boolean {
+  const { attach, storageRead, dailyBytes, storageEndpoint, apiEndpoint, universeDomain } = options;
+  const isDefault = storageEndpoint === undefined && apiEndpoint === undefined;
+  return (
+    attach && storageRead && dailyBytes === undefined && isDefault && universeDomain === "googleapis.com"
+  );
 }
 
 function endpointOf(text: string, option: string): URL {

@@ -9,6 +9,7 @@ import {
   type TableMetadata,
 } from "agnes/kit";
 
+import { NOT_ATTACHED } from "./attach.ts";
 import { columnsOf, countsOf } from "./describe.ts";
 import { errors } from "./errors.ts";
 import { tableNameOf, type ListedTable, type TablePath } from "./names.ts";
@@ -116,6 +117,7 @@ export function describeShards(
   return tableInfo(name, shardSchema(fields, name), {
     identity: path.project,
     remotePath: [path.project, path.dataset, path.table],
+    ...NOT_ATTACHED,
     sourceMetadata: {
       kind: "table",
       dataset: path.dataset,

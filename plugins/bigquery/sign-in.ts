@@ -100,7 +100,10 @@ export class SignIn {
     const { secrets, now } = this.#context;
     const stored = await storedCredentials(secrets.BIGQUERY_SERVICE_ACCOUNT_JSON, this.#environment);
     this.origin = stored?.origin ?? METADATA_SERVER;
-    if (stored !== null) return authClient(stored, this.#settings, this.#http);
+    if (stored !== null) {
+      const services = { http: this.#http, environment: this.#environment };
+      return authClient(stored, this.#settings, services);
+    }
     return () => tokenOfMachine({ http: this.#http, now }, this.#settings, this.#environment);
   }
 }

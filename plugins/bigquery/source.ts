@@ -8,11 +8,12 @@ import {
 } from "agnes/kit";
 
 import { BigQueryApi } from "./api.ts";
+import { remoteOf } from "./attach.ts";
 import { Datasets } from "./datasets.ts";
 import { describeTable, metadataOf } from "./describe.ts";
 import { errors } from "./errors.ts";
 import { Jobs } from "./jobs.ts";
-import { tableNameOf, tablePathOf, type TablePath } from "./names.ts";
+import { tableNameOf, tablePathOf, type ListedTable, type TablePath } from "./names.ts";
 import type { BigQueryOptions, bigquerySecrets } from "./options.ts";
 import { settingsOf, type Settings } from "./settings.ts";
 import { describeShards, groupShards, shardMetadata, shardPrefixOf, type ShardGroup } from "./shards.ts";
@@ -44,7 +45,12 @@ export class Source {
     const { project } = this.settings;
     const listed = new Set<string>();
     for (const dataset of await this.datasets.list(signal)) {
-      const { tables, groups } = groupShards(await this.datasets.tables({ project, dataset }, signal));
+      const list = await this.#tablesOf(dataset, signal);
+      if (list instanceof AgnesError) {
+        yield [tableInfo(`${dataset}.*`, {}, { problem: list })];
+        continue;
+      }
+      const { tables, groups } = groupShards(list);
       for (const path of [...tables, ...groups.map((group) => group.path)])
         listed.add(tableNameOf(path, project));
       for (let at = 0; at < tables.length; at += PAGE) {
@@ -61,6 +67,16 @@ export class Source {
       }
     }
     yield* this.#furtherTables(listed, signal);
+  }
+
+  /** Lists a dataset. One that is not accessible is an error, which does not hide the other datasets. */
+  async #tablesOf(dataset: string, signal: AbortSignal): Promise<readonly ListedTable[] | AgnesError> {
+    try {
+      return await this.datasets.tables({ project: this.settings.project, dataset }, signal);
+    } catch (error) {
+      if (error instanceof AgnesError && error.code === "bigquery/access_denied") return error;
+      throw error;
+    }
   }
 
   /** The tables of the options that are not listed yet. */
@@ -97,7 +113,7 @@ export class Source {
     const { project } = this.settings;
     return this.#described(path, async () => {
       const found = await this.datasets.get(path, signal);
-      return found === null ? null : describeTable(found, project);
+      return found === null ? null : { ...describeTable(found, project), ...remoteOf(found, this.settings) };
     });
   }
 

@@ -22,7 +22,7 @@ await writeRawExtract(data, "plain", `${meta} CREATE TABLE t AS SELECT 1 AS a`);
 const rebuild = async () => {
   const report = await rebuildAnalytics(
     { host: createHost(), log: silentLog, limits: { memoryMb: 512, threads: 2 } },
-    { dataDirectory: data, owners: null, extractTimeoutMs: 2000 },
+    { dataDirectory: data, owners: null, extractTimeoutMs: 5000 },
   );
   const errors = report.errors.map(({ name, code }) => `${name} ${code}`);
   return { published: report.published.map(({ id }) => id), errors };

@@ -4,7 +4,7 @@ import { isReplay, seedsTo } from "../seeds.ts";
 import { expectValidStaysPublished } from "./random-extracts.ts";
 
 test("rebuildAnalytics() publishes a valid extract beside random ones, and no data of other sources", async () => {
-  const { shown, refused } = await expectValidStaysPublished(seedsTo(60), 20);
+  const { shown, refused } = await expectValidStaysPublished(seedsTo(30), 30);
   if (isReplay) return;
   expect(shown).toBeGreaterThan(10);
   expect(refused).toBeGreaterThan(8);

@@ -5,7 +5,7 @@ import { seedsTo } from "../seeds.ts";
 import { expectServiceKept, expectStoreKept } from "./simulation.ts";
 
 test("the store keeps its guarantees when single requests fail, under tens of seeds", async () => {
-  await expectStoreKept(seedsTo(60));
+  await expectStoreKept(seedsTo(30));
 }, 180_000);
 
 test("azureTablesStorage() keeps its guarantees on a real table service, under a few seeds", async () => {

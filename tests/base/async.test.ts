@@ -196,6 +196,27 @@ describe("afterAbort()", () => {
 });
 
 describe("Mutex", () => {
+  test("Mutex.share() runs work once for the callers before it begins, and again for those after", async () => {
+    const mutex = new Mutex();
+    const { promise, resolve } = deferred<void>();
+    let begun = 0;
+    const work = async () => {
+      begun += 1;
+      if (begun === 1) await promise;
+      if (begun === 2) throw new Error("broken");
+    };
+    const first = [mutex.share(work), mutex.share(work)];
+    await Promise.resolve();
+    expect(begun).toBe(1);
+    const second = [mutex.share(work), mutex.share(work)].map(failureOf);
+    resolve();
+    await Promise.all(first);
+    for (const failure of await Promise.all(second)) expect(failure).toEqual(new Error("broken"));
+    expect(begun).toBe(2);
+    await mutex.share(work);
+    expect(begun).toBe(3);
+  });
+
   test("Mutex.run() runs work sequentially and in order, also after a failure, and idle() waits for all", async () => {
     const mutex = new Mutex();
     const order: string[] = [];

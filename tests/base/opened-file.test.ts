@@ -43,6 +43,22 @@ test("open() creates a private file whose unwritten bytes are zero, and no file 
   });
 });
 
+test("open() with resume creates a private file, and keeps what a file has", async () => {
+  await using directory = await temporaryDirectory();
+  const path = join(directory.path, "part");
+  for (const [position, text] of [
+    [0, "one"],
+    [2, "2two"],
+  ] as const) {
+    const file = await files.open(path, { resume: true });
+    expect(file.sizeBytes).toBe(position === 0 ? 0 : 3);
+    await file.write(Buffer.from(text), position);
+    await file.close();
+  }
+  expect(Buffer.from((await files.read(path))!).toString()).toBe("on2two");
+  expect((await stat(path)).mode & 0o777).toBe(0o600);
+});
+
 test("open() fails with file_failed for a missing file, and with the path for reads and writes that fail", async () => {
   await using directory = await temporaryDirectory();
   const path = join(directory.path, "none");

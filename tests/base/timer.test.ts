@@ -1,6 +1,13 @@
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 
-import { createHost, isAgnesError, raceTimeout, startTimer, withTimeout } from "../../lib/base/mod.ts";
+import {
+  createHost,
+  isAgnesError,
+  raceTimeout,
+  StallTimer,
+  startTimer,
+  withTimeout,
+} from "../../lib/base/mod.ts";
 
 const LONGEST_MS = 2 ** 31 - 1;
 
@@ -55,6 +62,44 @@ test.each([2_147_483_648, 9_999_999_000, Number.MAX_SAFE_INTEGER])(
     });
   },
 );
+
+test("StallTimer counts from its first start, and needs one timer for many starts", () => {
+  let [nowMs, timers, fired] = [0, 0, 0];
+  let action: (() => void) | null = null;
+  const real = [globalThis.setTimeout, globalThis.clearTimeout] as const;
+  globalThis.setTimeout = ((next: () => void) => {
+    timers += 1;
+    action = next;
+  }) as unknown as typeof setTimeout;
+  globalThis.clearTimeout = (() => (action = null)) as unknown as typeof clearTimeout;
+  const clock = spyOn(performance, "now").mockImplementation(() => nowMs);
+  try {
+    const timer = new StallTimer(100, () => (fired += 1));
+    for (; nowMs < 90; nowMs += 10) {
+      timer.stop();
+      timer.start();
+    }
+    // The last start was at 80 ms; a start while it waits is none.
+    nowMs = 100;
+    timer.start();
+    action!();
+    expect([timers, fired]).toEqual([2, 0]);
+    nowMs = 180;
+    action!();
+    expect([timers, fired]).toEqual([2, 1]);
+    timer.start();
+    timer.stop();
+    nowMs = 1000;
+    action!();
+    expect([timers, fired]).toEqual([3, 1]);
+    timer.start();
+    timer.close();
+    expect([action, timers, fired]).toEqual([null, 4, 1]);
+  } finally {
+    [globalThis.setTimeout, globalThis.clearTimeout] = real;
+    clock.mockRestore();
+  }
+});
 
 test("sleep() of the host ends with its signal, and fails with an aborted one", async () => {
   const controller = new AbortController();

@@ -21,6 +21,6 @@ test("insert() by two processes at once leaves 400 records at 400 sequence numbe
   await rm(directory, { recursive: true });
 });
 
-test("fileStorage() keeps every acknowledged change when writers are killed, under 20 seeds", async () => {
-  await expectAcknowledgedKept(seedsTo(20));
+test("fileStorage() keeps every acknowledged change when writers are killed, under 10 seeds", async () => {
+  await expectAcknowledgedKept(seedsTo(10));
 }, 180_000);

@@ -6,8 +6,8 @@ import { simulateStorage } from "../../lib/testing/storage-simulation.ts";
 import { seedsTo } from "../seeds.ts";
 import { expectMemoryCatalogKept } from "./memory-simulation.ts";
 
-test("openCatalog() keeps its guarantees on memory under 300 seeds of faults and crashes", async () => {
-  await expectMemoryCatalogKept(seedsTo(300));
+test("openCatalog() keeps its guarantees on memory under 150 seeds of faults and crashes", async () => {
+  await expectMemoryCatalogKept(seedsTo(150));
 }, 180_000);
 
 test("simulateStorage() is deterministic for a seed, and names the seed when a guarantee is violated", async () => {

@@ -278,7 +278,7 @@ describe("bad input", () => {
     const first = runCli(["sync"], { cwd: directory.path, alone: true });
     await untilThere(started, first);
     const second = await runCli(["sync"], { cwd: directory.path, alone: true });
-    expect(second.stderr).toContain("locked");
+    expect(second.stderr).toContain("source_running");
     expect(second.status).toBe(1);
     writeFileSync(goOn, "");
     expect((await first).status).toBe(0);

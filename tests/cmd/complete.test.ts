@@ -76,6 +76,9 @@ test("agnes complete offers the names of the workspace and the values of options
     [["sync", "--so"], []],
     [["connector", "di"], ["discover"]],
     [["--workspace", "/nowhere", "sync", ""], []],
+    [["table", "show", "--ser"], ["--server"]],
+    // The tables of the workspace are not those of the server.
+    [["table", "show", "--server", "https://agnes.example.com", "sa"], []],
   ];
   for (const [words, values] of cases) expect([words, await complete(...words)]).toEqual([words, values]);
 });

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { buildExecutable, hostPlatform, platforms } from "../../cmd/build.ts";
 import { findBindings } from "../../cmd/native/embed-duckdb.ts";
 import { WORKER_ARGUMENT } from "../../cmd/process/worker-argument.ts";
-import { codeOf, isolated, rowsIn } from "../query/workers/isolated.ts";
+import { codeOf, isolated, rowsIn, until } from "../query/workers/isolated.ts";
+import { sourceProcesses } from "../sync/child/source-processes.ts";
 import { temporaryDirectory } from "./run-cli.ts";
 
 let directory: ReturnType<typeof temporaryDirectory>;
@@ -143,6 +144,39 @@ describe("the executable", () => {
     await using session = isolated(empty.path, { command });
     expect(await rowsIn(session, "SELECT 42 AS answer")).toEqual([{ answer: 42 }]);
     expect(await codeOf(rowsIn(session, "FROM orders"))).toBe("table_unknown");
+  });
+
+  test("the executable runs a source for its server in a process of its own, with plugins of the workspace", async () => {
+    using empty = temporaryDirectory();
+    mkdirSync(join(empty.path, "plugins"));
+    const unruly = join(import.meta.dir, "..", "sync", "child", "unruly.ts");
+    copyFileSync(unruly, join(empty.path, "plugins", "unruly.ts"));
+    const config = "version: 1\nsources:\n  a: { plugin: unruly, options: { manner: trickle } }\n";
+    writeFileSync(join(empty.path, "agnes.yaml"), config);
+    const token = (await run(["token", "create", "job", "--role", "admin"], empty.path)).stdout.trim();
+    const server = Bun.spawn([executable, "serve", "--port", "0", "--json"], {
+      cwd: empty.path,
+      env: { HOME: home },
+      stdout: "pipe",
+      stderr: "ignore",
+    });
+    try {
+      const { value } = await server.stdout.getReader().read();
+      const { url } = JSON.parse(new TextDecoder().decode(value)) as { readonly url: string };
+      const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+      const begun = await fetch(`${url}/api/sync/trigger`, { method: "POST", headers, body: "{}" });
+      const { job_id: id } = (await begun.json()) as { readonly job_id: string };
+      await until(() => sourceProcesses(server.pid).length === 1);
+      const status = async () => {
+        const response = await fetch(`${url}/api/runs/${id}`, { headers });
+        return ((await response.json()) as { readonly status: string }).status;
+      };
+      while ((await status()) === "running") await Bun.sleep(50);
+      expect(await status()).toBe("complete");
+    } finally {
+      server.kill("SIGKILL");
+      await server.exited;
+    }
   });
 
   test("the executable stays below 150 MB", () => {

@@ -24,9 +24,12 @@ interface RunOptions {
 
 let isEveryoneAlone = false;
 
-/** Gives each command from now on a process of its own; `npm run test:full` runs the tests of `npm test` like this. */
-export function runEveryCommandAlone(): void {
-  isEveryoneAlone = true;
+/**
+ * Gives each command from now on a process of its own, or, with `false`, no longer; `npm run test:full` runs the tests of
+ * `npm test` like this.
+ */
+export function runEveryCommandAlone(isAlone = true): void {
+  isEveryoneAlone = isAlone;
 }
 
 /** Runs the command line from source, in a process that it shares with other commands: to start one takes longer. */

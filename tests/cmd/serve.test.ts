@@ -4,8 +4,8 @@ import { connect } from "node:net";
 import { join } from "node:path";
 
 import { runCli, temporaryDirectory } from "./run-cli.ts";
+import { sendRaw, startServer } from "./serve/start-server.ts";
 
-const MAIN = join(import.meta.dir, "..", "..", "cmd", "main.ts");
 const workspace = temporaryDirectory();
 const run = (...args: string[]) => runCli(args, { cwd: workspace.path });
 const CONFIG =
@@ -22,74 +22,8 @@ beforeAll(async () => {
 });
 afterAll(() => workspace[Symbol.dispose]());
 
-interface Started {
-  readonly url: string;
-  readonly login_url: string;
-  readonly port: number;
-}
-
-/** Starts `agnes serve --json`, and waits until it listens. */
-async function serve(args: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
-  const child = Bun.spawn([process.execPath, MAIN, "serve", "--port", "0", "--json", ...args], {
-    cwd: workspace.path,
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-    env: { HOME: workspace.path, PATH: process.env["PATH"] ?? "", ...env },
-  });
-  const log = lines(child.stderr);
-  const [line] = await lines(child.stdout).until(() => true);
-  if (line === undefined) throw new Error((await log.until(() => false)).join("\n"));
-  const { url, login_url, port } = JSON.parse(line) as Started;
-  return {
-    child,
-    url,
-    loginUrl: login_url,
-    port,
-    /** Waits for a line of the log that contains a text. */
-    logged: (text: string) => log.until((seen) => seen.includes(text)),
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGKILL");
-      await child.exited;
-    },
-  };
-}
-
-/** The lines of a stream. `until` waits for one, and returns all so far. */
-function lines(stream: ReadableStream<Uint8Array>) {
-  const seen: string[] = [];
-  let hasEnded = false;
-  let wake = () => {};
-  void (async () => {
-    let rest = "";
-    for await (const bytes of stream) {
-      const parts = (rest + Buffer.from(bytes).toString()).split("\n");
-      rest = parts.pop()!;
-      seen.push(...parts);
-      wake();
-    }
-    hasEnded = true;
-    wake();
-  })();
-  return {
-    async until(isWanted: (line: string) => boolean): Promise<readonly string[]> {
-      while (!hasEnded && !seen.some((line) => isWanted(line)))
-        await new Promise<void>((resolve) => (wake = resolve));
-      return seen;
-    },
-  };
-}
-
-/** Sends bytes, and returns what the server sends until it closes the connection. */
-function sendRaw(port: number, text: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, "127.0.0.1", () => socket.write(text));
-    let received = "";
-    socket.on("data", (data) => (received += data.toString()));
-    socket.on("close", () => resolve(received));
-    socket.on("error", reject);
-  });
-}
+const serve = (args: readonly string[] = [], env: Readonly<Record<string, string>> = {}) =>
+  startServer(workspace.path, args, env);
 
 /** Sends a request of an administrator without the end of its body. */
 async function unfinished(port: number) {
@@ -188,6 +122,16 @@ describe("agnes serve", () => {
     expect([await child.exited, child.signalCode]).toEqual([0, null]);
   }, 60_000);
 
+  test("the session of a server that was killed is listed no more", async () => {
+    const isListed = async () => (await run("token", "list")).stdout.includes("(browser)");
+    await using server = await serve();
+    await fetch(server.loginUrl);
+    expect(await isListed()).toBe(true);
+    server.child.kill("SIGKILL");
+    await server.child.exited;
+    expect(await isListed()).toBe(false);
+  }, 60_000);
+
   test("a token that is revoked by another process fails at the next request", async () => {
     await using server = await serve();
     const { token, id } = JSON.parse((await run("token", "create", "job", "--json")).stdout) as Record<
@@ -278,10 +222,23 @@ describe("agnes serve", () => {
       stdout: "",
       stderr: expect.stringContaining("server_unprotected"),
     });
-    using other = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
+    await using other = await serve();
     const taken = await refused("--port", String(other.port));
     expect(taken).toMatchObject({ status: 1, stderr: expect.stringContaining("the address is in use") });
     const noFile = await refused("--env-file", "missing.env");
-    expect(noFile).toMatchObject({ status: 1, stderr: expect.stringContaining("missing.env") });
+    expect(noFile).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining("missing.env: the file does not exist"),
+    });
+  }, 60_000);
+
+  test("the env file: a line without = is a warning with its number, without its content", async () => {
+    const envFile = join(workspace.path, "lines.env");
+    writeFileSync(envFile, "# comment\n\nA='one\ntwo'\nhunter2\nB=1\n");
+    await using server = await serve(["--env-file", envFile]);
+    server.child.kill("SIGTERM");
+    const log = (await server.logged("stopping")).join("\n");
+    expect([...log.matchAll(/"line":(\d+)/g)].map(([, line]) => line)).toEqual(["5"]);
+    expect(log).not.toContain("hunter2");
   }, 60_000);
 });

@@ -65,11 +65,11 @@ test("agnes table unregister lists what it removes, and nothing of a table that 
 test("agnes table import names fields that this version does not read, and imports the rest", async () => {
   using directory = temporaryDirectory();
   const agnes = await shop(directory.path);
-  const entry = { source: "exports", source_table: "orders", server_only: true, profile_after_sync: true };
+  const entry = { source: "exports", source_table: "orders", bq_fqn: "p.d.orders", profile_after_sync: true };
   const document = { format: "agnes-table-registry", format_version: 1, version: 1, folder_mapping: {} };
   const text = JSON.stringify({ ...document, tables: [entry] });
   await writeFile(join(directory.path, "registry.json"), text);
   const { status, stderr } = await agnes("table", "import", "registry.json");
   expect(status).toBe(0);
-  expect(stderr).toContain("exports.orders: this version does not read server_only, so it is ignored\n");
+  expect(stderr).toContain("exports.orders: this version does not read bq_fqn, so it is ignored\n");
 });

@@ -217,6 +217,17 @@ describe("looking around", () => {
     expect(wrong.stderr).toContain("orders");
   });
 
+  test("agnes profile draws the columns of a table, or prints the profile as JSON", async () => {
+    const { status, stdout, stderr } = await run(["profile", "orders"]);
+    expect([status, stdout.includes("\u001b")]).toEqual([0, false]);
+    expect(stdout).toMatch(/^id +BIGINT +█{10} 100 %/m);
+    expect(stderr).toContain("0 duplicate rows");
+    const profile = JSON.parse((await run(["profile", "exports.orders", "--json"])).stdout);
+    expect(profile).toMatchObject({ version: "1.0", name: "orders", stale: null });
+    const wrong = await run(["profile", "orders", "--column", "idd"]);
+    expect([wrong.status, wrong.stderr]).toEqual([2, expect.stringContaining("Did you mean id?")]);
+  });
+
   test("agnes sample shows a few rows", async () => {
     const { status, stdout } = await run(["sample", "customers", "--rows", "1"]);
     expect(status).toBe(0);
@@ -228,7 +239,7 @@ describe("looking around", () => {
     expect(status).toBe(0);
     expect(stdout).toContain("DuckDB");
     const report = JSON.parse((await run(["doctor", "--json"])).stdout);
-    expect(report.checks.every((check: { state: string }) => check.state !== "failed")).toBe(true);
+    expect(report.checks.every((check: { state: string }) => check.state !== "error")).toBe(true);
     const found = new Map(
       report.checks.map((check: { name: string; message: string }) => [check.name, check]),
     );

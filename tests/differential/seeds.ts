@@ -4,7 +4,7 @@ import { knownTable } from "./generate.ts";
 import type { Reader } from "./model.ts";
 
 /** How many tables `npm test` compares; `npm run test:full` compares many more. */
-export const SEEDS = 60;
+export const SEEDS = 30;
 
 /** How many tables one workspace holds. */
 const BATCH = 240;

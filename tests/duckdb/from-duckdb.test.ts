@@ -62,6 +62,18 @@ test("Connection.stream() keeps values of nested columns when rows are filtered,
   expect(row).toEqual({ differing: 0n, total: 17142n });
 });
 
+test("Connection.stream() returns short and long texts of which the last ends where their memory does", async () => {
+  await using session = await open();
+  // Two rows have memory for 32 bytes, and a short text is copied in steps of four.
+  for (const length of [1, 2, 3, 4, 5, 7, 8, 9, 11, 12]) {
+    const texts = ["x".repeat(32 - length), "y".repeat(length)];
+    const values = texts.map((text) => `('${text}')`).join(", ");
+    const { batches } = await session.connection.stream(`SELECT * FROM (VALUES ${values}) t(text)`);
+    const [batch] = await collect(batches);
+    expect([...batch!.getChildAt(0)!]).toEqual(texts);
+  }
+});
+
 test("Connection.stream() returns the schema and no batch when there are no rows", async () => {
   await using session = await open();
   const { schema, batches } = await session.connection.stream("SELECT 1 AS a, 'x' AS b WHERE false");

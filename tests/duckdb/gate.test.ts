@@ -104,6 +104,74 @@ describe("Gate", () => {
   });
 });
 
+describe("Gate with a reserve", () => {
+  /** Takes a place for quick work and returns a function that releases it, once it is inside. */
+  const quick = (gate: Gate, entered: string[], name: string, signal?: AbortSignal) => {
+    const place = gate.place(name);
+    const entering = place.acquire(signal, { isQuick: true }).then(() => void entered.push(name));
+    return { release: () => place.release(), entering };
+  };
+
+  test("admits quick work to the reserve, past other work, and never the other work", async () => {
+    const gate = new Gate(1, { reserve: 1 });
+    const { acquire, release, inside } = visitors(gate, 3);
+    await acquire(0);
+    void acquire(1);
+    const entered: string[] = [];
+    const [a, b] = [quick(gate, entered, "a"), quick(gate, entered, "b")];
+    expect(await inside()).toEqual([0]);
+    expect(entered).toEqual(["a"]);
+    a.release();
+    expect(await inside()).toEqual([0]);
+    expect(entered).toEqual(["a", "b"]);
+    b.release();
+    expect(await inside()).toEqual([0]);
+    release(0);
+    expect(await inside()).toEqual([1]);
+  });
+
+  test("admits other work in its turn, however much quick work there is", async () => {
+    const gate = new Gate(1, { reserve: 1 });
+    const entered: string[] = [];
+    const [a, b] = [quick(gate, entered, "a"), quick(gate, entered, "b")];
+    await b.entering;
+    const { acquire, release, inside } = visitors(gate, 1);
+    void acquire(0);
+    quick(gate, entered, "c");
+    const d = quick(gate, entered, "d");
+    b.release();
+    expect(await inside()).toEqual([]);
+    expect(entered).toEqual(["a", "b", "c"]);
+    a.release();
+    expect(await inside()).toEqual([0]);
+    expect(entered).toEqual(["a", "b", "c"]);
+    release(0);
+    await d.entering;
+    expect(entered).toEqual(["a", "b", "c", "d"]);
+  });
+
+  test("is closed while a call is lost, also when that is a quick one", async () => {
+    const gate = new Gate(2, { reserve: 1, lostMs: 0 });
+    const entered: string[] = [];
+    const { acquire, release, inside } = visitors(gate, 4);
+    for (const index of [0, 1]) await acquire(index);
+    const stop = new AbortController();
+    const lost = quick(gate, entered, "lost", stop.signal);
+    await lost.entering;
+    stop.abort();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    quick(gate, entered, "next");
+    void acquire(2);
+    expect([await inside(), entered]).toEqual([[0, 1], ["lost"]]);
+    release(0);
+    expect([await inside(), entered]).toEqual([[1], ["lost"]]);
+    lost.release();
+    expect([await inside(), entered]).toEqual([[1], ["lost", "next"]]);
+    release(1);
+    expect(await inside()).toEqual([2]);
+  });
+});
+
 describe("Gate with work that cannot be stopped", () => {
   /** Places whose holders continue after the abort. */
   async function hold(gate: Gate, count: number) {

@@ -78,7 +78,7 @@ test("extractSource() fails a read without rows and known columns, and uses regi
   await using bench = await openBench();
   const { errors } = await bench.run([plan], () => []);
   expect(errors[0]!.error.message).toContain(
-    "its columns are taken from its first rows, and the read returned none",
+    "its columns are taken from its first rows, and there were none",
   );
   const registered = { ...plan, columns: ["id", "name"] };
   expect((await bench.run([registered], () => [])).errors).toEqual([]);

@@ -98,6 +98,22 @@ describe("bigquery: metadata that cannot be read", () => {
   });
 });
 
+test("bigquery: a dataset without access is named, and does not hide the others", async () => {
+  const denied = { status: 403, reason: "accessDenied", message: "Access Denied: Dataset shop-1:hidden" };
+  await using server = fakeBigQuery({
+    tables: [{ ...TABLE, dataset: "hidden" }, TABLE],
+    script: { rejections: [{ path: "/datasets/hidden/tables", error: denied }] },
+  });
+  const tables = await (await connect(server)).tables();
+  expect([...tables].map(([name, { problem }]) => [name, problem?.code])).toEqual([
+    ["hidden.*", "bigquery/access_denied"],
+    ["shop.a", undefined],
+  ]);
+  expect(tables.get("hidden.*")!.problem!.message).toBe(
+    "BigQuery denies access to dataset hidden: Access Denied: Dataset shop-1:hidden",
+  );
+});
+
 test("bigquery: the rows of tables whose number is unknown are counted by BigQuery, and all are read", async () => {
   const rows = [["1"], ["2"]];
   const unknown = { numRows: "0", numBytes: "0" };

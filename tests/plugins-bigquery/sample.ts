@@ -56,3 +56,12 @@ export const EMPTY: FakeTable = {
   id: "old-orders 2020",
   fields: [{ name: "select", type: "STRING" }],
 };
+
+/** A table with two rows of one column. */
+export function smallTable(
+  dataset: string,
+  id: string,
+  resource: Readonly<Record<string, unknown>> = {},
+): FakeTable {
+  return { dataset, id, fields: [{ name: "id", type: "INTEGER" }], rows: [["1"], ["2"]], resource };
+}

@@ -4,28 +4,20 @@ import { createAgnes, type AgnesError } from "agnes";
 
 import { withTableCommand } from "../../lib/sources/mod.ts";
 import plugin from "../../plugins/bigquery/plugin.ts";
-import { fakeBigQuery, type FakeTable } from "../fakes/bigquery/mod.ts";
+import { fakeBigQuery } from "../fakes/bigquery/mod.ts";
 import { temporaryFolder } from "../sync/workspace.ts";
-import { EMPTY, ordersTable } from "./sample.ts";
+import { EMPTY, ordersTable, smallTable } from "./sample.ts";
 import { connect, rejection } from "./support.ts";
 
 setDefaultTimeout(60_000);
 
-const ID = [{ name: "id", type: "INTEGER" }];
-const small = (dataset: string, id: string, resource: Readonly<Record<string, unknown>> = {}): FakeTable => ({
-  dataset,
-  id,
-  fields: ID,
-  rows: [["1"], ["2"]],
-  resource,
-});
 const { signal } = new AbortController();
 
 describe("bigquery: discover", () => {
   test("lists the tables of the selected datasets, over all pages", async () => {
     const datasets = ["raw_a", "raw_b", "raw_tmp", "sales"];
     const tables = datasets.flatMap((dataset) =>
-      Array.from({ length: 5 }, (_, at) => small(dataset, `t-${at}`)),
+      Array.from({ length: 5 }, (_, at) => smallTable(dataset, `t-${at}`)),
     );
     await using server = fakeBigQuery({ tables, script: { listRows: 2 } });
     const { tables: list } = await connect(server, { datasets: { include: ["raw_*"], exclude: ["*_tmp"] } });
@@ -64,7 +56,7 @@ describe("bigquery: discover", () => {
       message: "Access Denied: Table shop-1:shop.private",
     };
     await using server = fakeBigQuery({
-      tables: [odd, small("shop", "private"), small("shop", "open")],
+      tables: [odd, smallTable("shop", "private"), smallTable("shop", "open")],
       script: { rejections: [{ path: "/tables/private", error: denied }] },
     });
     const tables = await (await connect(server)).tables();
@@ -73,6 +65,22 @@ describe("bigquery: discover", () => {
       ["shop.private", "bigquery/access_denied"],
       ["shop.open", undefined],
     ]);
+  });
+
+  test("a dataset without access is named, and does not hide the others", async () => {
+    const denied = { status: 403, reason: "accessDenied", message: "Access Denied: Dataset shop-1:hidden" };
+    await using server = fakeBigQuery({
+      tables: [smallTable("hidden", "a"), smallTable("shop", "open")],
+      script: { rejections: [{ path: "/datasets/hidden/tables", error: denied }] },
+    });
+    const tables = await (await connect(server)).tables();
+    expect([...tables].map(([name, { problem }]) => [name, problem?.code])).toEqual([
+      ["hidden.*", "bigquery/access_denied"],
+      ["shop.open", undefined],
+    ]);
+    expect(tables.get("hidden.*")!.problem!.message).toBe(
+      "BigQuery denies access to dataset hidden: Access Denied: Dataset shop-1:hidden",
+    );
   });
 
   test("policy tags are noted in the description of a column", async () => {
@@ -92,10 +100,10 @@ describe("bigquery: discover", () => {
   });
 
   test("tables of other projects are listed if the options name them", async () => {
-    const other = { ...small("lent", "orders", { numRows: "7" }), project: "other-1" };
-    const shard = { ...small("lent", "days_20260101"), project: "other-1" };
+    const other = { ...smallTable("lent", "orders", { numRows: "7" }), project: "other-1" };
+    const shard = { ...smallTable("lent", "days_20260101"), project: "other-1" };
     await using server = fakeBigQuery({
-      tables: [small("shop", "a"), small("hidden", "b"), other, shard],
+      tables: [smallTable("shop", "a"), smallTable("hidden", "b"), other, shard],
       script: {
         rejections: [
           {
@@ -140,7 +148,7 @@ describe("bigquery: discover", () => {
 
   test("locations that cannot be reached are an error and not missing tables", async () => {
     await using server = fakeBigQuery({
-      tables: [small("shop", "a")],
+      tables: [smallTable("shop", "a")],
       script: { unreachable: ["europe-west5"] },
     });
     const { tables } = await connect(server);
@@ -154,89 +162,6 @@ describe("bigquery: discover", () => {
     await using server = fakeBigQuery({ tables: [] });
     const { tables } = await connect(server, { project: "other-1" });
     expect(await rejection(tables())).toMatchObject({ code: "bigquery/not_found" });
-  });
-});
-
-describe("bigquery: metadata", () => {
-  const metadataOf = async (...tables: readonly FakeTable[]) => {
-    await using server = fakeBigQuery({ tables });
-    const { connector, tables: list } = await connect(server);
-    const found = await connector.metadata!([...(await list()).values()], { signal });
-    expect(server.inserted).toEqual([]);
-    return found;
-  };
-
-  test("reports rows, bytes, partitions, clusters, columns and the last change", async () => {
-    const [orders] = await metadataOf(ordersTable(3));
-    expect(orders).toMatchObject({
-      name: "shop.orders",
-      entityType: "table",
-      rows: 3,
-      sizeBytes: 216,
-      partitionedBy: ["day"],
-      clusteredBy: ["customer"],
-      modifiedAt: new Date(1_767_225_600_123),
-    });
-    expect(orders!.columns!.find(({ name }) => name === "lines")).toEqual({
-      name: "lines",
-      type: "ARRAY<STRUCT<item STRING, count INT64>>",
-      nullable: true,
-    });
-    expect(orders!.columns![0]).toMatchObject({ type: "INT64", nullable: false });
-  });
-
-  test.each([
-    ["view", { type: "VIEW" }],
-    ["materialized_view", { type: "MATERIALIZED_VIEW" }],
-    ["external", { type: "EXTERNAL", numRows: "0", numBytes: "0" }],
-  ])("the rows, bytes and changes of a table of type %s are unknown", async (entityType, resource) => {
-    const [found] = await metadataOf(small("shop", "a", resource));
-    expect(found).toMatchObject({ entityType, columns: [{ name: "id" }] });
-    expect(Object.keys(found!)).not.toContain("rows");
-    expect(Object.keys(found!)).not.toContain("sizeBytes");
-    expect(Object.keys(found!)).not.toContain("modifiedAt");
-  });
-
-  test("1,000 tables need one free request each, at most 100 at once, and no query", async () => {
-    const many = Array.from({ length: 1_000 }, (_, at) => ({ ...small("shop", `t${at}`), rows: [] }));
-    await using server = fakeBigQuery({ tables: many, script: { listRows: 1_000 } });
-    let [running, most] = [0, 0];
-    const fetch = async (url: string, init: RequestInit) => {
-      most = Math.max(most, ++running);
-      await Promise.resolve();
-      const response = await server.fetch(url, init);
-      running -= 1;
-      return response;
-    };
-    const own = Object.defineProperties(
-      {},
-      { ...Object.getOwnPropertyDescriptors(server), fetch: { value: fetch } },
-    ) as typeof server;
-    const { connector, tables } = await connect(own);
-    const infos = [...(await tables()).values()];
-    const before = server.requests.length;
-    expect(await connector.metadata!(infos, { signal })).toHaveLength(1_000);
-    expect(server.requests.length - before).toBe(1_000);
-    expect(server.inserted).toEqual([]);
-    expect(most).toBeLessThanOrEqual(100);
-  });
-
-  test("rows in a streaming buffer make the numbers unknown", async () => {
-    const [found] = await metadataOf(
-      small("shop", "a", { numRows: "0", streamingBuffer: { estimatedRows: "15000" } }),
-    );
-    expect(found!.rows).toBeUndefined();
-    expect(found!.sizeBytes).toBeUndefined();
-  });
-
-  test("knows snapshots and clones, and partitions by the time of loading", async () => {
-    const [snapshot, clone] = await metadataOf(
-      small("shop", "a", { type: "SNAPSHOT" }),
-      small("shop", "b", { cloneDefinition: {}, timePartitioning: { type: "DAY" } }),
-    );
-    expect(snapshot).toMatchObject({ entityType: "snapshot", rows: 2, partitionedBy: [] });
-    expect(clone).toMatchObject({ entityType: "clone", rows: 2 });
-    expect(clone!.partitionedBy).toBeUndefined();
   });
 });
 
@@ -316,7 +241,7 @@ describe("bigquery: read", () => {
 
   test("a table that requires a condition on other partitions is rejected with the name of the column", async () => {
     const rangePartitioning = { field: "id" };
-    const table = small("shop", "ranges", { rangePartitioning, requirePartitionFilter: true });
+    const table = smallTable("shop", "ranges", { rangePartitioning, requirePartitionFilter: true });
     await using server = fakeBigQuery({ tables: [table] });
     const { read } = await connect(server);
     expect(await rejection(read("shop.ranges"))).toMatchObject({
@@ -327,7 +252,7 @@ describe("bigquery: read", () => {
   });
 
   test("reports progress while the job runs, so that a long one is not stalled", async () => {
-    await using server = fakeBigQuery({ tables: [small("shop", "a")], script: { polls: 3 } });
+    await using server = fakeBigQuery({ tables: [smallTable("shop", "a")], script: { polls: 3 } });
     const { read } = await connect(server);
     const phases: (string | undefined)[] = [];
     await read("shop.a", { onProgress: ({ phase }) => phases.push(phase) });
@@ -335,7 +260,10 @@ describe("bigquery: read", () => {
   });
 
   test("runs in the location of the table, whatever the option is", async () => {
-    await using server = fakeBigQuery({ tables: [small("shop", "a")], locations: { shop: "asia-south1" } });
+    await using server = fakeBigQuery({
+      tables: [smallTable("shop", "a")],
+      locations: { shop: "asia-south1" },
+    });
     const { read } = await connect(server, { location: "EU" });
     expect(await read("shop.a")).toHaveLength(2);
     expect(server.inserted.map(({ jobReference }) => jobReference.location)).toEqual([
@@ -345,7 +273,7 @@ describe("bigquery: read", () => {
   });
 
   test("reads a table that is registered by its dataset, and names that need quotes", async () => {
-    await using server = fakeBigQuery({ tables: [small("shop", "a-b č 1"), EMPTY] });
+    await using server = fakeBigQuery({ tables: [smallTable("shop", "a-b č 1"), EMPTY] });
     const { read } = await connect(server);
     expect(await read("a-b č 1", { bucket: "shop" })).toHaveLength(2);
     expect(await read("archive.old-orders 2020")).toEqual([]);
@@ -362,7 +290,7 @@ describe("bigquery: read", () => {
   });
 
   test("a read above the limit of bytes does not start", async () => {
-    await using server = fakeBigQuery({ tables: [small("shop", "a", { numBytes: "5000000001" })] });
+    await using server = fakeBigQuery({ tables: [smallTable("shop", "a", { numBytes: "5000000001" })] });
     const { read } = await connect(server, { maxBytesPerQuery: 5e9 });
     expect(await rejection(read("shop.a"))).toMatchObject({ code: "bigquery/scan_too_large" });
     expect(server.inserted).toHaveLength(1);

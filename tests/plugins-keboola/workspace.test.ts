@@ -27,7 +27,7 @@ test("errors name the variable that holds the token", async () => {
   const { agnes } = workspace;
   await (await agnes.tables()).register({ source: "crm", name: "t", sourceTable: "in.c-crm.t" });
   const { sources } = await agnes.sync();
-  expect(sources[0]).toMatchObject({ status: "failed", error: { code: "keboola/token_rejected" } });
+  expect(sources[0]).toMatchObject({ status: "skipped", error: { code: "keboola/token_rejected" } });
   expect(JSON.stringify(sources[0])).toContain("CRM_TOKEN");
   expect(JSON.stringify(sources[0])).not.toContain("8625-1-wrong");
 });

@@ -336,3 +336,20 @@ test("freshEvents() remembers a bounded number of ids", () => {
 async function* inTurn(batches: readonly (Batch | Deletions)[]) {
   yield* batches;
 }
+
+test("runStream() ends although events arrive faster than it merges them", async () => {
+  await using bench = await openBench();
+  const arriving = {
+    ...connector,
+    async *stream(events: AsyncIterable<PushEvent>): AsyncIterable<Change> {
+      await push(bench, upsert("late", "later", 1));
+      yield* connector.stream(events);
+    },
+  };
+  await push(bench, upsert("a", "one", 1));
+  await push(bench, upsert("b", "two", 1));
+  const source = sourceOf(arriving as never);
+  expect(await merge(bench, [plan], { source, eventsMax: 1 })).toMatchObject({ events: 2, published: 2 });
+  expect(await titles(bench)).toEqual(["a one", "b two"]);
+  expect(await merge(bench)).toMatchObject({ events: 2 });
+});

@@ -169,7 +169,8 @@ describe("runQuery() refuses", () => {
       const through: string[] = [];
       for (const attempt of attempts) {
         const result = await outcomeOf(attempt);
-        if (!["sql_not_allowed", "sql_malformed", "table_unknown"].includes(result)) {
+        const refusals = ["sql_not_allowed", "sql_malformed", "table_unknown", "parameters_invalid"];
+        if (!refusals.includes(result)) {
           through.push(`${attempt} → ${result}`);
         }
       }

@@ -1,8 +1,10 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 
-import { bq, failure, jobs, openHybridShop, PAGES, rows, SPY, withSpy, type Call } from "./hybrid-shop.ts";
+import { bq, failure, jobs, PAGES, rows, sharedHybridShop, SPY, type Call } from "./hybrid-shop.ts";
 
 setDefaultTimeout(60_000);
+
+const shared = sharedHybridShop();
 
 const register = { p: bq(`SELECT * FROM ${PAGES}`) };
 
@@ -14,7 +16,7 @@ describe("a statement over aliases", () => {
     ["SELECT id FROM orders UNION ALL SELECT id, views FROM p", "same number of result columns"],
     ["SELECT id, count(*) FROM p", "must appear in the GROUP BY clause"],
   ])("that cannot be bound runs no query: %s", async (sql, message) => {
-    await using shop = await openHybridShop();
+    await using shop = await shared.open();
     const error = await failure(shop, sql, register);
     expect(error).toMatchObject({ code: "sql_failed", message: expect.stringContaining(message) });
     expect(jobs(shop)).toEqual([]);
@@ -22,7 +24,7 @@ describe("a statement over aliases", () => {
   });
 
   test("that is only described runs no query, whose columns are known", async () => {
-    await using shop = await openHybridShop();
+    await using shop = await shared.open();
     const described = [
       { column_name: "id", column_type: "BIGINT" },
       { column_name: "views", column_type: "BIGINT" },
@@ -37,7 +39,7 @@ describe("a statement over aliases", () => {
   });
 
   test("runs the queries whose rows it needs, beside a DESCRIBE too", async () => {
-    await using shop = await openHybridShop();
+    await using shop = await shared.open();
     const q = bq(`SELECT \`id\` FROM ${PAGES}`);
     const sql = "SELECT count(*)::INT AS n FROM p, (DESCRIBE SELECT * FROM q)";
     expect(await rows(shop, sql, { ...register, q })).toEqual([{ n: 20 }]);
@@ -48,7 +50,7 @@ describe("a statement over aliases", () => {
 
   test("runs the query of a source that does not state the columns", async () => {
     const calls: Call[] = [];
-    await using shop = await withSpy(calls);
+    await using shop = await shared.openWithSpy(calls);
     expect(await rows(shop, "DESCRIBE p", { p: SPY })).toHaveLength(2);
     expect(await failure(shop, "SELECT nope FROM p", { p: SPY })).toMatchObject({ code: "sql_failed" });
     expect(calls).toHaveLength(2);

@@ -129,6 +129,8 @@ describe("estimates and limits of register", () => {
 
   test("a timeout names the alias", async () => {
     await using shop = await openHybridShop({ script: { polls: Infinity } });
+    // The first query also opens the session and the source, which takes some of the time on a busy machine.
+    await shop.agnes.query("EXPLAIN SELECT * FROM p", { register: { p: bq(`SELECT \`id\` FROM ${PAGES}`) } });
     const p = bq(`SELECT \`id\` FROM ${PAGES}`, { limits: { timeoutMs: 300 } });
     expect(await failure(shop, "SELECT * FROM p", { p })).toMatchObject({
       code: "timed_out",
@@ -251,6 +253,7 @@ describe("failures of register", () => {
   test("a timeout of the whole query names the aliases that it waited for", async () => {
     await using shop = await openHybridShop({ script: { polls: Infinity } });
     const register = { p: bq(`SELECT \`id\` FROM ${PAGES}`) };
+    await shop.agnes.query("EXPLAIN SELECT * FROM p", { register });
     const failing = shop.agnes.rows("SELECT * FROM p", { register, limits: { timeoutMs: 500 } });
     expect(await failing.catch((error: unknown) => error)).toMatchObject({
       code: "timed_out",

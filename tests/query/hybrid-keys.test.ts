@@ -1,4 +1,4 @@
-import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 
 import { arrow, isQueryArray } from "agnes/kit";
 
@@ -9,19 +9,22 @@ import {
   openHybridShop,
   PAGES,
   rows,
+  sharedHybridShop,
   wh,
-  withSpy,
   SPY,
   type Call,
+  type HybridShop,
 } from "./hybrid-shop.ts";
 
 setDefaultTimeout(60_000);
+
+const shared = sharedHybridShop();
 
 const BY_KEYS = `SELECT * FROM ${PAGES} WHERE id IN UNNEST(@keys)`;
 
 describe("keys of register", () => {
   test("the distinct values without NULL are one array, in their order, and the source returns only their rows", async () => {
-    await using shop = await openHybridShop();
+    await using shop = await shared.open();
     const p = bq(BY_KEYS, { keys: "SELECT page FROM orders WHERE kind = 1; -- the pages" });
     const sql =
       "SELECT count(*)::INT AS n, count(DISTINCT p.id)::INT AS ids FROM orders o JOIN p ON p.id = o.page";
@@ -43,7 +46,7 @@ describe("keys of register", () => {
   });
 
   test("without a value the source runs nothing, and the alias has its columns and no rows", async () => {
-    await using shop = await openHybridShop();
+    await using shop = await shared.open();
     const register = {
       p: bq(BY_KEYS, { keys: "SELECT page FROM orders WHERE page IS NULL" }),
       t: wh("SELECT * FROM wh.pages WHERE id IN (SELECT unnest($keys))", {
@@ -60,7 +63,7 @@ describe("keys of register", () => {
 
   test("without a value, a source that does not state the columns is an error", async () => {
     const calls: Call[] = [];
-    await using shop = await withSpy(calls);
+    await using shop = await shared.openWithSpy(calls);
     const error = await failure(shop, "SELECT * FROM p", {
       p: { ...SPY, sql: "$keys", keys: "SELECT 1 WHERE false" },
     });
@@ -72,7 +75,7 @@ describe("keys of register", () => {
   });
 
   test("10,000 keys are passed, and more are an error before any query runs", async () => {
-    await using shop = await openHybridShop();
+    await using shop = await shared.open();
     const read = (count: number) => ({
       p: bq(BY_KEYS, { keys: `SELECT range FROM range(${count})` }),
       q: bq("SELECT 1 AS a"),
@@ -102,7 +105,7 @@ describe("keys of register", () => {
     ["'018f9d3e-7c1a-7000-8000-000000000001'::UUID", ["018f9d3e-7c1a-7000-8000-000000000001"], "k: Utf8"],
   ])("the key %s is %p of the type %s", async (key, values, type) => {
     const calls: Call[] = [];
-    await using shop = await withSpy(calls);
+    await using shop = await shared.openWithSpy(calls);
     await rows(shop, "SELECT * FROM p", { p: { ...SPY, sql: "@keys", keys: `SELECT ${key} AS k` } });
     const { keys = null } = calls[0]!.options.parameters!;
     expect(isQueryArray(keys) && [keys.values, new arrow.Field("k", keys.type).toString()]).toEqual([
@@ -124,7 +127,7 @@ describe("keys of register", () => {
     ["SELECT * FROM read_csv('x.csv')", "sql_not_allowed", "read_csv"],
     ["SELECT 1) AS a, (SELECT 2", "sql_malformed", "cannot be parsed"],
   ])("the keys %p are rejected, and the error names the alias", async (keys, code, message) => {
-    await using shop = await openHybridShop();
+    await using shop = await shared.open();
     const error = await failure(shop, "SELECT * FROM p", { p: bq(BY_KEYS, { keys }) });
     expect(error).toMatchObject({ code, details: { alias: "p" } });
     expect(error.message).toContain('alias "p"');
@@ -133,7 +136,7 @@ describe("keys of register", () => {
   });
 
   test("SQL without the parameter is rejected, because it would read all rows", async () => {
-    await using shop = await openHybridShop();
+    await using shop = await shared.open();
     const p = bq(`SELECT * FROM ${PAGES}`, { keys: "SELECT 1" });
     expect(await failure(shop, "SELECT * FROM p", { p })).toMatchObject({
       code: "alias_refused",
@@ -145,22 +148,14 @@ describe("keys of register", () => {
 describe("register with access to some tables", () => {
   const access = new Set(["local.orders", "web_pages"]);
   const p = bq(`SELECT * FROM ${PAGES}`);
-  const open = async (change: object = {}, options: Parameters<typeof openHybridShop>[0] = {}) => {
-    const shop = await openHybridShop(options);
-    const tables = await shop.agnes.tables();
-    await tables.register({
-      source: "bq",
-      sourceTable: "pages",
-      bucket: "web",
-      name: "web_pages",
-      queryMode: "remote",
-      ...change,
-    });
-    return shop;
-  };
+  const pages = { source: "bq", sourceTable: "pages", bucket: "web", name: "web_pages" };
+  const register = async ({ agnes }: HybridShop, change: object = {}) =>
+    (await agnes.tables()).register({ ...pages, queryMode: "remote", ...change });
+  const registered = sharedHybridShop();
+  beforeAll(async () => void (await register(await registered.open())));
 
   test("an alias may read tables that are registered and accessible", async () => {
-    await using shop = await open();
+    await using shop = await registered.open();
     const sql = "SELECT count(*)::INT AS n FROM orders JOIN p ON p.id = page";
     expect(await shop.agnes.rows(sql, { register: { p }, access })).toEqual([{ n: 35 }]);
     expect(
@@ -180,7 +175,8 @@ describe("register with access to some tables", () => {
     ["another bucket", { bucket: "raw" }],
     ["another source", { source: "wh" }],
   ])("an alias may not read a table that is registered with %s", async (_what, change) => {
-    await using shop = await open(change);
+    await using shop = await openHybridShop();
+    await register(shop, change);
     expect(await failure(shop, "SELECT * FROM p", { p }, { access })).toMatchObject({
       code: "alias_access_denied",
       status: 403,
@@ -190,7 +186,8 @@ describe("register with access to some tables", () => {
   });
 
   test("an alias may not read a registered table without access, nor one that its SQL does not name", async () => {
-    await using shop = await open();
+    await using shop = await openHybridShop();
+    await register(shop);
     expect(
       await failure(shop, "SELECT * FROM p", { p }, { access: new Set(["local.orders"]) }),
     ).toMatchObject({
@@ -204,7 +201,7 @@ describe("register with access to some tables", () => {
   });
 
   test("an alias may not run if the source does not name all tables, or not the kind of the statement", async () => {
-    await using shop = await open();
+    await using shop = await registered.open();
     for (const alias of [wh("SELECT * FROM wh.pages"), bq("SELECT 'information_schema' AS a")])
       expect(await failure(shop, "SELECT * FROM p", { p: alias }, { access })).toMatchObject({
         code: "alias_access_denied",
@@ -213,7 +210,8 @@ describe("register with access to some tables", () => {
   });
 
   test("a rejection reveals nothing of tables without access", async () => {
-    await using shop = await open({}, { bigquery: { maxBytesPerQuery: 100 } });
+    await using shop = await openHybridShop({ bigquery: { maxBytesPerQuery: 100 } });
+    await register(shop);
     const messageOf = async (sql: string) => {
       const only = new Set(["local.orders"]);
       const error = await failure(shop, "SELECT * FROM p", { p: bq(sql) }, { access: only });
@@ -233,7 +231,7 @@ describe("register with access to some tables", () => {
   });
 
   test("keys read accessible tables only", async () => {
-    await using shop = await open();
+    await using shop = await registered.open();
     const keyed = bq(BY_KEYS, { keys: "SELECT pin FROM secrets" });
     expect(await failure(shop, "SELECT * FROM p", { p: keyed }, { access })).toMatchObject({
       code: "table_unknown",

@@ -1,3 +1,4 @@
+import { afterAll } from "bun:test";
 import { join } from "node:path";
 
 import { createAgnes, isAgnesError, type Agnes, type AgnesError, type RegisteredQuery } from "agnes";
@@ -16,6 +17,7 @@ import * as v from "valibot";
 import { openDatabase } from "../../lib/duckdb/mod.ts";
 import bigquery from "../../plugins/bigquery/plugin.ts";
 import duckdb from "../../plugins/duckdb/plugin.ts";
+import { builtOnce, type BuiltFolder } from "../built-once.ts";
 import { fakeBigQuery, type FakeBigQuery, type FakeScript, type FakeTable } from "../fakes/bigquery/mod.ts";
 import { temporaryFolder } from "../sync/workspace.ts";
 
@@ -78,13 +80,13 @@ export const mute = definePlugin({
 });
 
 export async function openHybridShop(options: HybridShopOptions = {}): Promise<HybridShop> {
-  const folder = temporaryFolder();
+  const { local = LOCAL, warehouse = WAREHOUSE } = options;
+  const isUsual = local === LOCAL && warehouse === WAREHOUSE;
+  const folder = isUsual ? await syncedFolder() : await ownFolder(local, warehouse);
   const server = fakeBigQuery({
     tables: options.tables ?? [PAGES_TABLE],
     script: { polls: 0, ...options.script },
   });
-  await makeDatabase(join(folder.path, "local.duckdb"), options.local ?? LOCAL);
-  await makeDatabase(join(folder.path, "wh.duckdb"), options.warehouse ?? WAREHOUSE);
   const { plugins = [] } = options;
   const agnes = await createAgnes({
     workspace: folder.path,
@@ -103,7 +105,7 @@ export async function openHybridShop(options: HybridShopOptions = {}): Promise<H
     config: {
       version: 1,
       sources: {
-        local: { plugin: "duckdb", options: { path: "local.duckdb" } },
+        ...LOCAL_SOURCE,
         wh: { plugin: "duckdb", options: { path: "wh.duckdb" }, register: "listed" },
         bq: { plugin: "bigquery", options: { project: server.project, ...options.bigquery } },
         mute: { plugin: "mute", register: "listed" },
@@ -113,16 +115,39 @@ export async function openHybridShop(options: HybridShopOptions = {}): Promise<H
       },
     },
   });
-  await agnes.sync({ only: ["local"] });
   return {
     agnes,
     server,
     async [Symbol.asyncDispose]() {
       await agnes.close();
       await server[Symbol.asyncDispose]();
-      folder[Symbol.dispose]();
+      await folder[Symbol.asyncDispose]();
     },
   };
+}
+
+const LOCAL_SOURCE = { local: { plugin: "duckdb", options: { path: "local.duckdb" } } };
+
+const syncedFolder = builtOnce((directory) => makeSynced(directory, LOCAL, WAREHOUSE));
+
+async function ownFolder(local: string, warehouse: string): Promise<BuiltFolder> {
+  const folder = temporaryFolder();
+  await makeSynced(folder.path, local, warehouse);
+  return { path: folder.path, [Symbol.asyncDispose]: async () => folder[Symbol.dispose]() };
+}
+
+/** Makes both databases, and syncs the local one into the workspace of a folder. */
+async function makeSynced(directory: string, local: string, warehouse: string): Promise<void> {
+  await makeDatabase(join(directory, "local.duckdb"), local);
+  await makeDatabase(join(directory, "wh.duckdb"), warehouse);
+  const config = { version: 1, sources: LOCAL_SOURCE } as const;
+  await using agnes = await createAgnes({
+    workspace: directory,
+    plugins: [duckdb],
+    config,
+    isolation: "none",
+  });
+  await agnes.sync();
 }
 
 async function makeDatabase(path: string, sql: string): Promise<void> {
@@ -177,7 +202,7 @@ export interface Call {
 
 /** A source of two rows that records its calls. */
 export function spy(
-  calls: Call[],
+  calls: Pick<Call[], "push">,
   methods: {
     readonly query?: (sql: string, options: SourceQueryOptions) => Promise<SourceResult>;
     readonly estimate?: () => Promise<QueryEstimate>;
@@ -213,5 +238,27 @@ export const withSpy = async (
   methods: Parameters<typeof spy>[1] = {},
   options: HybridShopOptions = {},
 ) => openHybridShop({ ...options, plugins: [spy(calls, methods)] });
+
+/**
+ * One shop for the tests of a file that change nothing in it, opened by the first of them: to open one takes longer than
+ * most queries. Each `open` shows the jobs that the server gets from then on, and `openWithSpy` adds the calls of a spy.
+ */
+export function sharedHybridShop() {
+  let calls: Call[] = [];
+  const forward = { push: (call: Call) => calls.push(call) };
+  let opened: Promise<HybridShop> | undefined;
+  afterAll(async () => (await opened)?.[Symbol.asyncDispose]());
+  const open = async (): Promise<HybridShop> => {
+    const { agnes, server } = await (opened ??= openHybridShop({ plugins: [spy(forward)] }));
+    const from = server.inserted.length;
+    const inserted = { get: () => server.inserted.slice(from) };
+    return { agnes, server: Object.create(server, { inserted }), [Symbol.asyncDispose]: async () => {} };
+  };
+  const openWithSpy = (own: Call[]) => {
+    calls = own;
+    return open();
+  };
+  return { open, openWithSpy };
+}
 
 export const SPY = { source: "spy", sql: "rows" };

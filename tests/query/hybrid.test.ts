@@ -1,4 +1,4 @@
-import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 
 import type { RegisteredQuery } from "agnes";
 import { int64, toSchema } from "agnes/kit";
@@ -11,6 +11,7 @@ import {
   openHybridShop,
   PAGES,
   rows,
+  sharedHybridShop,
   SPY,
   wh,
   withSpy,
@@ -19,9 +20,20 @@ import {
 
 setDefaultTimeout(60_000);
 
+const shared = sharedHybridShop();
+
 describe("query() with register", () => {
+  test("has parameters in its own SQL", async () => {
+    await using shop = await shared.open();
+    const register = { titles: wh("SELECT id, title FROM wh.pages WHERE id % 2 = 1") };
+    const sql = "SELECT title, $mark AS mark FROM titles WHERE title = $title";
+    expect(await shop.agnes.rows(sql, { register, params: { title: "p3", mark: "it's" } })).toEqual([
+      { title: "p3", mark: "it's" },
+    ]);
+  });
+
   test("joins local tables with queries of two sources, and states what ran", async () => {
-    await using shop = await openHybridShop();
+    await using shop = await shared.open();
     const register = {
       Traffic: bq(`SELECT * FROM ${PAGES} WHERE id < 5`),
       titles: wh("SELECT id, title, price FROM wh.pages WHERE id % 2 = 1"),
@@ -64,7 +76,7 @@ describe("query() with register", () => {
   });
 
   test("reads aliases in all statements, with and without local tables", async () => {
-    await using shop = await openHybridShop();
+    await using shop = await shared.open();
     const register = { p: bq(`SELECT * FROM ${PAGES}`) };
     const counted = async (sql: string) => (await rows(shop, sql, register)).length;
     expect(await counted("SELECT * FROM p")).toBe(20);
@@ -128,7 +140,7 @@ describe("query() with register", () => {
 
   test("EXPLAIN estimates the queries and runs none", async () => {
     const calls: Call[] = [];
-    await using shop = await withSpy(calls);
+    await using shop = await shared.openWithSpy(calls);
     const register = { p: bq(`SELECT * FROM ${PAGES}`) };
     const result = await shop.agnes.query("EXPLAIN SELECT * FROM p JOIN orders ON page = p.id", { register });
     const plan = JSON.stringify(
@@ -149,7 +161,7 @@ describe("query() with register", () => {
 
   test("passes only the limits that its caller sets, and never a number of rows", async () => {
     const calls: Call[] = [];
-    await using shop = await withSpy(calls);
+    await using shop = await shared.openWithSpy(calls);
     const read = async (limits: RegisteredQuery["limits"]) =>
       rows(shop, "SELECT * FROM p ORDER BY id", { p: { ...SPY, ...(limits && { limits }) } });
     expect(await read(undefined)).toEqual([
@@ -165,6 +177,12 @@ describe("query() with register", () => {
 });
 
 describe("aliases of register", () => {
+  const withPending = sharedHybridShop();
+  beforeAll(async () => {
+    const tables = await (await withPending.open()).agnes.tables();
+    await tables.register({ source: "wh", sourceTable: "pages", name: "pending" });
+  });
+
   test.each([
     ["orders", "SELECT * FROM orders", "alias_refused", "it is the name of a table"],
     ["ORDERS", "SELECT * FROM orders", "alias_refused", "it is the name of a table"],
@@ -178,9 +196,7 @@ describe("aliases of register", () => {
     ['p"; --', "SELECT * FROM p", "invalid_identifier", "the alias"],
     ["", "SELECT * FROM p", "invalid_identifier", "the alias"],
   ])("the alias %p for %p is rejected", async (alias, sql, code, message) => {
-    await using shop = await openHybridShop();
-    const tables = await shop.agnes.tables();
-    await tables.register({ source: "wh", sourceTable: "pages", name: "pending" });
+    await using shop = await withPending.open();
     const error = await failure(shop, sql, { [alias]: bq(`SELECT \`id\` FROM ${PAGES}`) });
     expect(error).toMatchObject({ code, exitCode: 2 });
     expect(error.message).toContain(message);
@@ -188,7 +204,7 @@ describe("aliases of register", () => {
   });
 
   test("more than 20 aliases are rejected, because all run at once", async () => {
-    await using shop = await openHybridShop();
+    await using shop = await shared.open();
     const read = (count: number) => {
       const names = Array.from({ length: count }, (_, at) => `p${at}`);
       const register = Object.fromEntries(
@@ -209,7 +225,7 @@ describe("aliases of register", () => {
   });
 
   test("two aliases that differ only in case are rejected", async () => {
-    await using shop = await openHybridShop();
+    await using shop = await shared.open();
     const error = await failure(shop, "SELECT * FROM p", { p: bq("SELECT 1 AS a"), P: bq("SELECT 2 AS a") });
     expect(error.message).toContain(
       'the alias "P" is not allowed: it differs from the alias "p" only in case',
@@ -217,7 +233,7 @@ describe("aliases of register", () => {
   });
 
   test("a source that is unknown or runs no SQL is an error that names the alias", async () => {
-    await using shop = await openHybridShop();
+    await using shop = await shared.open();
     const read = (source: string) =>
       failure(shop, "SELECT * FROM p", { p: { source, sql: "SELECT 1 AS a" } });
     expect(await read("mute")).toMatchObject({
@@ -241,7 +257,7 @@ describe("aliases of register", () => {
     [{ limits: { maxBytes: Number.NaN } }, "maxBytes of the alias p"],
     [{ limits: { timeoutMs: "5" } }, "timeoutMs of the alias p"],
   ])("%p is invalid input", async (more, what) => {
-    await using shop = await openHybridShop();
+    await using shop = await shared.open();
     const error = await failure(shop, "SELECT * FROM p", {
       p: { ...bq("SELECT 1 AS a"), ...more } as RegisteredQuery,
     });

@@ -40,6 +40,25 @@ test("the columns and simple conditions of a query are pushed down to a live tab
   expect(pushed[0]!.rows).toBeLessThan(40);
 });
 
+test("the values of parameters are pushed down to a live table like literals", async () => {
+  using folder = temporaryFolder();
+  const calls: ConnectorCall[] = [];
+  await using agnes = await openLiveShop(folder.path, { remote: ["b"], calls });
+  const params = { from: 2, days: "2026-01-01", name: "c1" };
+  const sql = "SELECT customer FROM b WHERE id >= $from AND day = $days AND customer = $name";
+  await agnes.rows(sql, { params });
+  expect(calls.map(pushedOptions)).toEqual([
+    {
+      columns: ["id", "customer", "day"],
+      filter: expect.arrayContaining([
+        { column: "id", operator: "ge", values: [2n] },
+        { column: "day", operator: "eq", values: ["2026-01-01"] },
+        { column: "customer", operator: "eq", values: ["c1"] },
+      ]),
+    },
+  ]);
+});
+
 test("the keys of the other side of a join, filtered by its conditions, are pushed down to a live table", async () => {
   const { calls, pushed } = await runLive("SELECT b.amount FROM a JOIN b ON a.id = b.id WHERE a.kind = 1");
   expect(calls).toHaveLength(1);

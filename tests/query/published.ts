@@ -1,9 +1,12 @@
+import { join } from "node:path";
+
 import { createHost, silentLog, type Host } from "../../lib/base/mod.ts";
 import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
 import type { RebuildRequest } from "../../lib/analytics/request.ts";
 import { openQuerySession } from "../../lib/query/mod.ts";
 import type { QuerySession, SessionOptions } from "../../lib/query/session.ts";
 import { temporaryData, writeExtract } from "../analytics/extract-files.ts";
+import { builtOnce } from "../built-once.ts";
 
 /** Services for tests: the real host, a silent log, little memory. */
 export function testServices(overrides: Partial<Host> = {}) {
@@ -18,8 +21,34 @@ export function testServices(overrides: Partial<Host> = {}) {
 export async function published(
   options: { readonly request?: Partial<RebuildRequest>; readonly session?: Partial<SessionOptions> } = {},
 ): Promise<{ readonly data: string; readonly session: QuerySession } & AsyncDisposable> {
-  const folder = await temporaryData();
+  const { request } = options;
+  const folder = request === undefined ? await usualFolder() : await publishedFolder(request);
   const { data } = folder;
+  const session = openQuerySession(testServices(), { dataDirectory: data, ...options.session });
+  return {
+    data,
+    session,
+    async [Symbol.asyncDispose]() {
+      await session.close();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const builtFolder = builtOnce((path) => publish(join(path, "data"), {}));
+
+async function usualFolder() {
+  const folder = await builtFolder();
+  return { data: join(folder.path, "data"), [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
+}
+
+async function publishedFolder(request: Partial<RebuildRequest>) {
+  const folder = await temporaryData();
+  await publish(folder.data, request);
+  return folder;
+}
+
+async function publish(data: string, request: Partial<RebuildRequest>): Promise<void> {
   await writeExtract(data, "crm", {
     tables: [
       {
@@ -35,16 +64,7 @@ export async function published(
       { name: "inside", object: "TABLE inside AS SELECT 42 AS answer" },
     ],
   });
-  await rebuildAnalytics(testServices(), { dataDirectory: data, owners: null, ...options.request });
-  const session = openQuerySession(testServices(), { dataDirectory: data, ...options.session });
-  return {
-    data,
-    session,
-    async [Symbol.asyncDispose]() {
-      await session.close();
-      await folder[Symbol.asyncDispose]();
-    },
-  };
+  await rebuildAnalytics(testServices(), { dataDirectory: data, owners: null, ...request });
 }
 
 /** All rows of a query, as plain objects. */

@@ -1,9 +1,10 @@
 import { expect, spyOn, test } from "bun:test";
 
 import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
-import { Connection } from "../../lib/duckdb/connection.ts";
+import type { Connection } from "../../lib/duckdb/connection.ts";
 import { Database } from "../../lib/duckdb/database.ts";
 import { KeptStatements } from "../../lib/duckdb/kept-statements.ts";
+import { IdleConnections } from "../../lib/query/idle-connections.ts";
 import { writeExtract } from "../analytics/extract-files.ts";
 import { codeOf } from "./workers/isolated.ts";
 import { published, rowsOf, testServices } from "./published.ts";
@@ -76,18 +77,36 @@ test("a kept statement reads the current generation, the current files and the c
   expect(await rowsOf(session, "SELECT max(added) AS s FROM orders")).toEqual([{ s: 1 }]);
 });
 
+test("as many connections as queries need at once are kept, and the others are closed", async () => {
+  const idle = new IdleConnections();
+  const closed: number[] = [];
+  const connections = Array.from({ length: 40 }, (_, at) => ({
+    isReusable: true,
+    close: async () => void closed.push(at),
+  })) as unknown as Connection[];
+  expect(idle.take()).toBeUndefined();
+  for (const connection of connections) expect(idle.add(connection)).toBe(true);
+  for (let n = 0; n < 200 && closed.length < 38; n++) {
+    const used = [idle.take()!, idle.take()!];
+    for (const connection of used.toReversed()) expect(idle.add(connection)).toBe(true);
+    await Bun.sleep(50);
+  }
+  expect(closed).toEqual(Array.from({ length: 38 }, (_, at) => at));
+  expect([idle.take(), idle.take()]).toEqual([connections[39], connections[38]]);
+});
+
 test("unused connections, whose statements hold files open, are closed", async () => {
   await using shared = await published();
   const { session } = shared;
   await rowsOf(session, SQL);
-  const close = spyOn(Connection.prototype, "close");
-  try {
-    await rowsOf(session, SQL);
-    expect(close.mock.calls.length).toBe(0);
-    for (let n = 0; n < 100 && close.mock.calls.length === 0; n++) await Bun.sleep(100);
-    expect(close.mock.calls.length).toBe(1);
-  } finally {
-    close.mockRestore();
-  }
+  const add = spyOn(IdleConnections.prototype, "add");
+  await rowsOf(session, SQL);
+  // Other sessions of the process have idle connections too: only the one that was just used counts.
+  const mine = add.mock.calls.at(-1)![0];
+  expect(add.mock.results.at(-1)!.value).toBe(true);
+  add.mockRestore();
+  const close = spyOn(mine, "close");
+  for (let n = 0; n < 100 && close.mock.calls.length === 0; n++) await Bun.sleep(100);
+  expect(close.mock.calls.length).toBe(1);
   expect(await rowsOf(session, SQL)).toHaveLength(20);
 });

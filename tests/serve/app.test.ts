@@ -11,6 +11,16 @@ async function errorOf(response: Response): Promise<{ readonly code: string; rea
     .error;
 }
 
+test("close() lets requests end that are being handled", async () => {
+  for (const path of ["/api/admin/registry", "/api/v2/catalog", "/api/health"]) {
+    await using own = await served();
+    const token = await own.token();
+    const response = own.request(path, { token });
+    await own.agnes.close();
+    expect([path, (await response).status]).toEqual([path, 200]);
+  }
+});
+
 describe("agnes.fetch", () => {
   test("GET /api/health needs no token and has the id of the request", async () => {
     const response = await shop.request("/api/health");
@@ -25,6 +35,9 @@ describe("agnes.fetch", () => {
       "GET, HEAD",
       "method_not_allowed",
     ]);
+    const token = await shop.token();
+    const other = await shop.request("/api/admin/registry/rebuild", { method: "DELETE", token });
+    expect([other.status, other.headers.get("allow")]).toEqual([405, "POST"]);
     const unknown = await shop.request("/api/nothing");
     expect([unknown.status, (await errorOf(unknown)).code]).toEqual([404, "route_unknown"]);
     expect(unknown.headers.get("x-request-id")).toMatch(/^[0-9a-z]{24}$/);

@@ -7,6 +7,7 @@ import { createAgnes } from "../../lib/create-agnes.ts";
 import type { NewToken } from "../../lib/serve/mod.ts";
 import type { WorkspaceConfigInput } from "../../lib/workspace/mod.ts";
 import files from "../../plugins/files/plugin.ts";
+import { builtOnce, type BuiltFolder } from "../built-once.ts";
 
 /** A served workspace with the synced tables `orders` (3 rows) and `customers` (2 rows) of the source `shop`. */
 export interface Served extends AsyncDisposable {
@@ -24,25 +25,23 @@ export interface Served extends AsyncDisposable {
 /** Opens a workspace for requests, without a transport. */
 export async function served({
   settings = {},
+  sources = {},
   ...options
-}: Partial<AgnesOptions> & { readonly settings?: WorkspaceConfigInput["server"] } = {}): Promise<Served> {
-  const directory = await mkdtemp(join(tmpdir(), "agnes-serve-"));
-  // Beside the data of the workspace, which is not a table.
-  const exports = join(directory, "exports");
-  await mkdir(exports);
-  await writeFile(join(exports, "orders.csv"), "id,customer,price\n1,1,9.5\n2,2,3.25\n3,1,5\n");
-  await writeFile(join(exports, "customers.csv"), "id,name\n1,Ann\n2,Bo\n");
+}: Partial<AgnesOptions> & {
+  readonly settings?: WorkspaceConfigInput["server"];
+  /** Further sources. */
+  readonly sources?: WorkspaceConfigInput["sources"];
+} = {}): Promise<Served> {
+  const isPlain = Object.keys(sources).length === 0 && Object.keys(options).length === 0;
+  const folder = isPlain ? await syncedFolder() : await folderOfExports();
+  const directory = folder.path;
   const agnes = await createAgnes({
     plugins: [files],
     workspace: directory,
-    config: {
-      version: 1,
-      server: settings,
-      sources: { shop: { plugin: "files", options: { path: exports } } },
-    },
+    config: { ...CONFIG, server: settings, sources: { ...CONFIG.sources, ...sources } },
     ...options,
   });
-  await agnes.sync();
+  if (!isPlain) await agnes.sync();
   return {
     agnes,
     directory,
@@ -59,7 +58,32 @@ export async function served({
     },
     async [Symbol.asyncDispose]() {
       await agnes.close();
-      await rm(directory, { recursive: true, force: true });
+      await folder[Symbol.asyncDispose]();
     },
   };
+}
+
+// Beside the data of the workspace, which is not a table.
+const CONFIG = {
+  version: 1,
+  sources: { shop: { plugin: "files", options: { path: "exports" } } },
+} as const satisfies WorkspaceConfigInput;
+
+async function writeExports(directory: string): Promise<void> {
+  const exports = join(directory, "exports");
+  await mkdir(exports);
+  await writeFile(join(exports, "orders.csv"), "id,customer,price\n1,1,9.5\n2,2,3.25\n3,1,5\n");
+  await writeFile(join(exports, "customers.csv"), "id,name\n1,Ann\n2,Bo\n");
+}
+
+const syncedFolder = builtOnce(async (directory) => {
+  await writeExports(directory);
+  await using agnes = await createAgnes({ plugins: [files], workspace: directory, config: CONFIG });
+  await agnes.sync();
+});
+
+async function folderOfExports(): Promise<BuiltFolder> {
+  const path = await mkdtemp(join(tmpdir(), "agnes-serve-"));
+  await writeExports(path);
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }

@@ -175,12 +175,12 @@ describe("checkHealth()", () => {
     const ill = await connectTo({ discover, health: () => Promise.reject(new Error("no route")) }, [
       "discover",
     ]);
-    expect(await checkHealth(ill)).toEqual({
-      ok: false,
+    expect(await checkHealth(ill)).toMatchObject({
+      code: "plugin_failed",
       message: "source s (plugin numbers): health failed: no route",
     });
     const stuck = await connectTo({ discover, health: () => new Promise(() => {}) }, ["discover"]);
-    expect(await checkHealth(stuck, { timeoutMs: 20 })).toMatchObject({ ok: false });
+    expect(await checkHealth(stuck, { timeoutMs: 20 })).toMatchObject({ code: "timed_out" });
   });
 
   test("checkHealth() lists the tables when the plugin has no health check", async () => {
@@ -189,6 +189,6 @@ describe("checkHealth()", () => {
       message: "connected; 1 table",
     });
     const metadata = await connectTo({ metadata: async () => [] }, ["metadata"]);
-    expect((await checkHealth(metadata)).ok).toBe(true);
+    expect(await checkHealth(metadata)).toMatchObject({ ok: true });
   });
 });

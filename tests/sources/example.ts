@@ -2,7 +2,7 @@ import { createHost, createLog, type Host, type LogEntry } from "../../lib/base/
 import type { AnyConnector, AnyPlugin, DuckDBEngine } from "../../lib/kit/mod.ts";
 import { createPluginRegistry } from "../../lib/plugins/mod.ts";
 import { connectSource, type SourceHandle } from "../../lib/sources/mod.ts";
-import type { SourceToConnect } from "../../lib/sources/connect.ts";
+import type { SourceToConnect } from "../../lib/sources/prepare-source.ts";
 import { plugin } from "../plugins/example.ts";
 
 const noEngine: DuckDBEngine = {

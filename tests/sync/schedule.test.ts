@@ -60,6 +60,8 @@ test("sync() with due retries failed tables, and syncs tables registered again",
     shop.broken = "orders";
     expect(tablesOf(await agnes.sync({ due: true }))).toEqual(["orders failed"]);
     delete shop.broken;
+    expect(tablesOf(await agnes.sync({ due: true }))).toEqual([]);
+    clock.nowMs += HOUR_MS / 60;
     expect(tablesOf(await agnes.sync({ due: true }))).toEqual(["orders extracted"]);
   }
   await using agnes = await openClocked(folder.path, shop, clock);

@@ -18,16 +18,16 @@ function open(): Promise<SyncState> {
 }
 
 const moment = (run: number) => new Date(Date.UTC(2026, 0, 1) + run * 60_000);
-const tables = (...names: readonly string[]) =>
-  names.map((name) => ({ name, status: "unchanged" })) as unknown as Parameters<SyncState["record"]>[2];
+const run = (number: number) => ({ id: `run${number}`, startedAt: moment(number).toISOString() });
+const tables = (...names: readonly string[]) => names.map((table) => ({ table, error: null }));
 
 test("record() keeps a bounded log and the last state of every table", async () => {
   await using state = await open();
-  await state.record("old", moment(0), tables("once"));
+  await state.record("old", run(0), tables("once"));
   const entries: number[] = [];
-  for (let run = 1; run <= 1500; run++) {
-    await state.record("crm", moment(run), tables("orders", "people"));
-    if (run % 500 === 0) entries.push(await state.verify());
+  for (let at = 1; at <= 1500; at++) {
+    await state.record("crm", run(at), tables("orders", "people"));
+    if (at % 500 === 0) entries.push(await state.verify());
   }
   expect(Math.max(...entries)).toBeLessThan(256 + 2 * 256);
   await using again = await open();

@@ -4,12 +4,13 @@ import { join } from "node:path";
 
 import { createAgnes, type Agnes } from "agnes";
 import { fileStorage } from "agnes/catalog";
-import { definePlugin, int64, table } from "agnes/kit";
+import { definePlugin } from "agnes/kit";
 import * as v from "valibot";
 
 import { createHost, silentLog } from "../../lib/base/mod.ts";
 import { readExtract } from "../../lib/extract/mod.ts";
 import { SyncState } from "../../lib/sync/mod.ts";
+import { endlessPlugin } from "./endless.ts";
 import { wantedSources } from "../../lib/sync/sync.ts";
 import { openTableRegistry } from "../../lib/tables/mod.ts";
 import { failureOf, newShop, openShop, shopPlugin, temporaryFolder } from "./workspace.ts";
@@ -160,28 +161,10 @@ describe("sync", () => {
 
   test("sync() stops a source that never ends, by its own limit and by the caller's signal", async () => {
     using folder = temporaryFolder();
-    const endless = definePlugin({
-      name: "endless",
-      version: "1.0.0",
-      description: "Never ends",
-      capabilities: ["discover", "read"],
-      options: v.strictObject({}),
-      secrets: {},
-      register: "all",
-      connect: () => ({
-        discover: async () => [table("numbers", { n: int64() })],
-        async *read(_table, { signal }) {
-          for (let n = 0; !signal.aborted; n++) {
-            yield [{ n }];
-            await new Promise((resolve) => setTimeout(resolve, 5));
-          }
-        },
-      }),
-    });
     const open = (timeoutMs?: number) =>
       createAgnes({
         workspace: folder.path,
-        plugins: [endless],
+        plugins: [endlessPlugin()],
         config: {
           version: 1,
           sources: { e: { plugin: "endless", ...(timeoutMs === undefined ? {} : { timeoutMs }) } },

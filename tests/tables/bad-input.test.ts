@@ -178,9 +178,9 @@ const bad: readonly Bad[] = [
   ["an absolute folder", { ...good, folder: "/etc" }, "table_field_invalid", /folder/],
   [
     "a field that no code reads",
-    { ...good, server_only: true },
+    { ...good, bq_fqn: "p.d.orders" },
     "table_field_unknown",
-    /there is no field "server_only"/,
+    /there is no field "bq_fqn"/,
   ],
   [
     "a control character in text",
@@ -190,6 +190,12 @@ const bad: readonly Bad[] = [
   ],
   ["no source", { sourceTable: "orders" }, "table_field_missing", /source is missing/],
   ["no table", { source: "crm" }, "table_field_missing", /name is missing/],
+  [
+    "a remote table that cannot be downloaded anyway",
+    { ...good, queryMode: "remote", serverOnly: true },
+    "table_contradiction",
+    /query_mode.*server_only/,
+  ],
   [
     "a name and nothing to read",
     { source: "crm", name: "orders" },

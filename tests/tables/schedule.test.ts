@@ -1,10 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 
-import { isDue, nextDue, parseSchedule } from "../../lib/tables/schedule.ts";
+import { nextDue, parseSchedule } from "../../lib/tables/schedule.ts";
 import { errorOf } from "./registry-setup.ts";
 
 const at = (text: string) => new Date(`${text}Z`);
+const isDue = (...[schedule, last, now]: Parameters<typeof nextDue>) =>
+  nextDue(schedule, last, now).getTime() <= now.getTime();
 const due = (schedule: string, lastSuccess: string | null, now: string) =>
   isDue(parseSchedule(schedule), lastSuccess === null ? null : at(lastSuccess), at(now));
 
@@ -52,7 +54,7 @@ describe("parseSchedule()", () => {
   });
 });
 
-describe("isDue()", () => {
+describe("nextDue()", () => {
   test("is true for a table that was never synced", () => {
     for (const schedule of ["every 6h", "daily 05:00", "0 0 1 1 *"]) {
       expect(due(schedule, null, "2026-11-21T06:00")).toBe(true);

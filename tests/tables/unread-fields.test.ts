@@ -20,10 +20,10 @@ async function earlierStorage() {
     initial_load_chunk_days: 30,
     server_only: false,
     profile_after_sync: true,
-    bq_fqn: null,
+    bq_fqn: null as string | null,
   };
   for (const [id, stored] of [
-    ["crm.orders", { server_only: true, initial_load_chunk_days: 7 }],
+    ["crm.orders", { bq_fqn: "p.d.orders", server_only: true, initial_load_chunk_days: 7 }],
     ["crm.people", {}],
   ] as const) {
     const { record } = (await catalog.get(["table", id]))!;
@@ -32,7 +32,7 @@ async function earlierStorage() {
   return storage;
 }
 
-const unread = { server_only: true };
+const unread = { bq_fqn: "p.d.orders" };
 
 describe("fields that no code reads", () => {
   test("are kept as an earlier version stored them, also when the table changes", async () => {
@@ -41,11 +41,14 @@ describe("fields that no code reads", () => {
       await using registry = await memoryRegistry(storage);
       const orders = (await registry.get("crm.orders"))!;
       expect(orders.unread).toEqual(unread);
-      expect(Object.keys(orders)).not.toContain("server_only");
+      expect(Object.keys(orders)).not.toContain("bq_fqn");
       const people = (await registry.get("crm.people"))!;
       expect(people.unread).toBeUndefined();
       // A field again since code reads it; those versions wrote 30 when it was not set.
       expect([orders, people].map((table) => table.initialLoadChunkDays)).toEqual([7, null]);
+      expect([orders, people].map((table) => table.serverOnly)).toEqual([true, false]);
+      // Added later.
+      expect([orders, people].map((table) => table.syncPaused)).toEqual([false, false]);
       const { table, changed } = await registry.update("crm.orders", { description: "one a row" });
       expect([table.unread, changed]).toEqual([unread, ["description"]]);
     }
@@ -54,14 +57,14 @@ describe("fields that no code reads", () => {
     const history = await registry.history({ id: "crm.orders" });
     expect(history.map(({ changed }) => changed)).toEqual([
       ["source", "name", "viewName", "sourceTable"],
-      ["initialLoadChunkDays", "server_only"],
+      ["initialLoadChunkDays", "serverOnly", "bq_fqn"],
       ["description"],
     ]);
   });
 
   test("are not written to an export", async () => {
     await using registry = await memoryRegistry(await earlierStorage());
-    expect(renderRegistryJson(await snapshotOf(registry))).not.toMatch(/server_only|unread/);
+    expect(renderRegistryJson(await snapshotOf(registry))).not.toMatch(/bq_fqn|unread/);
   });
 
   test("of an export of an earlier version are ignored, and reported if they have a value", async () => {
@@ -71,18 +74,18 @@ describe("fields that no code reads", () => {
       version: 1,
       folder_mapping: {},
       tables: [
-        { id: "crm.orders", source: "crm", name: "orders", source_table: "orders", ...unread, bq_fqn: null },
-        { id: "crm.people", source: "crm", name: "people", source_table: "people", profile_after_sync: true },
+        { id: "crm.orders", source: "crm", name: "orders", source_table: "orders", ...unread },
+        { id: "crm.people", source: "crm", name: "people", source_table: "people", bq_fqn: null },
       ],
     });
-    const yaml = `\`\`\`yaml\ntables:\n  - {id: crm.orders, source: crm, source_table: orders, server_only: true}\n\`\`\`\n`;
+    const yaml = `\`\`\`yaml\ntables:\n  - {id: crm.orders, source: crm, source_table: orders, bq_fqn: p.d.orders}\n\`\`\`\n`;
     for (const document of [
       parseRegistryJson(json, "registry.json"),
       parseDataDescription(yaml, { path: "data_description.md" }),
     ]) {
       await using registry = await memoryRegistry();
       const { tables } = await registry.import(document);
-      expect(tables[0]!.ignored.toSorted()).toEqual(["server_only"]);
+      expect(tables[0]!.ignored.toSorted()).toEqual(["bq_fqn"]);
       expect(tables[1]?.ignored ?? []).toEqual([]);
       expect((await registry.get("crm.orders"))!.unread).toBeUndefined();
     }
@@ -90,7 +93,7 @@ describe("fields that no code reads", () => {
 
   test("cannot be set by a change", async () => {
     await using registry = await memoryRegistry();
-    const change = { source: "crm", sourceTable: "orders", server_only: true } as unknown as TableChange;
+    const change = { source: "crm", sourceTable: "orders", bq_fqn: "x" } as unknown as TableChange;
     expect((await errorOf(() => registry.register(change))).code).toBe("table_field_unknown");
   });
 });

@@ -17,7 +17,8 @@ const exists = (path: string) => existsSync(join(ROOT, path));
 
 /** All public names that exist at run time. A new one needs a user outside this repository. */
 const VALUES: Readonly<Record<string, string>> = {
-  "lib/mod.ts": "AgnesError SignIn createAgnes createLog isAgnesError runQueryWorker writeResult",
+  "lib/mod.ts":
+    "AgnesError ServerState createAgnes createLog isAgnesError runQueryWorker runSyncProcess writeResult",
   "lib/kit/public.ts":
     "AgnesError Secret arrow arrowColumn binary bool checkExposedName checkVendorName createRowBuilder cursorDate date " +
     "decimal defineErrors definePlugin errorSpec filterToSql float64 formatValue int32 int64 isQueryArray json list mergeParts " +

@@ -56,7 +56,7 @@ describe("offers", () => {
   test("offerProblems() catches what cannot be typed", async () => {
     const problems = (text: string, isTyped = false) => offerProblems([{ place: "a.md", text, isTyped }]);
     for (const text of [
-      "agnes profile TABLE",
+      "agnes describe TABLE",
       "agnes table lst",
       "agnes sync --fulll",
       "agnes query - --format xml",

@@ -75,7 +75,7 @@ describe("openWorkspace", () => {
     expect(workspace.config).toEqual({
       version: 1,
       plugins: [],
-      limits: { memoryMb: 1024, temporaryMb: 10_240, sourcesAtOnce: 4 },
+      limits: { memoryMb: 1024, temporaryMb: 10_240, sourcesAtOnce: 4, stalledMs: 900_000 },
       server: {
         maxBodyBytes: 1_048_576,
         maxRows: 10_000_000,
@@ -122,6 +122,12 @@ describe("openWorkspace", () => {
     ["a missing version", "sources: {}", "config_invalid", "version should be present, but is missing"],
     ["another version", "version: 2", "config_invalid", "version should be 1, but is 2"],
     ["a list for a map", "version: 1\nsources: []", "config_invalid", "sources"],
+    [
+      "a source that objects inherit",
+      "version: 1\nsources: { constructor: { plugin: files } }",
+      "config_invalid",
+      "constructor",
+    ],
     [
       "a missing plugin",
       "version: 1\nsources: { a: {} }",

@@ -43,7 +43,7 @@ const tables = [
 
 export const SECRET = "5ecret-of-the-ledger";
 
-function ledgerPlugin(ledger: Ledger, canWrite: boolean) {
+export function ledgerPlugin(ledger: Ledger, canWrite: boolean) {
   const common = {
     name: canWrite ? "ledger" : "reader",
     version: "1.0.0",

@@ -5,6 +5,8 @@ import { schemaRows } from "./schema.ts";
 const VARIABLES: readonly (readonly [string, string])[] = [
   ["AGNES_WORKSPACE", "Folder of the workspace, instead of the nearest one upwards"],
   ["AGNES_DATA_DIR", "Folder for data, instead of `data` in the workspace"],
+  ["AGNES_SERVER", "URL of a server, for the commands with the option `--server`"],
+  ["AGNES_TOKEN", "Token for that server"],
   [
     "AGNES_REMOTE_ATTACH_EXTENSIONS",
     "Comma-separated DuckDB extensions that may attach a source, instead of those that plugins allow",

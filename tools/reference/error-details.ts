@@ -238,6 +238,7 @@ const NUMBERS: Readonly<Record<string, number>> = {
   scannedBytes: 20 * 1024 ** 3,
   sizeBytes: 2_000_000,
   sizeBytesMax: 1_000_000,
+  httpStatus: 302,
   status: 503,
   tableBytes: 2 * 1024 ** 3,
   timeoutMs: 30_000,

@@ -1,11 +1,13 @@
 import { AgnesError } from "../../../lib/base/mod.ts";
 import { command } from "../../cli/command.ts";
-import { openAgnes } from "../../workspace/open-agnes.ts";
+import { openRegistry } from "../../server/open-registry.ts";
+import { serverArgs } from "../../server/server-args.ts";
 import { printRows } from "../../terminal/print-rows.ts";
 import { registryChangeFlags, changeOptions } from "../../tables/fields.ts";
 
 export default command({
   args: {
+    ...serverArgs,
     bucket: { type: "positional", required: false, valueHint: "BUCKET", description: "A bucket of a source" },
     folder: {
       type: "positional",
@@ -23,21 +25,20 @@ export default command({
     if (args.clear === true && (bucket === undefined || folder !== null)) {
       throw new AgnesError("usage_wrong", { command: cli.name, reason: "--clear needs a bucket alone" });
     }
-    await using agnes = await openAgnes(cli);
-    const registry = await agnes.tables();
+    await using registry = await openRegistry(cli, args.server);
     if (bucket !== undefined && (folder !== null || args.clear === true)) {
       const { before, changed } = await registry.setFolder(bucket, folder, options);
       if (cli.json) return await cli.printJson({ bucket, folder, before, changed, dryRun: options.dryRun });
+      if (folder !== null && (await registry.list({ bucket })).tables.length === 0)
+        cli.warn(`no registered table has the bucket ${bucket}, so nothing is in its folder`);
       if (!changed) return cli.info(`${bucket} already has this setting; nothing changed.`);
       const did = options.dryRun ? "would have " : "";
       return cli.info(
         folder === null ? `${did}cleared the folder of ${bucket}` : `${did}set ${folder} for ${bucket}`,
       );
     }
-    const version = await registry.version();
-    const folders = Object.entries(await registry.folders()).filter(
-      ([name]) => bucket === undefined || name === bucket,
-    );
+    const { version, folders: all } = await registry.folders();
+    const folders = Object.entries(all).filter(([name]) => bucket === undefined || name === bucket);
     if (cli.json) return await cli.printJson({ version, folder_mapping: Object.fromEntries(folders) });
     if (folders.length > 0) return void (await printRows(cli, ["bucket", "folder"], folders));
     cli.info(bucket === undefined ? "No bucket has a folder." : `${bucket} has no folder of its own.`);

@@ -1,21 +1,19 @@
 import { AgnesError, createHost } from "../../../lib/base/mod.ts";
 import { listGenerations } from "../../../lib/extract/mod.ts";
-import {
-  storedChange,
-  storedName,
-  type RegistryChange,
-  type TableRegistry,
-} from "../../../lib/tables/mod.ts";
-import { dataPaths, type Workspace } from "../../../lib/workspace/mod.ts";
+import { storedChange, storedName, type RegistryChange } from "../../../lib/tables/mod.ts";
+import { dataPaths } from "../../../lib/workspace/mod.ts";
 import type { Cli } from "../../cli/cli.ts";
 import { command } from "../../cli/command.ts";
 import { countText, sizeText } from "../../terminal/figures.ts";
+import { openRegistry } from "../../server/open-registry.ts";
+import { checkNoServer, serverArgs, serverOf } from "../../server/server-args.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
 import { printRows } from "../../terminal/print-rows.ts";
 import { wholeNumber } from "../../cli/strict-args.ts";
 
 export default command({
   args: {
+    ...serverArgs,
     table: {
       type: "positional",
       required: false,
@@ -40,15 +38,10 @@ export default command({
   ],
   async run(cli, args) {
     const limit = wholeNumber(cli.name, "--limit", args.limit)!;
-    await using agnes = await openAgnes(cli);
-    const registry = await agnes.tables();
-    if (args.generations === true)
-      return await printGenerations(cli, agnes.workspace, await sourceOf(cli, registry, args.table));
-    const changes = await registry.history({
-      first: "newest",
-      limit,
-      ...(args.table === undefined ? {} : { id: await idOf(registry, args.table) }),
-    });
+    if (args.generations === true) return printGenerations(cli, args.server, args.table);
+    await using registry = await openRegistry(cli, args.server);
+    const { table } = args;
+    const changes = await registry.history({ limit, ...(table === undefined ? {} : { table }) });
     if (cli.json) return await cli.printJson({ changes: changes.map(storedChange) });
     if (changes.length === 0) return cli.info("There are no changes.");
     await printRows(
@@ -66,17 +59,20 @@ export default command({
   },
 });
 
-async function sourceOf(cli: Cli, registry: TableRegistry, table: string | undefined): Promise<string> {
-  if (table !== undefined) return (await registry.find(table)).source;
-  throw new AgnesError("usage_wrong", { command: cli.name, reason: "--generations needs a table" });
-}
-
-async function printGenerations(cli: Cli, workspace: Workspace, source: string): Promise<void> {
-  const generations = await listGenerations(
-    createHost().files,
-    dataPaths.extract(workspace.dataDirectory, source),
-  );
-  if (cli.json) return cli.printJson({ source, generations });
+/** Prints the generations of the source of a table, which only a workspace lists. */
+async function printGenerations(
+  cli: Cli,
+  server: string | undefined,
+  table: string | undefined,
+): Promise<void> {
+  checkNoServer(cli, serverOf(cli, server), ["--generations"]);
+  await using agnes = await openAgnes(cli);
+  if (table === undefined)
+    throw new AgnesError("usage_wrong", { command: cli.name, reason: "--generations needs a table" });
+  const { source } = await (await agnes.tables()).find(table);
+  const directory = dataPaths.extract(agnes.workspace.dataDirectory, source);
+  const generations = await listGenerations(createHost().files, directory);
+  if (cli.json) return await cli.printJson({ source, generations });
   if (generations.length === 0)
     return cli.info(`${source} has published nothing yet. Run \`agnes sync ${source}\`.`);
   const right = (name: string) => ({ name, align: "right" }) as const;
@@ -93,11 +89,6 @@ async function printGenerations(cli: Cli, workspace: Workspace, source: string):
       generation.current ? "current" : "",
     ]),
   );
-}
-
-/** Resolves a view name to an id. An unregistered table has only its id. */
-async function idOf(tables: TableRegistry, reference: string): Promise<string> {
-  return reference.includes(".") ? reference : (await tables.find(reference)).id;
 }
 
 /** The new value of a field, if it is short enough for a row. */

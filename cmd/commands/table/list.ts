@@ -1,12 +1,13 @@
-import { queryModes, toStoredFields } from "../../../lib/tables/mod.ts";
+import { queryModes, toStoredFields, type RegisteredTable } from "../../../lib/tables/mod.ts";
 import { command } from "../../cli/command.ts";
-import { openAgnes } from "../../workspace/open-agnes.ts";
-import { keysInUse } from "../../tables/published-keys.ts";
+import { openRegistry } from "../../server/open-registry.ts";
+import { serverArgs } from "../../server/server-args.ts";
 import { printRows } from "../../terminal/print-rows.ts";
 import { choiceOf } from "../../tables/fields.ts";
 
 export default command({
   args: {
+    ...serverArgs,
     text: {
       type: "positional",
       required: false,
@@ -20,21 +21,22 @@ export default command({
   },
   examples: ["agnes table list", "agnes table list orders", "agnes table list --source crm --json"],
   async run(cli, args) {
-    await using agnes = await openAgnes(cli);
-    const registry = await agnes.tables();
-    // Read first: with a later version, `--expect-version` would miss changes that are not in the list.
-    const version = await registry.version();
-    const tables = await registry.list({
+    await using registry = await openRegistry(cli, args.server);
+    const {
+      version,
+      tables,
+      keys: keysOf,
+    } = await registry.list({
       ...(args.text === undefined ? {} : { text: args.text }),
       ...(args.source === undefined ? {} : { source: args.source }),
       ...(args.bucket === undefined ? {} : { bucket: args.bucket }),
       ...(args.dataset === undefined ? {} : { dataset: args.dataset }),
-      ...(args.mode === undefined ? {} : { queryMode: choiceOf(cli.name, "mode", args.mode, queryModes) }),
+      ...(args.mode === undefined ? {} : { queryMode: choiceOf(cli.name, "--mode", args.mode, queryModes) }),
     });
     if (cli.json)
       return await cli.printJson({ version, tables: tables.map((table) => toStoredFields(table)) });
     if (tables.length > 0) {
-      const keys = await keysInUse(agnes, tables);
+      const keys = await keysOf();
       await printRows(
         cli,
         ["table", "view", "mode", "strategy", "key", "schedule", "description"],
@@ -44,17 +46,21 @@ export default command({
           table.queryMode,
           table.syncStrategy,
           keys.get(table.id)!.join(", "),
-          table.syncSchedule ?? "",
+          scheduleText(table),
           table.description,
         ]),
       );
       return;
     }
     const filters = [args.text, args.source, args.bucket, args.dataset, args.mode];
+    const next =
+      "Nothing is registered yet. Run `agnes table discover`, or `agnes table register SOURCE TABLE`.";
     cli.info(
-      filters.some((value) => value !== undefined)
-        ? "No registered table matches."
-        : "Nothing is registered yet. Run `agnes table discover`, or `agnes table register SOURCE TABLE`.",
+      filters.some((value) => value !== undefined) ? "No registered table matches." : registry.advice(next),
     );
   },
 });
+
+function scheduleText({ syncSchedule, syncPaused }: RegisteredTable): string {
+  return [syncSchedule ?? [], syncPaused ? "paused" : []].flat().join(", ");
+}

@@ -1,6 +1,6 @@
-import { knownSource } from "../../tables/known-source.ts";
 import { command } from "../../cli/command.ts";
-import { openAgnes } from "../../workspace/open-agnes.ts";
+import { openRegistry } from "../../server/open-registry.ts";
+import { serverArgs } from "../../server/server-args.ts";
 import {
   registryChangeFlags,
   changeFrom,
@@ -8,13 +8,13 @@ import {
   fieldFlags,
   settableFields,
 } from "../../tables/fields.ts";
-import { reportWrite } from "../../tables/report-write.ts";
-import { warnOfSource } from "../../tables/warn-of-source.ts";
+import { nextStep, reportWrite } from "../../tables/report-write.ts";
 
 const fields = ["name", ...settableFields] as const;
 
 export default command({
   args: {
+    ...serverArgs,
     source: {
       type: "positional",
       required: true,
@@ -37,16 +37,14 @@ export default command({
     "agnes table register crm events --strategy partitioned --partition-by created_at --dry-run",
   ],
   async run(cli, args) {
-    await using agnes = await openAgnes(cli);
-    const registry = await agnes.tables();
-    knownSource(agnes.workspace, args.source);
+    await using registry = await openRegistry(cli, args.server);
     const change = {
       ...changeFrom(cli.name, fields, args),
       source: args.source,
       ...(args.table === undefined ? {} : { sourceTable: args.table }),
     };
-    const write = await registry.register(change, changeOptions(cli.name, args));
-    await reportWrite(cli, write, "registered", `agnes sync ${write.table.id}`);
-    await warnOfSource(cli, agnes, write.table);
+    const options = { ...changeOptions(cli.name, args), isSourceChecked: true };
+    const write = await registry.register(change, options);
+    await reportWrite(cli, write, "registered", nextStep(registry, `agnes sync ${write.table.id}`));
   },
 });

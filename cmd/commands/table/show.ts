@@ -1,5 +1,4 @@
 import {
-  folderOf,
   storedName,
   tableDefaults,
   tableFieldNames,
@@ -7,12 +6,14 @@ import {
   type RegisteredTable,
 } from "../../../lib/tables/mod.ts";
 import { command } from "../../cli/command.ts";
-import { openAgnes } from "../../workspace/open-agnes.ts";
-import { keysInUse } from "../../tables/published-keys.ts";
+import { checkTableName } from "../../cli/table-name.ts";
+import { openRegistry } from "../../server/open-registry.ts";
+import { serverArgs } from "../../server/server-args.ts";
 import { printRows } from "../../terminal/print-rows.ts";
 
 export default command({
   args: {
+    ...serverArgs,
     table: {
       type: "positional",
       required: true,
@@ -23,16 +24,16 @@ export default command({
   },
   examples: ["agnes table show crm.orders", "agnes table show orders --all"],
   async run(cli, args) {
-    await using agnes = await openAgnes(cli);
-    const registry = await agnes.tables();
-    const table = await registry.find(args.table);
-    const published = (await agnes.catalog()).find(({ id }) => id === table.id);
+    checkTableName(cli, args.table);
+    await using registry = await openRegistry(cli, args.server);
+    const { table, folder, key, extractedAt, checkedAt, ...sync } = await registry.show(args.table);
     const freshness = {
-      extracted_at: published?.extractedAt ?? null,
-      checked_at: published?.checkedAt ?? null,
+      extracted_at: extractedAt,
+      checked_at: checkedAt,
+      status: sync.status,
+      sync_error: sync.syncError,
+      due_at: sync.dueAt,
     };
-    const folder = folderOf(table, await registry.folders());
-    const key = (await keysInUse(agnes, [table])).get(table.id)!;
     const stored = toStoredFields(table);
     if (cli.json) return await cli.printJson({ table: stored, folder, primary_key: key, ...freshness });
     await cli.print(`${cli.style("bold", table.id)} · version ${table.version}\n\n`);
@@ -50,6 +51,9 @@ export default command({
         ["registered_at", table.registeredAt],
         ["extracted_at", freshness.extracted_at ?? "never"],
         ["checked_at", freshness.checked_at ?? "never"],
+        ...(sync.status === null ? [] : [["status", sync.status] as const]),
+        ...(sync.dueAt === null ? [] : [["due_at", sync.dueAt] as const]),
+        ...(sync.syncError === null ? [] : [["error of the last sync", sync.syncError.message] as const]),
       ],
     );
     const unread = Object.keys(table.unread ?? {});

@@ -1,11 +1,14 @@
 import { AgnesError } from "../../../lib/base/mod.ts";
 import { command } from "../../cli/command.ts";
-import { openAgnes } from "../../workspace/open-agnes.ts";
+import { checkTableName } from "../../cli/table-name.ts";
+import { openRegistry } from "../../server/open-registry.ts";
+import { serverArgs } from "../../server/server-args.ts";
 import { printRows } from "../../terminal/print-rows.ts";
 import { changeFlags, changeOptions } from "../../tables/fields.ts";
 
 export default command({
   args: {
+    ...serverArgs,
     table: {
       type: "positional",
       required: true,
@@ -17,15 +20,15 @@ export default command({
   },
   examples: ["agnes table unregister crm.orders --dry-run", "agnes table unregister crm.orders"],
   async run(cli, args) {
-    await using agnes = await openAgnes(cli);
-    const registry = await agnes.tables();
-    const { id } = await registry.find(args.table);
-    const isPublished = (await agnes.catalog()).some((table) => table.id === id);
+    checkTableName(cli, args.table);
+    await using registry = await openRegistry(cli, args.server);
+    const { table, isPublished } = await registry.show(args.table);
+    const { id } = table;
     const options = changeOptions(cli.name, args);
     const isAsked = !options.dryRun && args.yes !== true;
     if (isAsked && !(await cli.confirm(`Unregister ${id} and remove its published data?`)))
       throw new AgnesError("aborted", { what: `\`${cli.name}\`` });
-    const done = await registry.unregister(id, options);
+    const done = await registry.unregister(table, options);
     const failures = done.failures.map(({ message }) => message);
     if (cli.json) await cli.printJson({ ...done, failures });
     else {

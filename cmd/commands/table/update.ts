@@ -1,9 +1,10 @@
 import { AgnesError } from "../../../lib/base/mod.ts";
 import { command } from "../../cli/command.ts";
-import { openAgnes } from "../../workspace/open-agnes.ts";
+import { checkTableName } from "../../cli/table-name.ts";
+import { openRegistry } from "../../server/open-registry.ts";
+import { serverArgs } from "../../server/server-args.ts";
 import { changeFlags, changeFrom, changeOptions, fieldFlags, settableFields } from "../../tables/fields.ts";
 import { reportWrite } from "../../tables/report-write.ts";
-import { warnOfSource } from "../../tables/warn-of-source.ts";
 
 /** Fields that refer to tables or columns of the source. */
 const fieldsOfSource = [
@@ -20,6 +21,7 @@ const fields = ["source_table", ...settableFields] as const;
 
 export default command({
   args: {
+    ...serverArgs,
     table: {
       type: "positional",
       required: true,
@@ -40,16 +42,18 @@ export default command({
     "agnes table update orders --clear schedule,description --expect-version 7",
   ],
   async run(cli, args) {
-    await using agnes = await openAgnes(cli);
-    const registry = await agnes.tables();
+    checkTableName(cli, args.table);
+    await using registry = await openRegistry(cli, args.server);
     const change = changeFrom(cli.name, fields, args);
     if (Object.keys(change).length === 0) {
       throw new AgnesError("usage_wrong", { command: cli.name, reason: "no field to change" });
     }
-    const { id } = await registry.find(args.table);
-    const write = await registry.update(id, change, changeOptions(cli.name, args));
+    const isSourceChecked = fieldsOfSource.some((field) => Object.hasOwn(change, field));
+    const table = await registry.find(args.table);
+    const write = await registry.update(table, change, {
+      ...changeOptions(cli.name, args),
+      isSourceChecked,
+    });
     await reportWrite(cli, write, "changed");
-    if (fieldsOfSource.some((field) => Object.hasOwn(change, field)))
-      await warnOfSource(cli, agnes, write.table);
   },
 });

@@ -21,7 +21,8 @@ export default command({
     table: {
       type: "string",
       valueHint: "TABLE",
-      description: "Id of a table that an analyst may access; may be repeated; default: all tables",
+      description:
+        "View name or id of a table that an analyst may access; may be repeated; default: all tables",
     },
     source: {
       type: "string",
@@ -45,7 +46,7 @@ export default command({
     "agnes token create deploy --role admin",
   ],
   async run(cli, args, valuesOf) {
-    const role = args.role === undefined ? "analyst" : choiceOf(cli.name, "role", args.role, ROLES);
+    const role = args.role === undefined ? "analyst" : choiceOf(cli.name, "--role", args.role, ROLES);
     const grants = grantsOf(cli.name, role, {
       tables: valuesOf("table"),
       sources: valuesOf("source"),

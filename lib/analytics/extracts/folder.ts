@@ -29,23 +29,28 @@ export async function checkFolder(
 ): Promise<ExtractFolder> {
   const directory = join(root, source);
   const realDirectory = (await files.realPath(directory)) ?? missing(directory);
-  const realRoot = (await files.realPath(root)) ?? missing(root);
-  const isLink = (await files.identify(directory))?.kind === "link";
-  if (isLink && (isWithin(realRoot, realDirectory) || isWithin(realDirectory, realRoot))) {
-    return refuse(
-      directory,
-      `it is a link to ${formatValue(realDirectory)}, which contains the data of other sources`,
-    );
+  if ((await files.identify(directory))?.kind === "link") {
+    const realRoot = (await files.realPath(root)) ?? missing(root);
+    if (isWithin(realRoot, realDirectory) || isWithin(realDirectory, realRoot)) {
+      return refuse(
+        directory,
+        `it is a link to ${formatValue(realDirectory)}, which contains the data of other sources`,
+      );
+    }
   }
-  const path = join(directory, EXTRACT_FILE);
-  for (const file of [path, `${path}.wal`]) {
+  const entries = (await files.entries(directory)) ?? missing(directory);
+  for (const name of [EXTRACT_FILE, `${EXTRACT_FILE}.wal`]) {
+    // A listed file needs no look-ups, which run for each query. Some file systems ignore the case of names.
+    const listed = entries.filter((entry) => entry.name.toLowerCase() === name);
+    if (listed.every(({ kind }) => kind === "file")) continue;
+    const file = join(directory, name);
     const problem = await fileProblem(files, realDirectory, file);
     if (problem !== null) return refuse(directory, `${formatValue(file)} ${problem}`);
   }
   return {
     directory,
     realDirectory,
-    strange: await strangeIn(files, { directory, realDirectory, isVisited }),
+    strange: await strangeIn(files, { directory, realDirectory, entries, isVisited }),
   };
 }
 
@@ -77,6 +82,8 @@ async function fileProblem(files: Files, realDirectory: string, path: string): P
   return (await files.identify(target))?.kind === "file" ? null : "is not a file";
 }
 
+type Entries = NonNullable<Awaited<ReturnType<Files["entries"]>>>;
+
 /** The maximum number of entries in an extract. */
 const ENTRIES_MAX = 1_000_000;
 
@@ -85,22 +92,27 @@ async function strangeIn(
   {
     directory,
     realDirectory,
+    entries: first,
     isVisited,
-  }: Pick<ExtractFolder, "directory" | "realDirectory"> & { isVisited: (folder: string) => boolean },
+  }: Pick<ExtractFolder, "directory" | "realDirectory"> & {
+    readonly entries: Entries;
+    readonly isVisited: (folder: string) => boolean;
+  },
 ): Promise<readonly string[]> {
   const strange: string[] = [];
   const todo = [directory];
   let seen = 0;
   for (let folder = todo.pop(); folder !== undefined; folder = todo.pop()) {
     // A sync may remove old files meanwhile.
-    const entries = (await files.entries(folder)) ?? (folder === directory ? missing(folder) : []);
+    const entries: Entries = folder === directory ? first : ((await files.entries(folder)) ?? []);
     seen += entries.length;
     if (seen > ENTRIES_MAX) return refuse(directory, `it has more than ${ENTRIES_MAX} files`);
     for (const { name, kind } of entries) {
+      if (kind === "file") continue;
       const path = join(folder, name);
       if (kind === "directory") {
         if (isVisited(path)) todo.push(path);
-      } else if (kind !== "file" && !(await leadsInside(files, realDirectory, path))) strange.push(path);
+      } else if (!(await leadsInside(files, realDirectory, path))) strange.push(path);
     }
   }
   return strange;

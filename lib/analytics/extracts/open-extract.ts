@@ -13,6 +13,9 @@ import {
 import { EXTRACT_FILE } from "../../extract/format/mod.ts";
 import { databaseNames } from "../model.ts";
 
+/** The thread that calls DuckDB: to read the catalog of a file, more threads only wait for each other. */
+const ONE_THREAD = { external_threads: "1", threads: "1" };
+
 /**
  * Opens an extract in a separate DuckDB instance that can only read the extract's folder, so that its content can
  * neither access other data nor affect other extracts.
@@ -33,7 +36,7 @@ export async function openExtract(
   },
   directory: string,
 ): Promise<{ readonly connection: Connection } & AsyncDisposable> {
-  const database = await openDatabase({ files, limits, settings: LOCKED });
+  const database = await openDatabase({ files, limits, settings: { ...LOCKED, ...ONE_THREAD } });
   try {
     const connection = await database.connect();
     await connection.run(restrictTo({ directories: [directory] }), { signal });

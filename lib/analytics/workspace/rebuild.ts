@@ -11,14 +11,19 @@ export interface RebuildServices extends SourceServices {
   readonly tables: TableRegistry;
 }
 
+/** The options of updating `analytics.duckdb`. */
+export interface RebuildOptions {
+  /** Downloads missing DuckDB extensions from the repository that the plugin names. Default: false. */
+  readonly installExtensions?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Updates `analytics.duckdb` to the published data. The registry assigns the view names. */
 export async function rebuild(
   services: RebuildServices,
-  options: {
-    readonly installExtensions?: boolean;
+  options: RebuildOptions & {
     /** Timeout for a plugin to connect and return how its source is attached. Default: 10 seconds. */
     readonly connectTimeoutMs?: number;
-    readonly signal?: AbortSignal | undefined;
   } = {},
 ): Promise<RebuildReport> {
   const { signal, connectTimeoutMs = CONNECT_TIMEOUT_MS, installExtensions = false } = options;

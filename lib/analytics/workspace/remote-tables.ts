@@ -3,7 +3,7 @@ import { canReadLive, openSource, type SourceHandle } from "../../sources/mod.ts
 import { ATTACH_TIMEOUT_MS } from "../remote/attach-with-timeout.ts";
 import { checkRemotes, type RemoteCheck } from "../remote/check.ts";
 import { extensionsOf } from "./extensions.ts";
-import { rebuild, type RebuildServices } from "./rebuild.ts";
+import { rebuild, type RebuildOptions, type RebuildServices } from "./rebuild.ts";
 
 /** The current access to one remote table. */
 export interface RemoteTable {
@@ -26,7 +26,7 @@ export interface RemoteTable {
  */
 export async function remoteTables(
   services: RebuildServices,
-  options: { readonly installExtensions?: boolean; readonly signal?: AbortSignal | undefined } = {},
+  options: RebuildOptions = {},
 ): Promise<readonly RemoteTable[]> {
   const { installExtensions = false, signal } = options;
   const { dataDirectory } = services.workspace;

@@ -16,6 +16,12 @@ export const analyticsErrors = {
     message: (d) => `the extract of table ${formatValue(d.table)} changed since it was published`,
     hint: () => "Run `agnes sync` to check and publish it again.",
   }),
+  analytics_outdated: errorSpec<{ reason: string }>({
+    status: 503,
+    message: (d) => `the new rows are on disk, but queries return the earlier ones: ${d.reason}`,
+    hint: () =>
+      "Correct the cause, then run `agnes sync`, or send `POST /api/admin/registry/rebuild` to the server.",
+  }),
   remote_unavailable: errorSpec<{ table: string; reason: string }>({
     status: 502,
     message: (d) => `the remote table ${formatValue(d.table)} cannot be reached: ${d.reason}`,

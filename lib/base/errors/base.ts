@@ -51,4 +51,9 @@ export const baseErrors = {
     message: (d) => `${d.what} is in use by ${d.holder}`,
     hint: () => "Wait for it to finish; the lock is released when its process ends.",
   }),
+  lock_damaged: errorSpec<{ what: string; path: string; reason: string }>({
+    message: (d) => `the lock file of ${d.what} is damaged: ${d.path}: ${d.reason}`,
+    hint: () =>
+      "The file contains no data: stop all processes of Agnes that use the workspace, remove the file, and run it again.",
+  }),
 } as const;

@@ -5,7 +5,10 @@ import { cliErrors } from "./cli.ts";
 import { configErrors } from "./config.ts";
 import { duckdbErrors } from "./duckdb.ts";
 import { extractErrors } from "./extract.ts";
+import { metadataErrors } from "./metadata.ts";
 import { pluginErrors } from "./plugin.ts";
+import { profileErrors } from "./profile.ts";
+import { pullErrors } from "./pull.ts";
 import { queryErrors } from "./query.ts";
 import type { ErrorSpec } from "./spec.ts";
 import { serveErrors } from "./serve.ts";
@@ -30,9 +33,12 @@ export const errorCodes = {
   ...extractErrors,
   ...analyticsErrors,
   ...queryErrors,
+  ...metadataErrors,
+  ...profileErrors,
   ...syncErrors,
   ...writeBackErrors,
   ...serveErrors,
+  ...pullErrors,
 } as const;
 
 /** The error code of a plugin: `plugin/name`. See `defineErrors`. */

@@ -41,6 +41,12 @@ export const queryErrors = {
         ? "Rewrite the query; later queries run on a new instance of DuckDB."
         : "Correct the SQL; `agnes schema TABLE` lists columns and types."),
   }),
+  parameters_invalid: errorSpec<{ reason: string; advice: string; place?: SqlPlace }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `the parameters of the query cannot be used: ${d.reason}${placeText(d.place)}`,
+    hint: (d) => d.advice,
+  }),
   query_lost: errorSpec<Record<never, never>>({
     status: 503,
     retry: "transient",

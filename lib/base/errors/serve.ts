@@ -164,8 +164,14 @@ export const serveErrors = {
   query_id_taken: errorSpec<Record<never, never>>({
     status: 409,
     exit: 2,
-    message: () => "another query has the id in X-Agnes-Query-Id",
+    message: () => "a query of the same token that runs has the id in X-Agnes-Query-Id",
     hint: () => "Send another id, or none.",
+  }),
+  query_id_ambiguous: errorSpec<{ principals: readonly string[] }>({
+    status: 409,
+    exit: 2,
+    message: (d) => `the queries of ${counted(d.principals.length, "token")} have this id`,
+    hint: (d) => `Add the parameter \`principal\`: ${d.principals.join(" or ")}.`,
   }),
   query_unknown: errorSpec<Record<never, never>>({
     status: 404,
@@ -194,17 +200,81 @@ export const serveErrors = {
       `${d.part} ${rejections[d.kind].message}${d.position === undefined ? "" : ` at character ${d.position + 1}`}`,
     hint: (d) => rejections[d.kind].hint,
   }),
+  etag_unknown: errorSpec<{ current: string }>({
+    status: 412,
+    exit: 2,
+    message: (d) => `no tag in If-Match is the current ETag ${d.current} or an earlier one`,
+    hint: () => "Send the ETag of a response as it was. Weak tags, which begin with W/, never match.",
+  }),
   source_table_missing: errorSpec<{ source: string }>({
     status: 404,
     exit: 2,
     message: (d) => `the source ${formatValue(d.source)} has no such table`,
     hint: () => "`GET /api/admin/discover-tables` lists the tables of a source.",
   }),
-  scan_too_large: errorSpec<{ maxBytes: number }>({
+  scan_too_large: errorSpec<{ max: number; unit: "byte" | "row" }>({
     status: 413,
     exit: 2,
-    message: (d) => `the result has more than ${counted(d.maxBytes, "byte")}`,
+    message: (d) => `the result has more than ${counted(d.max, d.unit)}`,
     hint: () => "Select fewer columns, add a condition, or set `limit`.",
+  }),
+  // Distribution
+  table_server_only: errorSpec<{ table: string }>({
+    status: 403,
+    exit: 2,
+    message: (d) => `the table ${formatValue(d.table)} can only be queried on the server`,
+    hint: () => "Query it with `POST /api/query`. Its setting `server_only` forbids copies.",
+  }),
+  table_remote: errorSpec<{ table: string }>({
+    status: 409,
+    exit: 2,
+    message: (d) => `the rows of table ${formatValue(d.table)} are in its source, so there are no parts`,
+    hint: () => "Query it with `POST /api/query`.",
+  }),
+  table_foreign: errorSpec<{ table: string }>({
+    status: 409,
+    exit: 2,
+    message: (d) =>
+      `another program wrote the extract of table ${formatValue(d.table)}, so its parts are not known`,
+    hint: () => "Query it with `POST /api/query`.",
+  }),
+  table_not_published: errorSpec<{ table: string }>({
+    status: 409,
+    retry: "transient",
+    message: (d) => `the table ${formatValue(d.table)} is not published yet`,
+    hint: () => "Try again after the next sync of its source.",
+  }),
+  part_missing: errorSpec<{ table: string; parts: number }>({
+    status: 400,
+    exit: 2,
+    message: (d) =>
+      `the request must name a part, because the table ${formatValue(d.table)} has ${counted(d.parts, "part")}`,
+    hint: () => "Add `?part=PATH`; `GET /api/sync/manifest` lists the paths.",
+  }),
+  part_gone: errorSpec<{ table: string }>({
+    status: 410,
+    message: (d) => `the table ${formatValue(d.table)} has no such part any more`,
+    hint: () =>
+      "Get a new manifest: `GET /api/sync/manifest`. Parts that it still lists need not be downloaded again.",
+  }),
+  part_unreadable: errorSpec<{ table: string; reason: string }>({
+    status: 503,
+    retry: "transient",
+    message: (d) => `a part of table ${formatValue(d.table)} cannot be read: ${d.reason}`,
+    hint: () => "Try again later. If it persists, an administrator must sync the table again, with `--full`.",
+  }),
+  range_not_satisfiable: errorSpec<{ sizeBytes: number }>({
+    status: 416,
+    exit: 2,
+    message: (d) => `the range starts after the end of the part, which has ${counted(d.sizeBytes, "byte")}`,
+    hint: () => "The header Content-Range of this response has the size. Request a range below it.",
+  }),
+  subscription_unknown: errorSpec<{ field: "tables" | "groups" | "datasets" | "folders"; count: number }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `${counted(d.count, "name")} in ${d.field} cannot be subscribed to`,
+    hint: () =>
+      "`GET /api/sync/manifest` and `GET /api/v2/catalog` list the tables that the token may access. Nothing was changed.",
   }),
   server_failed: errorSpec<{ requestId: string }>({
     message: () => "the request failed inside the server",
@@ -214,7 +284,7 @@ export const serveErrors = {
     status: 400,
     exit: 2,
     message: (d) => `the server ${formatValue(d.server)} cannot be used: ${d.reason}`,
-    hint: () => "Set --server or AGNES_SERVER to an address such as https://agnes.example.com.",
+    hint: () => "Use an address such as https://agnes.example.com.",
   }),
   server_unreachable: errorSpec<{ server: string; reason: string }>({
     status: 502,

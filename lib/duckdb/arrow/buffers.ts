@@ -7,12 +7,15 @@ export class Bytes {
     this.data = new Uint8Array(Math.max(capacity, 16));
   }
 
-  /** Reserves `count` more bytes, which the caller fills, and returns their start. */
-  grow(count: number): number {
+  /**
+   * Reserves `count` more bytes, which the caller fills, and returns their start.
+   * @param spare bytes after them that the caller may overwrite. Default: 0
+   */
+  grow(count: number, spare = 0): number {
     const start = this.length;
     this.length += count;
-    if (this.length > this.data.length) {
-      const larger = new Uint8Array(Math.max(this.length, this.data.length * 2));
+    if (this.length + spare > this.data.length) {
+      const larger = new Uint8Array(Math.max(this.length + spare, this.data.length * 2));
       larger.set(this.data.subarray(0, start));
       this.data = larger;
     }

@@ -11,14 +11,15 @@ import {
   type ColumnReader,
 } from "./column-readers.ts";
 import { FixedListReader, ListReader, StructReader } from "./nested-readers.ts";
-import { SOURCE_TYPE, toArrowType } from "./types.ts";
+import { isSimpleType, SOURCE_TYPE, toArrowType } from "./types.ts";
 
 /** Collects the chunks of a result into Arrow batches. */
 export interface BatchReader {
   readonly schema: arrow.Schema;
   readonly names: readonly string[];
-  /** Adds a chunk and returns whether the batch is full. */
-  add(chunk: native.DataChunk): boolean;
+  /** Returns whether the batch is full once a chunk is added. */
+  isFullWith(chunk: native.DataChunk): boolean;
+  add(chunk: native.DataChunk): void;
   /** Returns the rows since the last batch. */
   take(): arrow.RecordBatch;
   /** Returns the last batch; `null` if it would be empty. */
@@ -29,8 +30,7 @@ const CHUNK_ROWS = 2048;
 
 /** Creates a reader for batches of `batchRows`, rounded up to whole chunks. */
 export function createBatchReader(result: native.Result, batchRows: number): BatchReader {
-  const { names, types, schema } = resultColumns(result);
-  const struct = new arrow.Struct(schema.fields);
+  const { names, types, schema, struct } = resultColumns(result);
   let columns: readonly ColumnReader[] | null = null;
   let rows = 0;
   const take = (): arrow.RecordBatch => {
@@ -44,6 +44,7 @@ export function createBatchReader(result: native.Result, batchRows: number): Bat
     schema,
     names,
     take,
+    isFullWith: (chunk) => rows + native.data_chunk_get_size(chunk) >= batchRows,
     add(chunk) {
       const size = native.data_chunk_get_size(chunk);
       // A short chunk is usually the only one, and memory for a whole batch takes longer to clear than to read it.
@@ -53,18 +54,53 @@ export function createBatchReader(result: native.Result, batchRows: number): Bat
         column.copy(0, size);
       }
       rows += size;
-      return rows >= batchRows;
     },
     finish: () => (rows === 0 ? null : take()),
   };
 }
 
-/** Returns the columns of a result and their Arrow types. */
-function resultColumns(result: native.Result): {
-  names: readonly string[];
-  types: readonly duckdb.DuckDBType[];
-  schema: arrow.Schema;
-} {
+/** The columns of a result and their Arrow types. */
+interface ResultColumns {
+  readonly names: readonly string[];
+  readonly types: readonly duckdb.DuckDBType[];
+  readonly schema: arrow.Schema;
+  readonly struct: arrow.Struct;
+}
+
+/** The number of lists of columns that are kept. */
+const KNOWN_MAX = 100;
+
+/** Results with more columns take so long that their description does not matter. */
+const KNOWN_COLUMNS_MAX = 50;
+
+/** The columns of the last results, by their names and types: to describe them takes as long as to read twenty rows. */
+const known = new Map<string, ResultColumns>();
+
+function resultColumns(result: native.Result): ResultColumns {
+  const key = keyOf(result);
+  if (key === null) return describedColumns(result);
+  const columns = known.get(key) ?? describedColumns(result);
+  known.delete(key);
+  known.set(key, columns);
+  if (known.size > KNOWN_MAX) known.delete(known.keys().next().value!);
+  return columns;
+}
+
+/** Returns a text that determines the columns; null if there are many, or if a number of a type does not determine the type. */
+function keyOf(result: native.Result): string | null {
+  const count = native.column_count(result);
+  if (count > KNOWN_COLUMNS_MAX) return null;
+  let key = "";
+  for (let at = 0; at < count; at += 1) {
+    const type = native.column_type(result, at);
+    if (!isSimpleType(type)) return null;
+    const name = native.column_name(result, at);
+    key += `${type} ${name.length} ${name}`;
+  }
+  return key;
+}
+
+function describedColumns(result: native.Result): ResultColumns {
   const described = new duckdb.DuckDBResult(result);
   const names = described.columnNames();
   const types = described.columnTypes();
@@ -72,7 +108,8 @@ function resultColumns(result: native.Result): {
     const metadata = metadataOf(types[index]!);
     return new arrow.Field(name, toArrowType(types[index]!), true, metadata);
   });
-  return { names, types, schema: new arrow.Schema(fields) };
+  const schema = new arrow.Schema(fields);
+  return { names, types, schema, struct: new arrow.Struct(schema.fields) };
 }
 
 function metadataOf(type: duckdb.DuckDBType): Map<string, string> | undefined {

@@ -154,3 +154,8 @@ const SIMPLE: { readonly [id: number]: () => arrow.DataType } = {
   [DuckDBTypeId.TIMESTAMP_NS]: () => new arrow.TimestampNanosecond(),
   [DuckDBTypeId.TIMESTAMP_TZ]: () => new arrow.TimestampMicrosecond("UTC"),
 };
+
+/** Whether the number of a DuckDB type determines its Arrow type: it has no parameters such as digits or members. */
+export function isSimpleType(typeId: number): boolean {
+  return SIMPLE[typeId] !== undefined;
+}

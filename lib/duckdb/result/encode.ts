@@ -1,3 +1,5 @@
+import { Buffer } from "node:buffer";
+
 import * as arrow from "apache-arrow";
 
 import { AgnesError } from "../../base/mod.ts";
@@ -66,9 +68,9 @@ async function* encodeRowArrays(
       return (to, row) => {
         to.ascii(first ? "[" : ",\n[");
         first = false;
-        for (const [at, write] of values.entries()) {
+        for (let at = 0; at < values.length; at++) {
           if (at > 0) to.byte(44);
-          write(to, row);
+          values[at]!(to, row);
         }
         to.byte(93);
       };
@@ -108,7 +110,7 @@ export async function* encodeCsv(
   const header = new TextWriter();
   for (const [index, name] of result.names.entries()) {
     if (index > 0) header.byte(44);
-    const bytes = new TextEncoder().encode(name);
+    const bytes = encoder.encode(name);
     writeText(header, bytes, 0, bytes.length);
   }
   header.byte(10);
@@ -119,9 +121,9 @@ export async function* encodeCsv(
       csvWriter(data as arrow.Data, isAlone ? '""' : "", writeText),
     );
     return (out, row) => {
-      for (const [index, write] of fields.entries()) {
+      for (let index = 0; index < fields.length; index++) {
         if (index > 0) out.byte(44);
-        write(out, row);
+        fields[index]!(out, row);
       }
       out.byte(10);
     };
@@ -152,7 +154,6 @@ function objectWriter(
   names: readonly string[],
   style: JsonStyle = "json",
 ): RowWriter {
-  const encoder = new TextEncoder();
   const keys = uniqueNames(names).map((name, index) =>
     encoder.encode(`${index === 0 ? "{" : ","}${JSON.stringify(name)}:`),
   );
@@ -165,6 +166,8 @@ function objectWriter(
     out.byte(125);
   };
 }
+
+const encoder = new TextEncoder();
 
 const scratch = new TextWriter();
 
@@ -243,22 +246,46 @@ export function batchTexts(batch: arrow.RecordBatch): readonly (readonly (string
   return Array.from({ length: batch.numRows }, (_, row) => columns.map((column) => column(row)));
 }
 
-/** The end marker of an Arrow stream. */
-const END_OF_STREAM = Uint8Array.of(255, 255, 255, 255, 0, 0, 0, 0);
+/** Smaller parts of an Arrow stream are joined. */
+const SMALL_BYTES = 1 << 14;
 
 /** Encodes a result as an Arrow IPC stream. */
 export async function* encodeArrow(result: StreamResult): AsyncGenerator<Uint8Array, void, void> {
   const { schema, batches } = withUniqueNames(result);
-  const head = arrow.tableToIPC(new arrow.Table(schema), "stream");
-  const schemaBytes = schemaLength(head);
-  yield head.subarray(0, schemaBytes);
+  const pieces = new ArrowPieces();
+  const writer = new arrow.RecordBatchStreamWriter({ autoDestroy: false });
+  writer.reset(pieces, schema);
   for await (const batch of batches) {
     checkBatch(batch);
-    // Each batch is encoded as a separate stream, without its schema and end marker.
-    const bytes = arrow.tableToIPC(new arrow.Table(schema, [batch]), "stream");
-    yield bytes.subarray(schemaLength(bytes), bytes.length - END_OF_STREAM.length);
+    yield* pieces.take();
+    // The writer would begin a second stream for another schema, even an equal one.
+    writer.write(batch.schema === schema ? batch : new arrow.RecordBatch(schema, batch.data));
+    yield* pieces.take();
   }
-  yield END_OF_STREAM;
+  writer.finish();
+  yield* pieces.take();
+}
+
+/** The bytes that a writer wrote. Values, which are the memory of a batch, are not copied. */
+class ArrowPieces extends arrow.AsyncByteQueue {
+  #pieces: Uint8Array[] = [];
+  /** The last bytes, which are few. */
+  #small: Uint8Array[] = [];
+
+  override write(bytes: Uint8Array): void {
+    if (bytes.byteLength < SMALL_BYTES) return void this.#small.push(bytes);
+    this.#join();
+    this.#pieces.push(bytes);
+  }
+
+  take(): readonly Uint8Array[] {
+    this.#join();
+    return this.#pieces.splice(0);
+  }
+
+  #join(): void {
+    if (this.#small.length > 0) this.#pieces.push(Buffer.concat(this.#small.splice(0)));
+  }
 }
 
 /** @throws `batch_malformed` for a HUGEINT of more than 38 digits, the maximum in Arrow, and for the time 24:00:00 */
@@ -290,9 +317,4 @@ function hasEndOfDay(data: arrow.Data): boolean {
     if (values[row]! >= DAY_MICROSECONDS && !isNull(data, row)) return true;
   }
   return false;
-}
-
-/** Returns the length of the schema message. A message starts with a marker and its length, 4 bytes each. */
-function schemaLength(stream: Uint8Array): number {
-  return 8 + new DataView(stream.buffer, stream.byteOffset).getInt32(4, true);
 }

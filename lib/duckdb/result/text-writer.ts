@@ -1,9 +1,14 @@
 const encoder = new TextEncoder();
 const SHORT_BYTES = 48;
 
+const BILLION = 1_000_000_000;
+
+/** Most results are small, and a larger buffer takes longer to create than their rows to write. */
+const START_BYTES = 1 << 11;
+
 /** Collects UTF-8 bytes. Hot paths write ASCII byte by byte. */
 export class TextWriter {
-  #bytes = new Uint8Array(1 << 16);
+  #bytes = new Uint8Array(START_BYTES);
   length = 0;
 
   /** Reserves space for `count` more bytes. */
@@ -48,31 +53,34 @@ export class TextWriter {
 
   /** Writes a safe integer. */
   integer(value: number): void {
-    const bytes = this.reserve(17);
-    let rest = value;
-    if (rest < 0) {
-      bytes[this.length++] = 45;
-      rest = -rest;
+    const positive = Math.abs(value);
+    if (value < 0) this.byte(45);
+    if (positive < BILLION) {
+      let count = 1;
+      for (let power = 10; count < 9 && positive >= power; power *= 10) count++;
+      return this.#digits(positive, count);
     }
-    const start = this.length;
-    do {
-      bytes[this.length++] = 48 + (rest % 10);
-      rest = Math.floor(rest / 10);
-    } while (rest > 0);
-    for (let low = start, high = this.length - 1; low < high; low++, high--) {
-      const digit = bytes[low]!;
-      bytes[low] = bytes[high]!;
-      bytes[high] = digit;
-    }
+    const high = Math.floor(positive / BILLION);
+    this.integer(high);
+    this.#digits(positive - high * BILLION, 9);
   }
 
-  /** Writes the last `count` digits of a number, with leading zeros. */
+  /** Writes the last `count` digits of a safe integer that is not negative, with leading zeros. */
   digits(value: number, count: number): void {
+    if (value < BILLION && count <= 9) return this.#digits(value, count);
+    const high = Math.floor(value / BILLION);
+    if (count > 9) this.digits(high, count - 9);
+    this.#digits(value - high * BILLION, Math.min(count, 9));
+  }
+
+  /** Integers of 32 bits are divided much faster than others. */
+  #digits(value: number, count: number): void {
     const bytes = this.reserve(count);
-    let rest = value;
+    let rest = value | 0;
     for (let place = this.length + count - 1; place >= this.length; place--) {
-      bytes[place] = 48 + (rest % 10);
-      rest = Math.floor(rest / 10);
+      const quotient = (rest / 10) | 0;
+      bytes[place] = 48 + rest - quotient * 10;
+      rest = quotient;
     }
     this.length += count;
   }

@@ -86,10 +86,31 @@ function floatWriter(data: arrow.Data, type: arrow.Float, style: Style): ValueWr
   return (out, row) => {
     const value = half ? arrow.util.uint16ToFloat64(values[row]!) : values[row]!;
     if (!Number.isFinite(value)) return out.ascii(style === "bare" ? String(value) : `"${value}"`);
+    if (!single && writeShortDecimal(out, value)) return;
     // The shortest text with the same 32-bit value: 0.1, not 0.10000000149011612.
     out.ascii(Object.is(value, -0) ? "-0" : single ? shortest(value) : String(value));
   };
 }
+
+/**
+ * Writes a double that is the nearest one to a decimal of few digits, several times faster than `String`. With at most 15
+ * digits there is only one such decimal, so that it is the shortest text. @returns whether it did
+ */
+function writeShortDecimal(out: TextWriter, value: number): boolean {
+  for (let scale = 0, unit = 1; scale <= SHORT_SCALE; scale++, unit *= 10) {
+    const scaled = value * unit;
+    if (Math.abs(scaled) >= 10 ** EXACT_DIGITS || Object.is(scaled, -0)) return false;
+    if (!Number.isInteger(scaled) || scaled / unit !== value) continue;
+    // An earlier product was rounded.
+    if (scale > 0 && scaled % 10 === 0) return false;
+    writeScaled(out, scaled, unit, scale);
+    return true;
+  }
+  return false;
+}
+
+/** The digits after the point for which it is worth looking. */
+const SHORT_SCALE = 3;
 
 function shortest(value: number): string {
   for (let digits = 6; digits < 9; digits++) {

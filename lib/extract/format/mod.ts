@@ -1,2 +1,2 @@
 export { extractTables } from "./layout.ts";
-export { EXTRACT_FILE } from "./paths.ts";
+export { EXTRACT_FILE, generationPath, GENERATIONS_KEPT, PART_GRACE_MS } from "./paths.ts";

@@ -32,6 +32,8 @@ export const relativePartPath = (folder: string, name: string): string => posix.
 
 /** Number of generations to keep before the current one. */
 export const GENERATIONS_KEPT = 3;
+/** How long to keep a part that no kept generation refers to, because queries and downloads may still read it. */
+export const PART_GRACE_MS: number = 60 * 60 * 1000;
 /** The folder with the folders of all reads. */
 export const readsDirectory = (directory: string): string => join(directory, "reads");
 /** The folder where reads of a table can keep files until the table is published. */

@@ -35,6 +35,8 @@ export interface TableJob {
   readonly original: TablePlan;
   readonly previous: PublishedTable | undefined;
   readonly full: boolean;
+  /** Whether to read it in full with its layout. Default: `false`. */
+  readonly isReadAgain?: boolean;
   /** Whether the table was described again from all of its values, so that columns are not widened further. */
   readonly isRedescribed?: true;
   /** Counts the values that become null because they do not fit; absent if such values are errors. */

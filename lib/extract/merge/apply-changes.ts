@@ -22,7 +22,7 @@ import { stageRows } from "./stage-rows.ts";
 import { dropTombstoned, keyText } from "./tombstones.ts";
 
 /** A table after its changes were merged. */
-export interface ChangedTable {
+export interface AppliedChanges {
   readonly table: PublishedTable;
   readonly upserts: number;
   readonly deletes: number;
@@ -35,7 +35,7 @@ export async function applyChanges(
   job: TableJob,
   changes: TableChanges,
   quarantine: Quarantine | null,
-): Promise<ChangedTable> {
+): Promise<AppliedChanges> {
   const { plan } = job;
   const { services, directory } = job.run;
   if (plan.primaryKey.length === 0) {

@@ -176,10 +176,14 @@ async function mergeIntoPublished(
     const byEvents = published.tombstones.filter(({ by }) => by === undefined);
     await dropTombstoned(connection, delta, byEvents, columns, plan);
     const tombstones = await tombstonesAfterRead(job, connection, delta, columns, reached);
+    // An event may be newer than what the source returns to reads, for example from a search index.
+    const hasVersions =
+      job.run.source.connector.stream !== undefined && columns.some(({ name }) => name === plan.cursor);
     const merged = await mergeDelta(job, connection, delta, {
       published,
       columns,
       key: plan.primaryKey,
+      ...(hasVersions ? { newest: { column: plan.cursor! } } : {}),
       ...partitionOf(job),
     });
     await discard(job.run, staged);

@@ -10,6 +10,11 @@ import { writeState } from "../format/write-state.ts";
 /** Small blocks, because the default of 256 KB for each column of each small table would dominate the file size. */
 const BLOCK_SIZE_BYTES = 16_384;
 
+/** After a crash, nothing refers to the temporary file, so each commit would sync its log for nothing. */
+const WITHOUT_LOG = "RECOVERY_MODE no_wal_writes";
+/** These statements wait for the disk, while a thread of the pool would spin. */
+const WAITING = { inBackground: true };
+
 /** The result of building a database. */
 export interface BuiltDatabase {
   /** Remote tables of DuckDB files without a view, with the reason. Tables attached by extensions never have a view. */
@@ -33,7 +38,10 @@ export async function buildDatabase(
   await using connection = await database.connect();
   const extract = quoteIdentifier(freeAlias(state));
   const leave = () => connection.run(`USE memory; DETACH ${extract}; RESET force_compression`);
-  await connection.run(`ATTACH ${quoteLiteral(path)} AS ${extract} (BLOCK_SIZE ${BLOCK_SIZE_BYTES})`);
+  await connection.run(
+    `ATTACH ${quoteLiteral(path)} AS ${extract} (BLOCK_SIZE ${BLOCK_SIZE_BYTES}, ${WITHOUT_LOG})`,
+    WAITING,
+  );
   try {
     // Trying all compression methods on a few values doubles the time to write them.
     await connection.run(`USE ${extract}; SET force_compression = 'uncompressed'`);
@@ -43,7 +51,7 @@ export async function buildDatabase(
       await createView(services, connection, state, table, verify.has(table.name));
     }
     const unattached = await createRemoteViews(services, connection, state);
-    await connection.run(`CHECKPOINT ${extract}`);
+    await connection.run(`CHECKPOINT ${extract}`, WAITING);
     await leave();
     return { unattached };
   } catch (error) {

@@ -1,9 +1,11 @@
 import {
   AgnesError,
+  eachOf,
   isAgnesError,
   publishFile,
   replaceDatabase,
   temporaryPath,
+  type Files,
   type Host,
 } from "../../base/mod.ts";
 import type { Database } from "../../duckdb/mod.ts";
@@ -16,15 +18,20 @@ import {
   generationPath,
   GENERATIONS_KEPT,
   generationsDirectory,
+  partsDirectory,
 } from "../format/paths.ts";
 
+/** Number of folders of parts to sync at once. */
+const FOLDERS_AT_ONCE = 2;
+
 /**
- * Publishes a state atomically, by one rename. All of its parts must already be durable under their final names.
+ * Publishes a state atomically, by one rename. All of its parts must already be durable and have their final names.
  *
  * After a crash, readers see either the previous generation or this one.
  *
  * @param database any in-memory database; it is left unchanged
- * @param options `previous`: the number of the current generation; `verify`: names of tables whose row count is checked
+ * @param options `previous`: the number of the current generation; `verify`: names of tables whose row count is checked,
+ *   among them all with parts whose names may not be durable
  * @throws `rows_lost`, `disk_full`, `file_failed`; the previous generation stays published
  */
 export async function publish(
@@ -40,17 +47,31 @@ export async function publish(
   const { files } = services.host;
   const target = extractPath(state.directory);
   const temporary = temporaryPath(services.host, target);
+  const syncing = syncNames(files, state, options.verify);
   try {
     const built = await buildDatabase(services, database, temporary, state, options.verify);
+    await syncing;
     if (options.signal?.aborted === true) throw new AgnesError("aborted", { what: "the extraction" });
     if (options.previous !== null) await keepGeneration(services.host, state.directory, options.previous);
     await replaceDatabase(files, temporary, target);
     return built;
   } catch (error) {
+    await syncing.catch(() => {});
     await files.remove(temporary).catch(() => {});
     await files.remove(`${temporary}.wal`).catch(() => {});
     throw error;
   }
+}
+
+/** Makes the names of the parts of some tables durable. */
+function syncNames(files: Files, state: ExtractState, tables: ReadonlySet<string>): Promise<unknown> {
+  const found = state.tables.filter(({ name, parts }) => tables.has(name) && parts.length > 0);
+  const syncing = eachOf(found, FOLDERS_AT_ONCE, ({ name }) =>
+    files.sync(partsDirectory(state.directory, name)),
+  );
+  // It is awaited later.
+  syncing.catch(() => {});
+  return syncing;
 }
 
 /** Links the published file under a second name, so that the rename does not delete it. */

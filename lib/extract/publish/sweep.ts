@@ -12,13 +12,11 @@ import {
   generationNumber,
   generationPath,
   generationsDirectory,
+  PART_GRACE_MS,
   readsDirectory,
   relativePartPath,
   tableOfRead,
 } from "../format/paths.ts";
-
-/** How long to keep a part that no kept generation refers to, because queries may still read it. */
-const SWEEP_GRACE_MS: number = 60 * 60 * 1000;
 
 /** When each file was first found unreferenced, in milliseconds, by relative path. */
 type Unreferenced = Readonly<Record<string, number>>;
@@ -78,7 +76,7 @@ export async function sweepTemporary({ files }: Host, directory: string): Promis
 async function sweepParts(
   services: ExtractServices,
   state: ExtractState,
-  graceMs: number = SWEEP_GRACE_MS,
+  graceMs: number = PART_GRACE_MS,
 ): Promise<void> {
   const { files } = services.host;
   const { directory } = state;

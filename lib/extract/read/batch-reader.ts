@@ -42,6 +42,8 @@ export interface ReadOptions {
   readonly idleTimeoutMs: number;
   /** Receives the total number of rows taken when it grows. */
   readonly onRows: (rows: number) => void;
+  /** Called when the connector yields, also rows too few to be taken yet. Default: does nothing. */
+  readonly onYield?: () => void;
 }
 
 /** The expected layout of the batches. */
@@ -146,7 +148,10 @@ export class BatchReader {
     };
     this.#restartIdle();
     try {
-      return await raceAbort(raceAbort(this.#next(), idle.signal, "the read"), signal, "the extraction");
+      const yielded = raceAbort(this.#next(), idle.signal, "the read");
+      const pulled = await raceAbort(yielded, signal, "the extraction");
+      this.#options.onYield?.();
+      return pulled;
     } catch (error) {
       if (isAgnesError(error)) throw error;
       const reason = messageOf(error);

@@ -43,7 +43,7 @@ function hasOtherOrder({ cursor, info, mode }: TablePlan, { columns }: Published
 export function decideRead(
   plan: TablePlan,
   previous: PublishedTable | undefined,
-  options: { readonly full: boolean; readonly partsMissing: boolean },
+  options: { readonly full: boolean; readonly partsMissing: boolean; readonly isReadAgain?: boolean },
 ): ReadDecision {
   const fullRead = (notes: readonly string[], accept: boolean): ReadDecision => ({
     kind: "whole",
@@ -52,6 +52,8 @@ export function decideRead(
   });
   if (previous === undefined || previous.parts.length === 0) return fullRead([], true);
   if (options.full) return fullRead([], true);
+  if (options.isReadAgain === true)
+    return fullRead(["a deletion arrived while it was read, so the table was read in full"], false);
   if (options.partsMissing)
     return { ...fullRead(["parts were missing, so the table was read in full"], false), publishes: true };
   if (previous.definition !== definitionOf(plan)) {

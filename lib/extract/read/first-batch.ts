@@ -82,12 +82,22 @@ async function describeFile(
   return await inspectChunk(services.host, chunk, { connection, directory, signal });
 }
 
+/**
+ * Returns the columns of a table whose plugin does not describe it: the published ones, and those of changed rows.
+ * @throws `table_plan_invalid` if there are neither
+ */
+export async function schemaOfChanges(job: TableJob, rows: readonly Row[]): Promise<Schema> {
+  return schemaWith(job, rows, await fieldsOf(job));
+}
+
 async function schemaOfRows(job: TableJob, rows: readonly Row[]): Promise<Schema> {
-  const published = await publishedSchema(job);
+  return schemaWith(job, rows, await publishedSchema(job));
+}
+
+function schemaWith({ plan }: TableJob, rows: readonly Row[], published: readonly arrow.Field[]): Schema {
   const objects = rows.filter((row) => typeof row === "object" && row !== null && !Array.isArray(row));
   const schema = inferColumns(objects, new Map(published.map((field) => [String(field.name), field])));
   if (schema.fields.length > 0) return schema;
-  const { plan } = job;
   if (plan.columns !== undefined) {
     const names = new Set([...plan.columns, ...plan.primaryKey, ...(plan.cursor ? [plan.cursor] : [])]);
     return toSchema(Object.fromEntries([...names].map((name) => [name, utf8()])));
@@ -97,19 +107,19 @@ async function schemaOfRows(job: TableJob, rows: readonly Row[]): Promise<Schema
     table: plan.name,
     option: "--columns COLUMNS",
     reason:
-      "its plugin has no discover, so its columns are taken from its first rows, and the read returned none; " +
+      "its plugin has no discover, so its columns are taken from its first rows, and there were none; " +
       "sync the table when it has rows, or register it with its columns",
   });
 }
 
 /** The published columns; empty if the table is read from scratch or has no rows. */
-async function publishedSchema({
-  full,
-  previous,
-  signal,
-  run: { database },
-}: TableJob): Promise<readonly arrow.Field[]> {
-  if (full || previous === undefined || previous.rows === 0 || previous.sourceColumns.length === 0) return [];
+async function publishedSchema(job: TableJob): Promise<readonly arrow.Field[]> {
+  return job.full || job.previous?.rows === 0 ? [] : fieldsOf(job);
+}
+
+/** The published columns. */
+async function fieldsOf({ previous, signal, run: { database } }: TableJob): Promise<readonly arrow.Field[]> {
+  if (previous === undefined || previous.sourceColumns.length === 0) return [];
   const list = previous.sourceColumns.map(
     ({ name, type }) => `CAST(NULL AS ${type}) AS ${quoteIdentifier(name)}`,
   );

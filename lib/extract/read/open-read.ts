@@ -48,7 +48,9 @@ export async function openRead(
   const started = await start(job, decision, range, { directory, onProgress });
   const { name: table } = started.plan;
   const onRows = (rows: number) => progress.read(rows, 0);
-  reader = new BatchReader(started.batches, { source: source.name, table, signal, idleTimeoutMs, onRows });
+  const onYield = () => progress.report({});
+  const options = { source: source.name, table, signal, idleTimeoutMs, onRows, onYield };
+  reader = new BatchReader(started.batches, options);
   try {
     const plan = isDescribed ? started.plan : await describeByRead({ ...job, plan: started.plan }, reader);
     reader.expect({

@@ -28,6 +28,22 @@ export async function listGenerations(files: Files, directory: string): Promise<
   return [...found.values()].sort((a, b) => b.number - a.number);
 }
 
+/** Reads an earlier generation; null if it is not kept. @throws `extract_unreadable` */
+export async function readGeneration(
+  files: Files,
+  directory: string,
+  number: number,
+): Promise<ExtractState | null> {
+  const path = generationPath(directory, number);
+  try {
+    return (await files.stat(path)) === null ? null : await readExtractFile(files, directory, path);
+  } catch (error) {
+    // The next publish may remove it meanwhile.
+    if ((await files.stat(path)) === null) return null;
+    throw error;
+  }
+}
+
 /** Lists the numbers of the kept earlier generations. */
 export async function keptNumbers(files: Files, directory: string): Promise<readonly number[]> {
   const names = (await files.list(generationsDirectory(directory))) ?? [];

@@ -19,7 +19,7 @@ export interface BoundedColumns {
 }
 
 /**
- * Makes staged parts durable and renames them to their content hash.
+ * Makes the bytes of staged parts durable and renames them to their content hash; `publish` makes the names durable.
  *
  * Nothing refers to them until they are published. If the process crashes before, the next sweep removes them.
  */
@@ -34,7 +34,7 @@ export async function finishParts(
   const stated = new Map(staged.map((part) => [part.path, statedBounds(part, bounded)]));
   const unknown = staged.filter(({ path }) => stated.get(path) === null);
   const measured = await measureBounds(job, unknown, bounded);
-  const parts = await eachOf(staged, FILES_AT_ONCE, async (part): Promise<Part> => {
+  return eachOf(staged, FILES_AT_ONCE, async (part): Promise<Part> => {
     const { path, rows, sizeBytes, partition, origin } = part;
     await files.chmod(path, 0o644);
     const durable = part.sha256 === undefined ? files.sync(path) : undefined;
@@ -53,8 +53,6 @@ export async function finishParts(
       ...(stated.get(path) ?? measured.get(path) ?? NO_BOUNDS),
     };
   });
-  if (staged.length > 0) await files.sync(directory);
-  return parts;
 }
 
 const CHUNK_BYTES = 1024 * 1024;

@@ -17,3 +17,4 @@ export type {
   HttpRequest,
 } from "./http.ts";
 export type { BodyPath, Paging } from "./paging.ts";
+export { backoffMs, isTransientStatus, retryAfterMs } from "./retry.ts";

@@ -28,7 +28,12 @@ export function checkAccess(
   const names = new Set(
     accessible.filter((record) => record.source === alias.source && isWhole(record)).map(sourceNameOf),
   );
-  const isAllowed = statementType === "SELECT" && referencedTables?.every((name) => names.has(name)) === true;
+  // Without a table, it would only show facts of the source, such as its user.
+  const isAllowed =
+    statementType === "SELECT" &&
+    referencedTables !== undefined &&
+    referencedTables.length > 0 &&
+    referencedTables.every((name) => names.has(name));
   if (!isAllowed) throw accessDenied(alias);
 }
 

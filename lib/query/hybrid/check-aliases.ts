@@ -1,5 +1,7 @@
 import { AgnesError, checkExposedName, formatValue } from "../../base/mod.ts";
+import type { TableRecord } from "../../tables/mod.ts";
 import { aliasError } from "./alias-error.ts";
+import { accessDenied } from "./check-access.ts";
 import type { Alias, HybridSources, RegisteredQuery, RegisterLimits } from "./types.ts";
 
 /** All of them run at once. */
@@ -22,12 +24,17 @@ export interface TakenNames {
 
 /**
  * Checks the aliases of `register`: each name is an identifier, is used by the SQL and hides nothing.
- * @throws `alias_refused`, `invalid_identifier`, `invalid_input`, `source_unknown`, `capability_missing`
+ * @param place.accessible the registered tables that the caller may access; null: all tables of the sources
+ * @throws `alias_refused`, `alias_access_denied`, `invalid_identifier`, `invalid_input`, `source_unknown`,
+ *   `capability_missing`
  */
 export function checkAliases(
   register: Readonly<Record<string, RegisteredQuery>>,
   taken: TakenNames,
-  sources: HybridSources,
+  {
+    sources,
+    accessible,
+  }: { readonly sources: HybridSources; readonly accessible: readonly TableRecord[] | null },
 ): readonly Alias[] {
   checkCount(register);
   const entries = Object.entries(register);
@@ -52,6 +59,8 @@ export function checkAliases(
         "it has keys, but its SQL has no parameter `keys`",
         "Add a condition in the dialect of the source, such as `WHERE id IN UNNEST(@keys)` or `WHERE id IN (SELECT unnest($keys))`.",
       );
+    // A source without an accessible table is as unknown as one that does not exist.
+    if (accessible?.some(({ source }) => source === alias.source) === false) throw accessDenied(alias);
     checkSource(alias, sources);
     return alias;
   });

@@ -1,9 +1,8 @@
 import * as arrow from "apache-arrow";
 
 import { AgnesError, counted } from "../../base/mod.ts";
-import { describeQuery, type Connection } from "../../duckdb/mod.ts";
+import { describeQuery, tokensOf, type Connection } from "../../duckdb/mod.ts";
 import type { QueryArray } from "../../kit/mod.ts";
-import { tokensOf } from "../tokens.ts";
 import type { Alias } from "./types.ts";
 
 /** The maximum number of keys of an alias. */

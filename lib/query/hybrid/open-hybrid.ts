@@ -41,7 +41,8 @@ export async function openHybrid(
     throw new AgnesError("invalid_input", { what: "register", reason });
   }
   const visible = visibleRecords(await sources.tables(), access);
-  const aliases = checkAliases(register, takenNames(query, names, visible), sources);
+  const accessible = access === null ? null : visible;
+  const aliases = checkAliases(register, takenNames(query, names, visible), { sources, accessible });
   opening.onWait(
     aliases.map(({ name }) => name).join(", "),
     aliases.length === 1 ? "the alias" : "the aliases",
@@ -50,7 +51,7 @@ export async function openHybrid(
     services,
     sources,
     aliases,
-    accessible: access === null ? null : visible,
+    accessible,
     async readKeys(alias, signal) {
       const run = await prepare(alias.keys, { ...opening, signal, onWait: () => {} });
       try {
@@ -79,10 +80,10 @@ export function isAlias(
 const isUnqualified = (schema: string): boolean => schema === "" || schema.toLowerCase() === "main";
 
 /** Returns the registered tables that a caller may access. */
-export function visibleRecords(
-  records: readonly TableRecord[],
+export function visibleRecords<T extends TableRecord>(
+  records: readonly T[],
   access: ReadonlySet<string> | null,
-): readonly TableRecord[] {
+): readonly T[] {
   if (access === null) return records;
   const allowed = new Set([...access].map((name) => name.toLowerCase()));
   return records.filter(

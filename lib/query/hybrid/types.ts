@@ -76,7 +76,13 @@ export interface HybridSources {
   /** Whether each alias needs a handle of its own. Default: the aliases of a source share one. */
   readonly isPerAlias?: boolean;
   /** Returns all registered tables, whether they are published or not. */
-  tables(): Promise<readonly TableRecord[]>;
+  tables(): Promise<readonly SourceTable[]>;
+}
+
+/** A registered table. */
+export interface SourceTable extends TableRecord {
+  /** What precedes its name in the SQL of its source; see `Plugin.namespace`. */
+  readonly namespace?: string | undefined;
 }
 
 /** The database of a query, and connections to its instance. */

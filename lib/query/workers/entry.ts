@@ -1,4 +1,4 @@
-import { endWithParent } from "./end-with-parent.ts";
+import { endWithParent } from "../../base/mod.ts";
 
 // First of all, because loading the rest takes time.
 await endWithParent();

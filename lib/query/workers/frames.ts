@@ -15,6 +15,9 @@ const ID_BYTES = 4;
 /** The most bytes of a frame of data or of a part. */
 const DATA_BYTES_MAX = 1 << 17;
 
+/** Smaller views would keep the memory of much larger reads. */
+const VIEW_BYTES_MIN = 1 << 14;
+
 /** The most bytes of a message; the SQL of a query and the description of a table are far smaller. */
 const MESSAGE_BYTES_MAX = 1 << 26;
 
@@ -23,10 +26,12 @@ export function messageFrame(message: unknown): Buffer {
   return frame(KINDS.message, Buffer.from(JSON.stringify(message)));
 }
 
-/** Yields the frames of bytes. */
-export function* dataFrames(bytes: Uint8Array): Generator<Buffer, void, void> {
+/** Yields the frames of bytes, each as its head and its payload, which is not copied. */
+export function* dataFrames(bytes: Uint8Array): Generator<Uint8Array, void, void> {
   for (let start = 0; start < bytes.length; start += DATA_BYTES_MAX) {
-    yield frame(KINDS.data, bytes.subarray(start, start + DATA_BYTES_MAX));
+    const payload = bytes.subarray(start, start + DATA_BYTES_MAX);
+    yield frameHead(KINDS.data, payload.length);
+    yield payload;
   }
 }
 
@@ -41,16 +46,20 @@ export function* partFrames(id: number, bytes: Uint8Array): Generator<Buffer, vo
 }
 
 function frame(kind: number, payload: Uint8Array): Buffer {
+  return Buffer.concat([frameHead(kind, payload.length), payload]);
+}
+
+function frameHead(kind: number, length: number): Buffer {
   const head = Buffer.alloc(HEAD_BYTES);
   head.writeUInt8(kind, 0);
-  head.writeUInt32LE(payload.length, 1);
-  return Buffer.concat([head, payload]);
+  head.writeUInt32LE(length, 1);
+  return head;
 }
 
 /** What `FrameReader` calls for each frame. */
 interface FrameHandlers {
   readonly message: (message: unknown) => void;
-  /** Receives a copy. */
+  /** Receives data as it arrives, cut anywhere. It may keep the bytes: a stream does not write to them again. */
   readonly data: (bytes: Buffer) => void;
   /** Receives a copy. Default: there must be none. */
   readonly part?: (id: number, bytes: Buffer) => void;
@@ -59,10 +68,13 @@ interface FrameHandlers {
 /** Splits a stream of bytes into frames. */
 export class FrameReader {
   readonly #handlers: FrameHandlers;
+  /** The start of a frame other than data. */
   #pieces: Buffer[] = [];
   #length = 0;
-  /** The bytes that the next frame needs. */
+  /** The bytes that this frame needs. */
   #needed = HEAD_BYTES;
+  /** The bytes that the frame of data at hand lacks. */
+  #dataLeft = 0;
 
   constructor(handlers: FrameHandlers) {
     this.#handlers = handlers;
@@ -70,22 +82,42 @@ export class FrameReader {
 
   /** Takes the next bytes of the stream. @throws `internal` for bytes that are no frame */
   take(bytes: Buffer): void {
-    this.#pieces.push(bytes);
-    this.#length += bytes.length;
-    if (this.#length < this.#needed) return;
-    let rest = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces);
-    for (;;) {
+    let rest = this.#takeData(bytes);
+    if (this.#length > 0) {
+      this.#pieces.push(rest);
+      this.#length += rest.length;
+      if (this.#length < this.#needed) return;
+      rest = Buffer.concat(this.#pieces);
+      this.#pieces = [];
+      this.#length = 0;
+    }
+    while (rest.length > 0) {
       this.#needed = neededBytes(rest);
-      if (rest.length < this.#needed) break;
+      if (rest.length >= HEAD_BYTES && rest.readUInt8(0) === KINDS.data) {
+        this.#dataLeft = rest.readUInt32LE(1);
+        rest = this.#takeData(rest.subarray(HEAD_BYTES));
+        continue;
+      }
+      if (rest.length < this.#needed) {
+        this.#pieces = [rest];
+        this.#length = rest.length;
+        return;
+      }
       const payload = rest.subarray(HEAD_BYTES, this.#needed);
       const kind = rest.readUInt8(0);
       rest = rest.subarray(this.#needed);
       if (kind === KINDS.message) this.#handlers.message(JSON.parse(payload.toString()) as unknown);
-      else if (kind === KINDS.data) this.#handlers.data(Buffer.from(payload));
       else this.#handlers.part?.(payload.readUInt32LE(0), Buffer.from(payload.subarray(ID_BYTES)));
     }
-    this.#pieces = rest.length === 0 ? [] : [rest];
-    this.#length = rest.length;
+  }
+
+  /** Passes on the data at the start of bytes. @returns the rest */
+  #takeData(bytes: Buffer): Buffer {
+    if (this.#dataLeft === 0) return bytes;
+    const data = bytes.subarray(0, this.#dataLeft);
+    this.#dataLeft -= data.length;
+    if (data.length > 0) this.#handlers.data(data.length < VIEW_BYTES_MIN ? Buffer.from(data) : data);
+    return bytes.subarray(data.length);
   }
 }
 

@@ -1,8 +1,10 @@
+import { sentError } from "../../base/mod.ts";
 import type { ResultFormat, TextOptions } from "../../duckdb/mod.ts";
 import type { QueryLimits } from "../../kit/mod.ts";
 import type { CatalogEntry, TableDescription } from "../catalog.ts";
 import type {
   AccessOptions,
+  ConditionRequest,
   EncodedRequest,
   EncodedResult,
   Queries,
@@ -11,19 +13,20 @@ import type {
 } from "../queries.ts";
 import { checkCount } from "../hybrid/check-aliases.ts";
 import type { HybridSources } from "../hybrid/mod.ts";
+import { literalsOf } from "../params/literals.ts";
 import { readOnce } from "../read-once.ts";
 import { unknownSource } from "../../sources/mod.ts";
 import { TIMEOUT_MS, type QueryResult, type Receipt } from "../run.ts";
 import { checkLength } from "../size.ts";
 import type { QueryServices } from "../query-services.ts";
-import { accessOf, QuerySession, type Access, type SessionOptions } from "../session.ts";
+import { accessOf, type Access } from "../access.ts";
+import { QuerySession, type SessionOptions } from "../session.ts";
 import { decodeBatches, decodeSchema } from "./batches.ts";
 import { Job } from "./job.ts";
 import { WorkerPool } from "./pool.ts";
 import type { ResultHead, Task } from "./protocol.ts";
 import { sentQueries, type SentPlugin, type SentRegister } from "./remote/messages.ts";
 import { RemoteWork } from "./remote/remote-work.ts";
-import { sentError } from "./sent-error.ts";
 import type { BufferSpace } from "./result-buffer.ts";
 import type { WorkerSettings } from "./settings.ts";
 import { WorkerFolders } from "./worker-folders.ts";
@@ -90,6 +93,13 @@ export class IsolatedSession implements Queries {
     return { bytes: rowsOf(job, job.pieces()), receipt: () => receiptOf(job, head), close: closing(job) };
   }
 
+  async withCondition({ sql, where, columns, qualifiers, ...options }: ConditionRequest): Promise<string> {
+    // A worker ends when a message is too long for a frame.
+    checkLength(where);
+    const job = this.#submit({ kind: "condition", sql, where, columns, qualifiers }, options, null);
+    return (await job.started) as string;
+  }
+
   catalog(options: AccessOptions = {}): Promise<readonly CatalogEntry[]> {
     return this.#catalog.catalog(options);
   }
@@ -117,15 +127,17 @@ export class IsolatedSession implements Queries {
     await Promise.all(this.#ending);
   }
 
-  /** @throws `sql_too_long`, `invalid_input` for more aliases than a query can have */
-  #queryTask({ sql, register = {}, trusted = false, batchRows }: QueryRequest): Task {
+  /** @throws `sql_too_long`, `parameters_invalid`, `invalid_input` for more aliases than a query can have */
+  #queryTask({ sql, params, register = {}, trusted = false, batchRows }: QueryRequest): Task {
     // A worker ends when a message is too long for a frame.
     checkLength(sql);
+    const literals = literalsOf(params);
     return {
       kind: "query",
       sql,
       trusted,
       batchRows: batchRows ?? null,
+      literals: literals && [...literals],
       register: Object.keys(register).length === 0 ? null : this.#sentRegister(register),
     };
   }

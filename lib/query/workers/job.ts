@@ -1,10 +1,9 @@
 import type { Buffer } from "node:buffer";
 
-import { abortError, AgnesError, startTimer } from "../../base/mod.ts";
+import { abortError, AgnesError, receivedError, startTimer } from "../../base/mod.ts";
 import type { TableDescription } from "../catalog.ts";
 import type { Receipt } from "../run.ts";
 import type { FromWorker, ResultHead, TaskMessage } from "./protocol.ts";
-import { receivedError } from "./sent-error.ts";
 import type { FromAsker } from "./remote/messages.ts";
 import { RemoteWork, type Asker } from "./remote/remote-work.ts";
 import { ResultBuffer, type BufferSpace } from "./result-buffer.ts";
@@ -37,7 +36,7 @@ export class Job {
   readonly principal: string | null;
   readonly timeoutMs: number;
   /** Resolves when the caller may see the result. */
-  readonly started: Promise<ResultHead | TableDescription>;
+  readonly started: Promise<ResultHead | TableDescription | string>;
   /** Whether it may keep its worker after its first milliseconds. */
   isLong = false;
   /** Whether it waits for a worker that it may keep, because it uses sources. */
@@ -48,7 +47,7 @@ export class Job {
   receipt: Receipt | null = null;
   readonly #options: JobOptions;
   #buffer: ResultBuffer;
-  #resolve!: (head: ResultHead | TableDescription) => void;
+  #resolve!: (head: ResultHead | TableDescription | string) => void;
   #reject!: (error: unknown) => void;
   #head: ResultHead | null = null;
   #isEnded = false;
@@ -109,6 +108,10 @@ export class Job {
         this.#end();
         this.#ignoreAbort();
         return this.#resolve(message.table);
+      case "checked":
+        this.#end();
+        this.#ignoreAbort();
+        return this.#resolve(message.sql);
       case "end":
         this.receipt = message.receipt;
         this.#end();
@@ -154,6 +157,8 @@ export class Job {
 
   /** Ends it for a caller that reads no more. */
   close(): void {
+    // An error, with its stack, takes longer than the rest of the end.
+    if (this.#isEnded && this.#buffer.isClosed) return this.#ignoreAbort();
     this.fail(new AgnesError("aborted", { what: WHAT }));
   }
 

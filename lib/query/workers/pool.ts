@@ -1,4 +1,4 @@
-import { AgnesError, residentBytes, type Host, type Log } from "../../base/mod.ts";
+import { AgnesError, processesOver, residentBytes, type Host, type Log } from "../../base/mod.ts";
 import type { WorkerCounts } from "../queries.ts";
 import type { Job } from "./job.ts";
 import type { ToWorker } from "./protocol.ts";
@@ -11,6 +11,9 @@ const YOUNG_MS = 250;
 
 /** The age at which a query leaves that worker even if no other waits for it: it may be uninterruptible. */
 const YOUNG_MS_MAX = 1000;
+
+/** The time for which who had a query stopped does not get that worker. Who always sends more would otherwise hold it. */
+const BARRED_MS = 30_000;
 
 /** The age from which a query runs at a lower priority. */
 const SLOW_MS = 500;
@@ -44,6 +47,8 @@ export class WorkerPool {
   #failedStarts = 0;
   /** The queries that wait, in the order in which they came. */
   #waiting: Job[] = [];
+  /** When each principal last had a query stopped for others, by the monotonic clock. */
+  readonly #stoppedMs = new Map<string | null, number>();
   #watch: ReturnType<typeof setInterval> | null = null;
   #isWatching = false;
   readonly #closing = new AbortController();
@@ -204,7 +209,7 @@ export class WorkerPool {
   /** Gives waiting queries to idle workers. */
   #dispatch(): void {
     this.#waiting = this.#waiting.filter(({ isEnded }) => !isEnded);
-    for (;;) {
+    while (this.#waiting.length > 0) {
       const worker = [...this.#workers].find(({ isIdle }) => isIdle);
       const job = worker === undefined ? null : this.#nextJob();
       if (worker === undefined || job === null) break;
@@ -215,23 +220,35 @@ export class WorkerPool {
     if (this.#waiting.length > 0 || this.#busy.length > 0) this.#startWatch();
   }
 
+  #heldBy(principal: string | null): number {
+    if (principal === null) return 0;
+    return [...this.#workers].filter(({ held }) => held?.principal === principal).length;
+  }
+
   /** Returns the waiting query to run next: the first of the principal with the fewest workers. */
   #nextJob(): Job | null {
     const hasLongRoom = this.#hasLongRoom;
-    const stopped = new Set(
-      this.#waiting.filter(({ wasStopped }) => wasStopped).map(({ principal }) => principal),
-    );
-    const held = [...this.#workers].map((worker) => worker.held);
+    const stopped = hasLongRoom ? new Set<string | null>() : this.#stopped();
+    const counts = new Map<string | null, number>();
     let best: { readonly job: Job; readonly workers: number } | null = null;
     for (const job of this.#waiting) {
       const { principal } = job;
       // Who had a query stopped does not get the worker that is kept for others.
       if (!hasLongRoom && (job.wasStopped || job.needsLong || stopped.has(principal))) continue;
-      const workers = principal === null ? 0 : held.filter((one) => one?.principal === principal).length;
+      const workers = counts.get(principal) ?? this.#heldBy(principal);
+      counts.set(principal, workers);
       if (workers >= this.#principalMax) continue;
       if (best === null || workers < best.workers) best = { job, workers };
     }
     return best?.job ?? null;
+  }
+
+  /** The principals of whom a query was stopped for others, and waits or was stopped not long ago. */
+  #stopped(): ReadonlySet<string | null> {
+    const earliestMs = this.#options.host.monotonicMs() - BARRED_MS;
+    for (const [principal, ms] of this.#stoppedMs) if (ms < earliestMs) this.#stoppedMs.delete(principal);
+    const waiting = this.#waiting.filter(({ wasStopped }) => wasStopped);
+    return new Set([...this.#stoppedMs.keys(), ...waiting.map(({ principal }) => principal)]);
   }
 
   get #busy(): readonly WorkerProcess[] {
@@ -276,6 +293,8 @@ export class WorkerPool {
   #move(worker: WorkerProcess, job: Job): void {
     worker.stop(LEAVE_MS);
     job.reset();
+    if (job.wasStopped && job.principal !== null)
+      this.#stoppedMs.set(job.principal, this.#options.host.monotonicMs());
     this.#waiting.unshift(job);
   }
 
@@ -293,9 +312,12 @@ export class WorkerPool {
 
   async #lookAtMemory(busy: readonly WorkerProcess[]): Promise<void> {
     const limitMb = this.#options.settings.memoryMb;
-    const sizes = await residentBytes(busy.flatMap(({ pid }) => pid ?? []));
+    const over = await processesOver(
+      busy.flatMap(({ pid }) => pid ?? []),
+      limitMb,
+    );
     for (const worker of busy) {
-      if (worker.held === null || (sizes.get(worker.pid ?? 0) ?? 0) <= limitMb * 1_000_000) continue;
+      if (worker.held === null || !over.has(worker.pid ?? 0)) continue;
       worker.kill(new AgnesError("query_memory_exceeded", { limitMb }));
     }
   }

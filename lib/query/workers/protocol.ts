@@ -1,10 +1,11 @@
+import { knownError, sentError, type SentError } from "../../base/mod.ts";
 import type { DuckDBLimits, ResultFormat, TextOptions } from "../../duckdb/mod.ts";
 import type { QueryLimits } from "../../kit/mod.ts";
 import type { TableDescription } from "../catalog.ts";
+import type { Condition } from "../condition/with-condition.ts";
 import { isFatal } from "../failure.ts";
 import type { Receipt } from "../run.ts";
 import type { FromAsker, SentRegister, ToAsker } from "./remote/messages.ts";
-import { knownError, sentError, type SentError } from "./sent-error.ts";
 
 /** What a worker process does for a caller. Access is a list, because a message is JSON. */
 export type Task =
@@ -13,11 +14,14 @@ export type Task =
       readonly sql: string;
       readonly trusted: boolean;
       readonly batchRows: number | null;
+      /** The literals of `params`, by name; null: none. */
+      readonly literals: readonly (readonly [name: string, literal: string])[] | null;
       /** The queries of `register`; null: none. */
       readonly register: SentRegister | null;
     }
   | { readonly kind: "sample"; readonly table: string; readonly rows: number; readonly random: boolean }
-  | { readonly kind: "describe"; readonly table: string };
+  | { readonly kind: "describe"; readonly table: string }
+  | ({ readonly kind: "condition" } & Condition);
 
 /** A task and its options. */
 export interface TaskMessage {
@@ -58,6 +62,7 @@ export type FromWorker =
   | { readonly type: "head"; readonly head: ResultHead }
   | { readonly type: "end"; readonly receipt: Receipt }
   | { readonly type: "described"; readonly table: TableDescription }
+  | { readonly type: "checked"; readonly sql: string }
   | {
       readonly type: "failed";
       readonly error: SentError;

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 
-import { AgnesError, messageOf, startTimer, type Files, type OpenedFile } from "../../base/mod.ts";
+import { AgnesError, messageOf, StallTimer, type Files, type OpenedFile } from "../../base/mod.ts";
 
 /** The space for rows that wait for their readers, shared by all queries. */
 export interface BufferSpace {
@@ -27,7 +27,7 @@ const READ_BYTES = 1 << 18;
 export class ResultBuffer {
   readonly #space: BufferSpace;
   readonly #onRoom: () => void;
-  readonly #onStalled: (error: AgnesError) => void;
+  readonly #stall: StallTimer;
   /** The next bytes. */
   #memory: Buffer[] = [];
   #memoryBytes = 0;
@@ -42,7 +42,6 @@ export class ResultBuffer {
   /** Set once the buffer takes and returns no more bytes. */
   #closed: { readonly error: Error | null } | null = null;
   #wake: (() => void) | null = null;
-  #stopTimer: (() => void) | null = null;
 
   /**
    * @param onRoom called when `write` returned false and there is room again
@@ -51,13 +50,23 @@ export class ResultBuffer {
   constructor(space: BufferSpace, onRoom: () => void, onStalled: (error: AgnesError) => void) {
     this.#space = space;
     this.#onRoom = onRoom;
-    this.#onStalled = onStalled;
+    const { stalledMs } = space;
+    this.#stall = new StallTimer(stalledMs, () => {
+      const error = new AgnesError("rows_not_read", { stalledMs });
+      this.close(error);
+      onStalled(error);
+    });
+  }
+
+  /** Whether it takes and returns no more bytes. */
+  get isClosed(): boolean {
+    return this.#closed !== null;
   }
 
   /** Adds bytes. @returns whether there is room for more */
   write(bytes: Buffer): boolean {
     if (this.#closed !== null) return true;
-    this.#startTimer();
+    this.#stall.start();
     if (this.#pending.length === 0 && this.#fitsMemory(bytes)) {
       this.#addToMemory(bytes);
       return true;
@@ -77,7 +86,7 @@ export class ResultBuffer {
   close(error: unknown): void {
     if (this.#closed !== null) return;
     this.#closed = { error: error === null || error instanceof Error ? error : new Error(messageOf(error)) };
-    this.#stopTimer?.();
+    this.#stall.close();
     this.#memory = [];
     this.#pending = [];
     this.#wake?.();
@@ -87,8 +96,7 @@ export class ResultBuffer {
 
   /** Returns the next bytes; null at the end. */
   async next(): Promise<Buffer | null> {
-    this.#stopTimer?.();
-    this.#stopTimer = null;
+    this.#stall.stop();
     for (;;) {
       if (this.#closed !== null) {
         if (this.#closed.error === null) return null;
@@ -98,7 +106,7 @@ export class ResultBuffer {
       if (this.#closed !== null) continue;
       if (this.#pending.length > 0) void this.#store();
       if (bytes !== null) {
-        this.#startTimer();
+        this.#stall.start();
         return bytes;
       }
       if (this.#memory.length > 0) continue;
@@ -192,15 +200,5 @@ export class ResultBuffer {
     this.#read = 0;
     await file.opened.close().catch(() => {});
     await this.#space.files.remove(file.path).catch(() => {});
-  }
-
-  #startTimer(): void {
-    if (this.#stopTimer !== null) return;
-    const { stalledMs } = this.#space;
-    this.#stopTimer = startTimer(stalledMs, () => {
-      const error = new AgnesError("rows_not_read", { stalledMs });
-      this.close(error);
-      this.#onStalled(error);
-    });
   }
 }

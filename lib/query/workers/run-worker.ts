@@ -1,6 +1,8 @@
 import type { Buffer } from "node:buffer";
 
-import { createHost, silentLog } from "../../base/mod.ts";
+import type { RecordBatch } from "apache-arrow";
+
+import { blockingFiles, createHost, endWithParent, silentLog } from "../../base/mod.ts";
 import { encodeResult, type DuckDBLimits } from "../../duckdb/mod.ts";
 import type { QueryResult } from "../run.ts";
 import { openQuerySession, type QuerySession } from "../session.ts";
@@ -8,7 +10,7 @@ import { encodeBatches, encodeSchema } from "./batches.ts";
 import { dataFrames, FrameReader, messageFrame } from "./frames.ts";
 import { Outgoing } from "./outgoing.ts";
 import { failedMessage, type FromWorker, type TaskMessage, type ToWorker } from "./protocol.ts";
-import { endWithParent } from "./end-with-parent.ts";
+import { readAhead } from "./read-ahead.ts";
 import { ParentCalls } from "./remote/ask.ts";
 import { receivedQueries } from "./remote/messages.ts";
 import { ParentSources, parentTables } from "./remote/parent-sources.ts";
@@ -24,7 +26,7 @@ import { ParentSources, parentTables } from "./remote/parent-sources.ts";
  * import { createAgnes, runQueryWorker } from "agnes";
  *
  * if (process.argv[2] === "query-worker") await runQueryWorker();
- * const command = [process.execPath, "query-worker"] as const;
+ * const command = [process.execPath, process.argv[1]!, "query-worker"] as const;
  * await using agnes = await createAgnes({ plugins: [], isolation: "process", workers: { command } });
  * console.log(await agnes.rows("SELECT 42 AS answer"));
  * ```
@@ -74,7 +76,7 @@ class WorkerSide {
   }
 
   async #open({ dataDirectory, limits, home }: Extract<ToWorker, { readonly type: "open" }>): Promise<void> {
-    const host = createHost({ env: home === null ? {} : { HOME: home } });
+    const host = createHost({ env: home === null ? {} : { HOME: home }, files: blockingFiles() });
     this.#limits = limits;
     const attachRefusal = "a worker process attaches no databases of sources";
     this.#session = openQuerySession(
@@ -112,6 +114,8 @@ class WorkerSide {
     if (task.kind === "describe") {
       return { type: "described", table: await session.describeTable(task.table, common) };
     }
+    if (task.kind === "condition")
+      return { type: "checked", sql: await session.withCondition({ ...task, signal }) };
     const register = task.kind === "query" ? task.register : null;
     this.#sources.plugins = register?.plugins ?? {};
     const result =
@@ -121,6 +125,7 @@ class WorkerSide {
             ...common,
             sql: task.sql,
             trusted: task.trusted,
+            literals: task.literals && new Map(task.literals),
             ...(task.batchRows !== null && { batchRows: task.batchRows }),
             ...(register !== null && { register: receivedQueries(register.queries) }),
           });
@@ -136,10 +141,18 @@ class WorkerSide {
     const { names } = result;
     const schema = format === null ? encodeSchema(result) : "";
     await outgoing.add(messageFrame({ type: "head", head: { names, schema, receipt: result.receipt() } }));
+    const ahead = { ...result, batches: readAhead(result.batches, isSmall) };
     const pieces =
-      format === null ? encodeBatches(result) : encodeResult(result, format, { limits: this.#limits, text });
+      format === null ? encodeBatches(ahead) : encodeResult(ahead, format, { limits: this.#limits, text });
     for await (const piece of pieces) for (const frame of dataFrames(piece)) await outgoing.add(frame);
   }
+}
+
+/** The most bytes of a batch during which the next one is read. The memory of a worker has room for two. */
+const AHEAD_BYTES_MAX = 1 << 23;
+
+function isSmall({ data }: RecordBatch): boolean {
+  return data.byteLength <= AHEAD_BYTES_MAX;
 }
 
 /** Sends a message, after everything before it. */

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 
 import {
   AgnesError,
+  DIES_WITH_PARENT,
   endFirstWhenMemoryIsShort,
   setProcessPriority,
   startProcess,
@@ -234,8 +235,7 @@ const POOL_THREADS = 4;
 function environment(): Readonly<Record<string, string>> {
   const temporary = tmpdir();
   return {
-    // In Bun, ends the process when its parent ends, even while it is busy.
-    BUN_FEATURE_FLAG_NO_ORPHANS: "1",
+    ...DIES_WITH_PARENT,
     // An executable may unpack libraries there, once for all processes. Other files are in the folder of the worker.
     ...(process.platform === "win32" ? { TEMP: temporary, TMP: temporary } : { TMPDIR: temporary }),
     UV_THREADPOOL_SIZE: String(POOL_THREADS),

@@ -1,6 +1,6 @@
 import type { Host } from "../../base/mod.ts";
 import { folderOf, type TableRegistry } from "../../tables/mod.ts";
-import { dataPaths } from "../../workspace/mod.ts";
+import { publishedVersion } from "../published-version.ts";
 import type { ServedWorkspace } from "../workspace.ts";
 import type { Authorize, AuthorizedTable } from "./authorize.ts";
 import type { Grants, Principal } from "./principal.ts";
@@ -48,7 +48,8 @@ export class Access {
 
   async #current(): Promise<Listing> {
     const registry = await this.#workspace.tables();
-    const key = await this.#key(registry);
+    const { dataDirectory } = this.#workspace.workspace;
+    const key = await publishedVersion(this.#host, dataDirectory, registry);
     if (this.#listing?.key === key) return this.#listing.listing;
     // The key is older than the listing, so a change in between is seen at the next request.
     const current = { key, listing: this.#list(key, registry) };
@@ -57,17 +58,6 @@ export class Access {
       if (this.#listing === current) this.#listing = undefined;
     });
     return current.listing;
-  }
-
-  async #key(registry: TableRegistry): Promise<string> {
-    const path = dataPaths.analytics(this.#workspace.workspace.dataDirectory);
-    const { files } = this.#host;
-    const [version, stat, identity] = await Promise.all([
-      registry.version(),
-      files.stat(path),
-      files.identify(path),
-    ]);
-    return JSON.stringify([version, identity, stat?.sizeBytes ?? null, stat?.modifiedAtMs ?? null]);
   }
 
   async #list(key: string, registry: TableRegistry): Promise<Listing> {

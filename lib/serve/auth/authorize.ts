@@ -1,5 +1,4 @@
 import type { Principal } from "./principal.ts";
-import type { SignIn } from "./sign-in.ts";
 
 /** A published table, for `Authorize`. */
 export interface AuthorizedTable {
@@ -16,11 +15,3 @@ export interface AuthorizedTable {
  * the request.
  */
 export type Authorize = (principal: Principal, table: AuthorizedTable) => boolean | Promise<boolean>;
-
-/** The options of the HTTP API that are not in `agnes.yaml`. */
-export interface ServerOptions {
-  /** Hides tables from principals. Default: their grants alone apply. */
-  readonly authorize?: Authorize;
-  /** The sessions of the server, for login links, or to keep them when a workspace is opened again. Default: new ones. */
-  readonly signIn?: SignIn;
-}

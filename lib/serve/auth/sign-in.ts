@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 
-import { createHost, type Host } from "../../base/mod.ts";
+import type { Host } from "../../base/mod.ts";
 import { FailureLimit } from "./failure-limit.ts";
 
 const CODE_LIFETIME_MS = 600_000;
@@ -8,18 +8,7 @@ const CODES_MAX = 100;
 const SESSION_LIFETIME_MS = 12 * 3_600_000;
 const SESSIONS_MAX = 1000;
 
-/**
- * The login codes, the sessions of browsers and the failed sign-ins of a server. They are in memory only: a restart ends
- * the sessions.
- *
- * @example
- * ```ts
- * import { createAgnes, SignIn } from "agnes";
- * const signIn = new SignIn();
- * await using agnes = await createAgnes({ plugins: [], server: { signIn } });
- * console.log(`http://127.0.0.1:8080/login?code=${signIn.createCode()}`); // signs an administrator in, once
- * ```
- */
+/** The login codes, the sessions of browsers and the failed sign-ins of a server; see `ServerState`. */
 export class SignIn {
   /** The lifetime of a session in milliseconds: 12 hours. */
   readonly sessionLifetimeMs: number = SESSION_LIFETIME_MS;
@@ -29,7 +18,7 @@ export class SignIn {
   /** The id of the token of each session. */
   readonly #sessions: ExpiringMap<string>;
 
-  constructor(host: Pick<Host, "monotonicMs"> = createHost()) {
+  constructor(host: Pick<Host, "monotonicMs">) {
     this.failures = new FailureLimit(host);
     this.#codes = new ExpiringMap(host, CODE_LIFETIME_MS, CODES_MAX);
     this.#sessions = new ExpiringMap(host, SESSION_LIFETIME_MS, SESSIONS_MAX);

@@ -1,5 +1,12 @@
 import type { Host, Log } from "../../base/mod.ts";
-import { openCatalog, type Catalog, type CatalogStorage } from "../../catalog/mod.ts";
+import { openCatalog, verifyCatalog, type Catalog, type CatalogStorage } from "../../catalog/mod.ts";
+
+/** What the tokens and their uses are opened with. */
+export interface TokenServices {
+  readonly storage: CatalogStorage;
+  readonly host: Host;
+  readonly log: Log;
+}
 
 /** The last use of a token. */
 interface TokenUse {
@@ -32,19 +39,10 @@ export class TokenUses {
     this.#log = log;
   }
 
-  static async open(options: {
-    readonly storage: CatalogStorage;
-    readonly host: Host;
-    readonly log: Log;
-  }): Promise<TokenUses> {
-    const catalog = await openCatalog<TokenUse>({
-      name: "token_uses",
-      rowKey: "id",
-      indexKeys: [],
-      keepEntries: KEEP_ENTRIES,
-      ...options,
-    });
-    return new TokenUses(catalog, options.host, options.log);
+  static async open(services: TokenServices): Promise<TokenUses> {
+    const schema = { name: "token_uses", rowKey: "id", indexKeys: [], keepEntries: KEEP_ENTRIES } as const;
+    const catalog = await openCatalog<TokenUse>({ ...schema, ...services });
+    return new TokenUses(catalog, services.host, services.log);
   }
 
   /** Records that a token is used now, at most once in ten minutes. Does not wait for the write, and ignores failures. */
@@ -65,6 +63,11 @@ export class TokenUses {
     await Promise.all(this.#writes);
     const uses = await this.#catalog.query({});
     return new Map(uses.map(({ record }) => [record.id, record.usedAt]));
+  }
+
+  /** Reads all of it. Throws `catalog_corrupt` with the damaged part. */
+  async verifyStored(): Promise<void> {
+    await verifyCatalog(this.#catalog);
   }
 
   async forget(id: string): Promise<void> {

@@ -1,10 +1,11 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 
-import { AgnesError, randomName, type Host, type Log } from "../../base/mod.ts";
-import { openCatalog, type Catalog, type CatalogStorage } from "../../catalog/mod.ts";
+import { AgnesError, randomName, type Host } from "../../base/mod.ts";
+import { openCatalog, verifyCatalog, type Catalog } from "../../catalog/mod.ts";
 import { checkNewToken } from "./check-new-token.ts";
 import type { Grants, Principal, Role } from "./principal.ts";
-import { TokenUses } from "./token-uses.ts";
+import { hasEnded, ownHolder, type SessionHolder } from "./session-holder.ts";
+import { TokenUses, type TokenServices } from "./token-uses.ts";
 
 /** A stored token. Only a hash of its secret part is kept. */
 interface StoredToken {
@@ -21,10 +22,12 @@ interface StoredToken {
   readonly createdBy: string;
   /** ISO 8601; null: never. */
   readonly expiresAt: string | null;
+  /** The process of a session. */
+  readonly holder?: SessionHolder;
 }
 
 /** A token without its secret part. */
-export interface TokenInfo extends Omit<StoredToken, "hash"> {
+export interface TokenInfo extends Omit<StoredToken, "hash" | "holder"> {
   /** The last use, ISO 8601, up to ten minutes old; null: not used yet. */
   readonly lastUsedAt: string | null;
 }
@@ -71,18 +74,10 @@ export class Tokens implements AsyncDisposable {
     this.#host = host;
   }
 
-  static async open(options: {
-    readonly storage: CatalogStorage;
-    readonly host: Host;
-    readonly log: Log;
-  }): Promise<Tokens> {
-    const catalog = await openCatalog<StoredToken>({
-      name: "tokens",
-      rowKey: "id",
-      indexKeys: ["role"],
-      ...options,
-    });
-    return new Tokens(catalog, await TokenUses.open(options), options.host);
+  static async open(services: TokenServices): Promise<Tokens> {
+    const schema = { name: "tokens", rowKey: "id", indexKeys: ["role"] } as const;
+    const catalog = await openCatalog<StoredToken>({ ...schema, ...services });
+    return new Tokens(catalog, await TokenUses.open(services), services.host);
   }
 
   /**
@@ -106,14 +101,16 @@ export class Tokens implements AsyncDisposable {
       createdBy: actor,
       expiresAt: expiresAt?.toISOString() ?? null,
     };
-    await this.#catalog.insert({ ...stored, hash: hashOf(secret) }, { expectedVersion: 0, actor });
+    const holder = kind === "session" ? { holder: ownHolder() } : {};
+    await this.#catalog.insert({ ...stored, ...holder, hash: hashOf(secret) }, { expectedVersion: 0, actor });
     return { token: `agnes_${id}_${secret}`, info: { ...stored, lastUsedAt: null } };
   }
 
-  /** Lists all tokens, also expired ones, oldest first. */
+  /** Lists all tokens, also expired ones, oldest first. Sessions of a server that ended on this machine are omitted. */
   async list(): Promise<readonly TokenInfo[]> {
     const [tokens, uses] = [await this.#catalog.query({}), await this.#uses.all()];
     return tokens
+      .filter(({ record }) => !isAbandoned(record))
       .map(({ record }) => infoOf(record, uses))
       .toSorted((a, b) => a.createdAt.localeCompare(b.createdAt) || a.id.localeCompare(b.id));
   }
@@ -149,13 +146,24 @@ export class Tokens implements AsyncDisposable {
     return stored === null || this.#isExpired(stored) ? null : this.#used(stored);
   }
 
-  /** Removes the expired sessions. */
-  async removeExpiredSessions(): Promise<void> {
+  /** Removes the sessions that expired, or whose server ended on this machine. */
+  async removeEndedSessions(): Promise<void> {
     await this.#catalog.transact(async (view) => {
-      const all = await view.query({});
-      const expired = all.filter(({ record }) => record.kind === "session" && this.#isExpired(record));
-      return expired.map(({ record: { id } }) => ({ kind: "delete", rowKey: id }));
+      const sessions = (await view.query({})).filter(({ record }) => record.kind === "session");
+      const ended = sessions.filter(({ record }) => this.#isExpired(record) || isAbandoned(record));
+      return ended.map(({ record: { id } }) => ({ kind: "delete", rowKey: id }));
     });
+  }
+
+  /**
+   * Reads all stored tokens, and all their changes, to detect any damage.
+   *
+   * @returns the number of tokens
+   * @throws `catalog_corrupt`, `catalog_unavailable`
+   */
+  async verifyStored(): Promise<number> {
+    await this.#uses.verifyStored();
+    return verifyCatalog(this.#catalog);
   }
 
   async close(): Promise<void> {
@@ -175,6 +183,11 @@ export class Tokens implements AsyncDisposable {
   #isExpired({ expiresAt }: StoredToken): boolean {
     return expiresAt !== null && Date.parse(expiresAt) <= this.#host.now().getTime();
   }
+}
+
+/** Whether a session cannot be used any more, because it was in the memory of a process that ended. */
+function isAbandoned({ holder }: StoredToken): boolean {
+  return holder !== undefined && hasEnded(holder);
 }
 
 function infoOf(stored: StoredToken, uses: ReadonlyMap<string, string>): TokenInfo {

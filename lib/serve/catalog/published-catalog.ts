@@ -2,6 +2,7 @@ import { setImmediate } from "node:timers/promises";
 
 import { analyticsPath } from "../../analytics/mod.ts";
 import type { CheckedEntry } from "../../query/mod.ts";
+import type { TableSyncStatus } from "../../sync/mod.ts";
 import type { RegisteredTable } from "../../tables/mod.ts";
 import type { ServeServices } from "../services.ts";
 
@@ -68,17 +69,29 @@ export function accessTest(access: ReadonlySet<string> | null): (table: ListedTa
   return ({ entry }) => names.has(entry.id.toLowerCase()) || names.has(entry.name.toLowerCase());
 }
 
-/** Changes with each rebuild and with each change of the registry. */
+/** Changes with each rebuild, with each change of the registry, and with each refresh of metadata. */
 async function versionOf({ host, workspace }: ServeServices): Promise<string> {
-  const [stat, tables] = await Promise.all([
+  const [stat, tables, metadata] = await Promise.all([
     host.files.stat(analyticsPath(workspace.workspace.dataDirectory)),
     workspace.tables(),
+    // An unreadable cache fails only a catalog with remote tables.
+    workspace.metadata.version().catch(() => "unknown"),
   ]);
-  return `${stat?.sizeBytes} ${stat?.modifiedAtMs} ${await tables.version()}`;
+  return `${stat?.sizeBytes} ${stat?.modifiedAtMs} ${await tables.version()} ${metadata}`;
 }
 
-async function readCatalog({ workspace }: ServeServices): Promise<CatalogState> {
-  const [entries, registered] = await Promise.all([workspace.catalog(), (await workspace.tables()).list()]);
+async function readCatalog({ workspace, log }: ServeServices): Promise<CatalogState> {
+  const registry = await workspace.tables();
+  const [entries, registered, statuses] = await Promise.all([
+    workspace.catalog(),
+    registry.list(),
+    // The catalog is of use without the state of the syncs.
+    workspace.syncStatus().catch((error: unknown) => {
+      log.warn("the catalog has no state of the syncs", { error });
+      return [];
+    }),
+  ]);
+  const syncs = new Map(statuses.map((status) => [status.id, status]));
   const records = new Map(registered.map((record) => [record.id, record]));
   const { sources } = workspace.workspace.config;
   const tables: ListedTable[] = [];
@@ -86,7 +99,7 @@ async function readCatalog({ workspace }: ServeServices): Promise<CatalogState> 
   for (const [at, entry] of entries.entries()) {
     if (at % SLICE === SLICE - 1) await setImmediate();
     const sourceType = Object.hasOwn(sources, entry.source) ? sources[entry.source]!.plugin : null;
-    const table = listed(entry, sourceType, records.get(entry.id));
+    const table = listed(entry, sourceType, { record: records.get(entry.id), sync: syncs.get(entry.id) });
     tables.push(table);
     byName.set(entry.name.toLowerCase(), table);
     byName.set(entry.id.toLowerCase(), table);
@@ -97,7 +110,10 @@ async function readCatalog({ workspace }: ServeServices): Promise<CatalogState> 
 function listed(
   entry: CheckedEntry,
   sourceType: string | null,
-  record: RegisteredTable | undefined,
+  {
+    record,
+    sync,
+  }: { readonly record: RegisteredTable | undefined; readonly sync: TableSyncStatus | undefined },
 ): ListedTable {
   const partitionBy = record?.partitionBy ?? null;
   const json = JSON.stringify({
@@ -116,7 +132,11 @@ function listed(
     partition_by: partitionBy,
     extracted_at: entry.extractedAt,
     checked_at: entry.checkedAt,
+    attempted_at: sync?.attemptedAt?.toISOString() ?? null,
+    sync_status: sync?.status ?? null,
     stale_reason: entry.staleReason,
+    freshness: entry.freshness,
+    metadata_refreshed_at: entry.metadataAt,
   });
   return { entry, sourceType, partitionBy, json };
 }

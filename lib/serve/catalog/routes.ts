@@ -2,12 +2,15 @@ import { Buffer } from "node:buffer";
 
 import { encodeResult } from "../../duckdb/mod.ts";
 import { toStoredFields } from "../../tables/mod.ts";
+import { subscribedIds } from "../distribution/caller.ts";
+import { linksTo } from "../http/describe-route.ts";
 import { route, type Route } from "../http/route.ts";
+import { tablePath } from "../http/schemas.ts";
 import { describeTable, findTable } from "./find-table.ts";
 import { accessTest, PublishedCatalog } from "./published-catalog.ts";
 import { queryStatuses } from "./query-statuses.ts";
 import { scanRoutes } from "./routes-scan.ts";
-import { catalogBody, sampleBody, sampleQuery, schemaBody, tablePath } from "./schemas.ts";
+import { catalogBody, sampleBody, sampleQuery, schemaBody } from "./schemas.ts";
 
 /** `/api/v2/`: the published tables. */
 export function catalogRoutes(): readonly Route[] {
@@ -23,12 +26,21 @@ function catalogRoute(catalog: PublishedCatalog): Route {
     tag: "catalog",
     summary: "List the published tables that the caller may access",
     access: "signed_in",
-    responses: { 200: { description: "The tables, ordered by name", schema: catalogBody } },
+    responses: {
+      200: {
+        description: "The tables, ordered by name",
+        schema: catalogBody,
+        links: linksTo(["getSchema", "getSample"], { id: "$response.body#/tables/0/id" }),
+      },
+    },
     errors: [503],
     async handle({ services, principal }) {
       const mayAccess = accessTest(await services.accessOf(principal));
       const { tables } = await catalog.read(services);
-      const listed = tables.filter(mayAccess).map(({ json }) => json);
+      const subscribed = await subscribedIds(services, principal);
+      const listed = tables.filter(mayAccess).map(({ entry: { id }, json }) => {
+        return `${json.slice(0, -1)},"subscribed":${subscribed === null || subscribed.has(id)}}`;
+      });
       const time = JSON.stringify(services.host.now().toISOString());
       return jsonResponse(`{"tables":[${listed.join(",")}],"server_time":${time}}`);
     },
@@ -53,8 +65,15 @@ function schemaRoute(catalog: PublishedCatalog): Route {
         table_id: table.id,
         name: table.name,
         description: table.description,
+        source: table.source,
         source_type: found.listed.sourceType,
         sql_flavor: "duckdb",
+        query_mode: table.mode,
+        access_mode: table.accessMode,
+        rows: table.rows,
+        size_bytes: table.sizeBytes,
+        extracted_at: table.extractedAt,
+        stale_reason: table.staleReason,
         columns: table.schema,
         primary_key: table.primaryKey,
         partition_by: found.listed.partitionBy,

@@ -1,11 +1,7 @@
 import type * as v from "valibot";
 
-import type { Host } from "../../base/mod.ts";
-import { openDatabase, quoteIdentifier } from "../../duckdb/mod.ts";
-import type { DocumentedTable } from "../../query/mod.ts";
-import { parseSql, renderSql } from "../../sql/mod.ts";
-import { checkWhere } from "./check-where.ts";
-import { rejected } from "./rejected.ts";
+import { quoteIdentifier } from "../../duckdb/mod.ts";
+import { rejected, type Condition, type DocumentedTable } from "../../query/mod.ts";
 import type { scanRequest } from "./schemas.ts";
 
 type ScanRequest = v.InferOutput<typeof scanRequest>;
@@ -16,11 +12,11 @@ export interface ScanSql {
   readonly columns: number;
 }
 
-/** Returns the SQL of a scan. @throws `validator_rejected` */
+/** Returns the SQL of a scan. @param withCondition as that of the workspace @throws `validator_rejected` */
 export async function scanSql(
-  host: Pick<Host, "files">,
   table: DocumentedTable,
   { select = [], where, order_by: orderBy = [], limit }: ScanRequest,
+  withCondition: (condition: Condition) => Promise<string>,
 ): Promise<ScanSql> {
   const columns = new Map(table.schema.map(({ name }) => [name.toLowerCase(), name]));
   const selected = selectedColumns(select, columns);
@@ -33,27 +29,12 @@ export async function scanSql(
     ...(orders.length > 0 ? [`ORDER BY ${orders.join(", ")}`] : []),
     ...(limit === undefined ? [] : [`LIMIT ${limit}`]),
   ].join(" ");
-  const sql = where === undefined ? text : await withWhere(host, text, where, { table, columns });
-  return { sql, columns: selected.length || columns.size };
-}
-
-async function withWhere(
-  { files }: Pick<Host, "files">,
-  text: string,
-  where: string,
-  { table, columns }: { readonly table: DocumentedTable; readonly columns: ReadonlyMap<string, string> },
-): Promise<string> {
-  // An instance for this one condition: it has no tables, and it ends with it.
-  await using database = await openDatabase({ files, settings: { enable_external_access: "false" } });
-  const connection = await database.connect();
-  const [source, name] = partsOf(table.id.toLowerCase());
-  const qualifiers = [[source, name], [name], [table.name.toLowerCase()]];
-  const condition = await checkWhere(connection, where, { columns: new Set(columns.keys()), qualifiers });
-  const parsed = await parseSql(connection, text);
-  if (parsed.kind !== "select") throw rejected("select", "parse_error");
-  const { statements } = parsed.tree as { readonly statements: readonly { node: Record<string, unknown> }[] };
-  statements[0]!.node["where_clause"] = condition;
-  return await renderSql(connection, parsed.tree);
+  const count = selected.length || columns.size;
+  if (where === undefined) return { sql: text, columns: count };
+  const [lowerSource, lowerName] = partsOf(table.id.toLowerCase());
+  const qualifiers = [[lowerSource, lowerName], [lowerName], [table.name.toLowerCase()]];
+  const sql = await withCondition({ sql: text, where, columns: [...columns.keys()], qualifiers });
+  return { sql, columns: count };
 }
 
 function selectedColumns(select: readonly string[], columns: ReadonlyMap<string, string>): readonly string[] {

@@ -1,14 +1,12 @@
 import * as v from "valibot";
 
+import { tableStatuses } from "../../sync/mod.ts";
+import { metadataFreshness } from "../../tables/mod.ts";
+
 const described = <S extends v.GenericSchema>(schema: S, text: string) => v.pipe(schema, v.description(text));
 const text = v.string();
 const textOrNull = v.nullable(v.string());
 const countOrNull = v.nullable(v.number());
-
-/** The path of the routes of one table. */
-export const tablePath = v.strictObject({
-  id: v.pipe(v.string(), v.maxLength(400), v.description("Id `source.table` or view name, in any case")),
-});
 
 /** The query string of `GET /api/v2/sample/:id`. */
 export const sampleQuery = v.strictObject({
@@ -43,7 +41,21 @@ export const catalogBody = v.object({
       partition_by: textOrNull,
       extracted_at: described(textOrNull, "When its rows were last written, UTC; null: unknown"),
       checked_at: described(textOrNull, "Start of its last successful sync, UTC; up to a minute late"),
+      attempted_at: described(textOrNull, "Start of its last sync, UTC; up to a minute late"),
+      sync_status: described(
+        v.nullable(v.picklist(tableStatuses)),
+        "The state of its syncs, up to a minute late; null: it is not synced, or unknown",
+      ),
       stale_reason: described(textOrNull, "Why it is in an earlier state; null: it is current"),
+      freshness: described(
+        v.nullable(v.picklist(metadataFreshness)),
+        "How current the figures of a remote table are; null: not a registered remote table",
+      ),
+      metadata_refreshed_at: described(
+        textOrNull,
+        "The last successful refresh of the figures of a remote table, UTC; null: none",
+      ),
+      subscribed: described(v.boolean(), "Whether the manifest of the caller has it"),
     }),
   ),
   server_time: described(text, "ISO 8601, UTC"),
@@ -54,8 +66,15 @@ export const schemaBody = v.object({
   table_id: text,
   name: text,
   description: text,
+  source: text,
   source_type: textOrNull,
   sql_flavor: text,
+  query_mode: text,
+  access_mode: text,
+  rows: countOrNull,
+  size_bytes: countOrNull,
+  extracted_at: textOrNull,
+  stale_reason: textOrNull,
   columns: v.array(
     v.object({
       name: text,
@@ -82,37 +101,47 @@ export const sampleBody = v.object({
 const names = v.pipe(v.array(v.pipe(v.string(), v.maxLength(300))), v.maxLength(2000));
 
 /** The body of `POST /api/v2/scan`. */
-export const scanRequest = v.strictObject({
-  table_id: v.pipe(
-    v.string(),
-    v.maxLength(400),
-    v.description("Id `source.table` or view name, in any case"),
-  ),
-  select: v.optional(v.pipe(names, v.description("The columns, each once; default: all"))),
-  where: v.optional(
-    v.pipe(
+export const scanRequest = v.pipe(
+  v.strictObject({
+    table_id: v.pipe(
       v.string(),
-      v.maxLength(10_000),
-      v.description("A condition on the columns in DuckDB's SQL, without subqueries, aggregates and windows"),
+      v.maxLength(400),
+      v.description("Id `source.table` or view name, in any case"),
     ),
-  ),
-  order_by: v.optional(v.pipe(names, v.description("Columns, each optionally with ` ASC` or ` DESC`"))),
-  limit: v.optional(
-    v.pipe(
-      v.number(),
-      v.integer(),
-      v.minValue(1),
-      v.maxValue(Number.MAX_SAFE_INTEGER),
-      v.description("Maximum number of rows; default: all"),
+    select: v.optional(v.pipe(names, v.description("The columns, each once; default: all"))),
+    where: v.optional(
+      v.pipe(
+        v.string(),
+        v.maxLength(10_000),
+        v.description(
+          "A condition on the columns in DuckDB's SQL, without subqueries, aggregates and windows",
+        ),
+      ),
     ),
-  ),
-});
+    order_by: v.optional(v.pipe(names, v.description("Columns, each optionally with ` ASC` or ` DESC`"))),
+    limit: v.optional(
+      v.pipe(
+        v.number(),
+        v.integer(),
+        v.minValue(1),
+        v.maxValue(Number.MAX_SAFE_INTEGER),
+        v.description("Maximum number of rows; default: all"),
+      ),
+    ),
+  }),
+  v.examples([
+    { table_id: "orders", select: ["id", "price"], where: "price > 4", order_by: ["price DESC"], limit: 100 },
+  ]),
+);
 
 /** The response of `POST /api/v2/scan/estimate`. */
 export const estimateBody = v.object({
   table_id: text,
   engine: described(text, "What runs the scan"),
-  estimated_scan_bytes: described(countOrNull, "Bytes of the selected columns; null: unknown"),
+  estimated_scan_bytes: described(
+    countOrNull,
+    "Bytes of the selected columns, of a remote table as of its metadata; null: unknown",
+  ),
   estimated_result_rows: described(
     countOrNull,
     "Upper bound: all rows or the limit, because `where` is not evaluated; null: unknown",

@@ -1,10 +1,18 @@
 import { isAgnesError, withDeadline } from "../../base/mod.ts";
-import { OTHER_FORMAT_REASON, readRebuildReport, type RebuildReport } from "../../analytics/mod.ts";
+import {
+  OTHER_FORMAT_REASON,
+  outdatedSources,
+  readRebuildReport,
+  type RebuildReport,
+} from "../../analytics/mod.ts";
 import { FILE_FORMAT } from "../../catalog/mod.ts";
 import { openDatabase } from "../../duckdb/mod.ts";
 import type { CheckedEntry } from "../../query/mod.ts";
+import type { SourceHealth } from "../../sync/mod.ts";
+import { hidePaths } from "../http/hide-paths.ts";
 import type { ServeServices } from "../services.ts";
 import type { HealthDetail } from "./schemas.ts";
+import { storedHealth } from "./source-health.ts";
 
 /** The time for each part. They run at the same time. */
 const PART_TIMEOUT_MS = 2_000;
@@ -26,7 +34,8 @@ export async function healthDetail(services: ServeServices): Promise<HealthDetai
   const failed: string[] = [];
   const part = async <T>(name: string, work: () => Promise<T>): Promise<T | null> => {
     try {
-      return await withDeadline(`the check of ${name}`, { timeoutMs: PART_TIMEOUT_MS }, work);
+      const limits = { timeoutMs: PART_TIMEOUT_MS };
+      return await withDeadline(`the check of ${name}`, limits, () => services.track(work()));
     } catch (error) {
       services.log.warn("a part of the health check failed", { part: name, error });
       failed.push(name);
@@ -34,24 +43,29 @@ export async function healthDetail(services: ServeServices): Promise<HealthDetai
     }
   };
   const published = part("analytics", () => readPublished(services));
-  const [read, freeBytes, extensions] = await Promise.all([
+  const [read, outdated, health, freeBytes, extensions] = await Promise.all([
     published,
+    part("publishing", () => outdatedOf(services)),
+    part("source_health", () => workspace.health.last()),
     part("disk", () => host.files.freeBytes(dataDirectory)),
     part("extensions", () => installedExtensions(services)),
   ]);
   const dbSchema = read === null ? "unhealthy" : schemaState(read);
-  const isOk = dbSchema === "ok" && failed.length === 0;
+  const scheduler = services.syncs.scheduler;
+  const isOk = dbSchema === "ok" && outdated === null && failed.length === 0 && scheduler !== "failed";
   return {
     status: isOk ? "ok" : "degraded",
     db_schema: dbSchema,
     generation: read?.report?.generation ?? null,
     config_version: config.version,
     state_format: FILE_FORMAT,
-    sources: sourcesOf(services, read),
+    sources: hidden(sourcesOf(services, read, health), services.folders),
     remote_tables: (read?.report?.remotes ?? []).map(({ id, accessMode }) => ({ id, access: accessMode })),
     disk: { free_bytes: freeBytes },
     extensions,
     workers: workspace.workers(),
+    scheduler,
+    outdated,
     failed,
   };
 }
@@ -65,6 +79,17 @@ async function readPublished({ host, workspace }: ServeServices): Promise<Publis
   return { report, catalog };
 }
 
+/** The sources whose new rows are not visible, although no run of them continues. */
+async function outdatedOf({ host, workspace }: ServeServices): Promise<HealthDetail["outdated"]> {
+  const { config, dataDirectory } = workspace.workspace;
+  const running = await (await workspace.runs()).running();
+  const ended = Object.keys(config.sources).filter((source) => !running.has(source));
+  const sources = await outdatedSources(host, dataDirectory, ended);
+  const hint =
+    "See the warning of the last run of the source, then run `agnes sync`, or send `POST /api/admin/registry/rebuild`.";
+  return sources.length === 0 ? null : { sources: [...sources], hint };
+}
+
 function schemaState({ report, catalog }: Published): HealthDetail["db_schema"] {
   if (catalog instanceof Error) {
     const isOther =
@@ -76,17 +101,27 @@ function schemaState({ report, catalog }: Published): HealthDetail["db_schema"] 
   return isComplete ? "ok" : "unhealthy";
 }
 
-function sourcesOf({ workspace }: ServeServices, read: Published | null): HealthDetail["sources"] {
+function hidden<T>(value: T, folders: readonly string[]): T {
+  return hidePaths(value, folders) as T;
+}
+
+function sourcesOf(
+  { workspace }: ServeServices,
+  read: Published | null,
+  health: readonly SourceHealth[] | null,
+): HealthDetail["sources"] {
   const plugins = new Map(workspace.plugins.list().map((plugin) => [plugin.name, plugin]));
   const entries = read === null || read.catalog instanceof Error ? [] : read.catalog;
   return Object.entries(workspace.workspace.config.sources).map(([name, { plugin }]) => {
     const checked = entries.flatMap(({ source, checkedAt }) => (source === name ? (checkedAt ?? []) : []));
     const error = read?.report?.errors.find((one) => one.name === name || one.name.startsWith(`${name}.`));
+    const own = health?.find(({ source }) => source === name);
     return {
       name,
       plugin,
       plugin_loaded: plugins.has(plugin),
       receives_webhooks: plugins.get(plugin)?.capabilities.includes("stream") === true,
+      health: own === undefined ? null : storedHealth(own, true),
       last_sync_at: checked.sort().at(-1) ?? null,
       last_error: error === undefined ? null : { name: error.name, code: error.code },
     };

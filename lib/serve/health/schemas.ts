@@ -1,5 +1,7 @@
 import * as v from "valibot";
 
+import { sourceHealthBody } from "./source-health.ts";
+
 /** What everyone sees. */
 export const healthStatus = v.object({
   status: v.pipe(v.literal("ok"), v.description("The server responds")),
@@ -14,6 +16,7 @@ const source = v.object({
     v.nullable(v.string()),
     v.description("Start of the last successful sync of a published table, ISO 8601; null: unknown"),
   ),
+  health: v.pipe(v.nullable(sourceHealthBody), v.description("By its last check; null: not readable")),
   last_error: v.pipe(
     v.nullable(v.object({ name: v.string(), code: v.string() })),
     v.description("The source or table that the last rebuild could not publish, and the code of the error"),
@@ -52,11 +55,21 @@ export const healthDetailSchema = v.object({
     v.nullable(v.array(v.object({ name: v.string(), version: v.string() }))),
     v.description("The DuckDB extensions of the machine; null: unknown"),
   ),
+  scheduler: v.pipe(
+    v.picklist(["active", "standby", "failed", "stopped"]),
+    v.description("Whether this server syncs what is due; see `GET /api/sync/status`"),
+  ),
   workers: v.pipe(
     v.nullable(
       v.object({ running: v.number(), busy: v.number(), configured: v.number(), waiting: v.number() }),
     ),
     v.description("The worker processes of queries; null: queries run in the server"),
+  ),
+  outdated: v.pipe(
+    v.nullable(v.object({ sources: v.array(v.string()), hint: v.string() })),
+    v.description(
+      "The sources of which queries return earlier rows, because the rebuild after their last sync failed, and the next command; null: none",
+    ),
   ),
   failed: v.pipe(v.array(v.string()), v.description("The parts that could not be checked in time")),
 });

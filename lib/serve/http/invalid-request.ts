@@ -11,10 +11,23 @@ interface ValidationResult {
 export function invalidRequest(part: string): (result: ValidationResult) => undefined {
   return (result) => {
     if (result.success) return undefined;
-    const [issue] = result.error as readonly v.BaseIssue<unknown>[];
-    const path = (issue?.path ?? []).map(({ key }) => String(key));
+    const [whole] = result.error as readonly v.BaseIssue<unknown>[];
+    const { issue, path } = deepest(whole);
     throw new AgnesError("request_invalid", { part, ...reasonOf(issue, path) });
   };
+}
+
+/** The issue, or what is wrong inside the one form of a union that the value has. */
+function deepest(issue: v.BaseIssue<unknown> | undefined, outer: readonly string[] = []): Found {
+  const path = [...outer, ...(issue?.path ?? []).map(({ key }) => String(key))];
+  if (issue?.type !== "union") return { issue, path };
+  const inner = issue.issues?.find((one) => (one.path ?? []).length > 0);
+  return inner === undefined ? { issue, path } : deepest(inner, path);
+}
+
+interface Found {
+  readonly issue: v.BaseIssue<unknown> | undefined;
+  readonly path: readonly string[];
 }
 
 function reasonOf(issue: v.BaseIssue<unknown> | undefined, path: readonly string[]) {
@@ -28,20 +41,30 @@ function reasonOf(issue: v.BaseIssue<unknown> | undefined, path: readonly string
   if (issue.kind === "validation" && !issue.message.startsWith("Invalid "))
     return { field, reason: repeatsInput(issue) ? "it is not valid" : issue.message };
   if (issue.input === undefined) return { field, reason: "it is missing" };
+  if (issue.type === "union" && !issue.message.startsWith("Invalid "))
+    return { field, reason: issue.message };
   return { field, reason: expectationOf(issue) };
 }
+
+/** The types of JSON that need an article. */
+const NAMES: Readonly<Record<string, string>> = { Object: "an object", Array: "an array" };
 
 /** What an issue without a message of its own expects. */
 function expectationOf(issue: v.BaseIssue<unknown>): string {
   const { type, expected, input, requirement } = issue as v.BaseIssue<unknown> & { requirement?: unknown };
-  const unit = typeof input === "string" ? "characters" : "entries";
-  if (type === "max_length") return `it must have at most ${String(requirement)} ${unit}`;
-  if (type === "min_length") return `it must have at least ${String(requirement)} ${unit}`;
+  // The message of a schema of our own.
+  if (type === "custom" && !issue.message.startsWith("Invalid ")) return `it must be ${issue.message}`;
+  const count = () => {
+    const [one, several] = typeof input === "string" ? ["character", "characters"] : ["entry", "entries"];
+    return `${String(requirement)} ${requirement === 1 ? one : several}`;
+  };
+  if (type === "max_length") return `it must have at most ${count()}`;
+  if (type === "min_length") return `it must have at least ${count()}`;
   if (type === "min_value") return `it must be at least ${String(requirement)}`;
   if (type === "max_value") return `it must be at most ${String(requirement)}`;
   if (type === "integer") return "it must be a whole number";
   if (expected === null || type === "regex") return "it is not valid";
-  return `it must be ${expected}`;
+  return `it must be ${NAMES[expected] ?? expected}`;
 }
 
 /** Whether the message of a check contains a text of its input. Shorter texts are no secrets, and occur by chance. */

@@ -2,15 +2,15 @@ import { AgnesError } from "../../base/mod.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** Escapes that may hide what `checkEntry` looks for. */
-const SUSPECT = /__proto__|\\u(?:00|d[89a-f])/i;
+/** What `checkEntry` looks for, escapes that may hide it, and numbers that may be too large. */
+const SUSPECT = /__proto__|\\u(?:00|d[89a-f])|e\+?\d{3}|\d{300}/i;
 
 /** Half of a surrogate pair. */
 const HALF = /\p{Surrogate}/u;
 
 /**
- * Parses a body of one JSON object. Bytes that are not UTF-8, halves of surrogate pairs and the key `__proto__` are errors, because
- * the request would otherwise run with another text, or without a part of it.
+ * Parses a body of one JSON object. Bytes that are not UTF-8, halves of surrogate pairs, numbers beyond the range of a double and
+ * the key `__proto__` are errors, because the request would otherwise run with another value, or without a part of it.
  * @throws `body_malformed`, `request_invalid`
  */
 export function parseBody(bytes: ArrayBuffer): unknown {
@@ -39,6 +39,8 @@ function checkEntry(key: string, value: unknown): unknown {
   if (key === "__proto__") throw invalidBody("it has an unknown field");
   if (HALF.test(key) || (typeof value === "string" && HALF.test(value)))
     throw invalidBody("it contains half of a surrogate pair, which is not Unicode text");
+  if (typeof value === "number" && !Number.isFinite(value))
+    throw invalidBody("it contains a number beyond the range of a double");
   return value;
 }
 

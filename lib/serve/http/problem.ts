@@ -11,8 +11,8 @@ export function problemOf(error: unknown, requestId: string): AgnesError {
 }
 
 /** The body of an error: `{error: {code, message, hint, details}}`, without paths of this machine; see `hidePaths`. */
-function problemBody(error: AgnesError, folders: readonly string[]): unknown {
-  return hidePaths(JSON.parse(JSON.stringify(error, bigintAsText)), folders);
+export function problemBody(error: AgnesError, folders: readonly string[]): ReturnType<AgnesError["toJSON"]> {
+  return hidePaths(JSON.parse(JSON.stringify(error, bigintAsText)), folders) as never;
 }
 
 /** The response of an error: `{error: {code, message, hint, details}}`. */
@@ -21,6 +21,8 @@ export function problemResponse(error: AgnesError, folders: readonly string[]): 
   if (isAgnesError(error, "method_not_allowed")) headers["allow"] = error.details.allowed.join(", ");
   if (isAgnesError(error, "queries_waiting") || isAgnesError(error, "sign_in_limited"))
     headers["retry-after"] = String(Math.ceil(error.details.retryAfterMs / 1000));
+  if (isAgnesError(error, "range_not_satisfiable"))
+    headers["content-range"] = `bytes */${error.details.sizeBytes}`;
   if (error.status === 401) headers["www-authenticate"] = "Bearer";
   return new Response(JSON.stringify(problemBody(error, folders)), { status: error.status, headers });
 }

@@ -1,25 +1,25 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { describeRoute, resolver, validator, type DescribeRouteOptions } from "hono-openapi";
-import type * as v from "valibot";
+import { describeRoute, validator } from "hono-openapi";
+import * as v from "valibot";
 
 import { AgnesError, isAgnesError } from "../../base/mod.ts";
-import type { ServerConfig } from "../../workspace/mod.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { RequestInfo } from "../request-info.ts";
 import type { ServeServices } from "../services.ts";
+import { checkComplete } from "./check-complete.ts";
+import {
+  describedRoute,
+  JSON_SCHEMA,
+  errorStatuses,
+  type RouteAccess,
+  type RouteDescription,
+  type Schema,
+} from "./describe-route.ts";
 import { invalidRequest } from "./invalid-request.ts";
 import { parseBody } from "./parse-body.ts";
-import { errorBody } from "./schemas.ts";
 
-type Schema = v.GenericSchema;
 type Output<S> = S extends Schema ? v.InferOutput<S> : undefined;
-
-/**
- * Who may use a route: everyone, whoever has a token, or administrators. `optional`: everyone, but an invalid token is
- * rejected.
- */
-export type RouteAccess = "public" | "optional" | "signed_in" | "admin";
 
 /** The variables of a request in hono. */
 export interface ServeEnv {
@@ -43,38 +43,6 @@ interface RouteInput<P, Q, B, A extends RouteAccess> {
   readonly request: Request;
   readonly requestId: string;
   readonly address: string | null;
-}
-
-/** A response in the description of a route. */
-interface RouteResponse {
-  readonly description: string;
-  /** The schema of a JSON body. */
-  readonly schema?: Schema;
-  /** Content types of other bodies. */
-  readonly types?: readonly string[];
-}
-
-/** A route without its handler: its place, who may use it, and what it takes and returns. */
-interface RouteDescription<P, Q, B, A extends RouteAccess> {
-  readonly method: "get" | "post" | "put" | "patch" | "delete";
-  /** The path as hono writes it, such as `/api/v2/schema/:id`. */
-  readonly path: string;
-  readonly operationId: string;
-  readonly tag: string;
-  readonly summary: string;
-  readonly description?: string;
-  readonly access: A;
-  readonly params?: P;
-  readonly query?: Q;
-  readonly body?: B;
-  /** The maximum size of a body. Default: `server.maxBodyBytes`. */
-  readonly maxBodyBytes?: (config: ServerConfig) => number;
-  /** The successful responses, by status. */
-  readonly responses: Readonly<Record<number, RouteResponse>>;
-  /** The statuses of its errors besides those of all routes. */
-  readonly errors?: readonly number[];
-  /** Headers of all responses, errors included. */
-  readonly headersOf?: (request: Request, requestId: string) => Readonly<Record<string, string>>;
 }
 
 /** A route and its handler. */
@@ -108,15 +76,18 @@ export function route<
     operationId: spec.operationId,
     statuses: [...Object.keys(spec.responses).map(Number), ...errorStatuses(spec)],
     handlers(services) {
-      const handlers: MiddlewareHandler[] = [describeRoute(description(spec))];
+      const handlers: MiddlewareHandler[] = [describeRoute(describedRoute(spec))];
       if (spec.headersOf !== undefined) handlers.push(setHeaders(spec.headersOf));
       handlers.push(checkAccess(services, access));
       if (params !== undefined) handlers.push(validator("param", params, invalidRequest("path")));
       if (query !== undefined) handlers.push(validator("query", query, invalidRequest("query string")));
+      if (spec.ignoresQuery !== true) handlers.push(checkQuery);
+      if (spec.headers !== undefined) handlers.push(checkHeaders(spec.headers));
       if (method !== "get")
         handlers.push(limitBody(spec.maxBodyBytes?.(services.config) ?? services.config.maxBodyBytes));
-      if (body !== undefined) handlers.push(checkJson, validator("json", body, invalidRequest("body")));
-      const isRead = method === "get" || body !== undefined;
+      if (body !== undefined)
+        handlers.push(checkJson, validator("json", body, invalidRequest("body"), JSON_SCHEMA), checkBody);
+      const isRead = method === "get" || body !== undefined || spec.isLong === true;
       handlers.push(async (c: Context<ServeEnv>) => {
         if (c.get("principal") !== null && isRead) c.env.onReady?.();
         return spec.handle(inputOf(spec, services, c));
@@ -144,7 +115,9 @@ function inputOf<P, Q, B, A extends RouteAccess>(
   };
 }
 
-function setHeaders(headersOf: NonNullable<AnyRoute["headersOf"]>): MiddlewareHandler<ServeEnv> {
+function setHeaders(
+  headersOf: NonNullable<RouteDescription<unknown, unknown, unknown, RouteAccess>["headersOf"]>,
+): MiddlewareHandler<ServeEnv> {
   return async (c, next) => {
     const headers = headersOf(c.req.raw, c.get("requestId"));
     await next();
@@ -185,39 +158,31 @@ const checkJson: MiddlewareHandler = async (c, next) => {
   return next();
 };
 
-type AnyRoute = RouteDescription<unknown, unknown, unknown, RouteAccess>;
-
-/** The statuses that every route may return. */
-function errorStatuses({ access, body, method, errors = [] }: AnyRoute) {
-  const statuses = new Set<number>([400, 403, 500, ...errors]);
-  if (body !== undefined) statuses.add(415);
-  if (method !== "get") statuses.add(413);
-  if (access !== "public") statuses.add(401).add(429);
-  return [...statuses].sort((a, b) => a - b);
+function checkHeaders(schemas: Readonly<Record<string, Schema>>): MiddlewareHandler {
+  return async (c, next) => {
+    for (const [name, schema] of Object.entries(schemas)) {
+      const value = c.req.header(name);
+      const result = v.safeParse(v.object({ [name]: v.optional(schema) }), { [name]: value });
+      invalidRequest("header")({ success: result.success, error: result.issues });
+    }
+    return next();
+  };
 }
 
-function description(spec: AnyRoute): DescribeRouteOptions {
-  const responses: Record<string, object> = {};
-  for (const [status, { description: text, schema, types = [] }] of Object.entries(spec.responses)) {
-    const content: Record<string, object> = {};
-    if (schema !== undefined) content["application/json"] = { schema: resolver(schema) };
-    for (const type of types) content[type] = { schema: { type: "string", format: "binary" } };
-    responses[status] = { description: text, ...(Object.keys(content).length > 0 && { content }) };
-  }
-  for (const status of errorStatuses(spec)) {
-    responses[status] ??= {
-      description: "An error",
-      content: { "application/json": { schema: resolver(errorBody) } },
-    };
-  }
-  return {
-    operationId: spec.operationId,
-    tags: [spec.tag],
-    summary: spec.summary,
-    ...(spec.description !== undefined && { description: spec.description }),
-    ...(spec.access !== "public" && {
-      security: [...(spec.access === "optional" ? [{}] : []), { token: [] }],
-    }),
-    responses,
-  } as DescribeRouteOptions;
-}
+/** Rejects unknown parameters, also of names that all objects inherit, which valibot leaves out. */
+const checkQuery: MiddlewareHandler = async (c, next) => {
+  const known: object = c.req.valid("query" as never) ?? {};
+  for (const name of new URL(c.req.url).searchParams.keys())
+    if (!Object.hasOwn(known, name))
+      throw new AgnesError("request_invalid", {
+        part: "query string",
+        field: "the object",
+        reason: "it has an unknown field",
+      });
+  return next();
+};
+
+const checkBody: MiddlewareHandler = async (c, next) => {
+  checkComplete("body", await c.req.json(), c.req.valid("json" as never));
+  return next();
+};

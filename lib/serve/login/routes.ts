@@ -103,7 +103,7 @@ export function loginRoutes(): readonly Route[] {
 /** Opens a session of an administrator. Its token has the role, so that the session ends when the token is revoked. */
 async function newSession(services: ServeServices): Promise<string> {
   const tokens = await services.tokens();
-  await tokens.removeExpiredSessions();
+  await tokens.removeEndedSessions();
   const expiresAt = new Date(services.host.now().getTime() + services.signIn.sessionLifetimeMs);
   const { info } = await tokens.create({
     name: "login link",

@@ -3,6 +3,7 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { readRebuildReport } from "../../analytics/mod.ts";
 import { isAgnesError, withDeadline, type Host } from "../../base/mod.ts";
 import type { EncodedRequest, EncodedResult } from "../../query/mod.ts";
+import type { PushReport, PushRequest } from "../../write-back/mod.ts";
 import type { ServedWorkspace } from "../workspace.ts";
 
 interface Services {
@@ -35,33 +36,36 @@ export class Metrics {
     buckets: BUCKETS_SECONDS,
     registers: [this.#registry],
   });
-  readonly #queries = this.#counter("agnes_queries_total", "Finished queries", ["outcome"]);
+  readonly #queries = this.#counter("agnes_queries_total", "Finished queries, scans and pushes", ["outcome"]);
   readonly #bytes = this.#counter("agnes_query_result_bytes_total", "Bytes of query results sent", []);
   readonly #running: Gauge;
+  /** Those of the latest workspace. */
+  #services: Services | null = null;
 
-  constructor({ host, workspace }: Services) {
+  constructor() {
     this.#running = this.#gauge(
       "agnes_queries_running",
-      "Queries whose results are not read to the end",
+      "Queries whose results are not read to the end, and pushes",
       null,
     );
     this.#gauge(
       "agnes_queries_waiting",
       "Queries that wait for a worker process",
-      async () => workspace.workers()?.waiting ?? 0,
+      async ({ workspace }) => workspace.workers()?.waiting ?? 0,
     );
     this.#gauge(
       "agnes_resident_memory_bytes",
       "Resident memory of the server, without its workers",
       async () => process.memoryUsage.rss(),
     );
-    this.#gauge("agnes_tables_published", "Published tables", async () => {
+    this.#gauge("agnes_tables_published", "Published tables", async ({ host, workspace }) => {
       const report = await readRebuildReport(host, workspace.workspace.dataDirectory);
       return report?.published.length ?? 0;
     });
-    this.#gauge("agnes_registry_version", "Version of the table registry", async () =>
+    this.#gauge("agnes_registry_version", "Version of the table registry", async ({ workspace }) =>
       (await workspace.tables()).version(),
     );
+    this.#sourceGauge();
   }
 
   get contentType(): string {
@@ -80,20 +84,43 @@ export class Metrics {
     this.#durations.observe(labels, durationMs / 1000);
   }
 
-  /** A workspace whose queries are counted. */
-  metered(workspace: ServedWorkspace): ServedWorkspace {
-    return { ...workspace, encodeQuery: (request) => this.#encodeQuery(workspace, request) };
+  /** A workspace whose queries are counted. From now on the other metrics are of this workspace. */
+  metered(services: Services): ServedWorkspace {
+    this.#services = services;
+    const { workspace } = services;
+    return {
+      ...workspace,
+      encodeQuery: (request) => this.#encodeQuery(workspace, request),
+      push: (request) => this.#push(workspace, request),
+    };
   }
 
-  async #encodeQuery(workspace: ServedWorkspace, request: EncodedRequest): Promise<EncodedResult> {
+  async #push(workspace: ServedWorkspace, request: PushRequest): Promise<PushReport> {
+    const finish = this.#started();
+    try {
+      const report = await workspace.push(request);
+      finish("ok");
+      return report;
+    } catch (error) {
+      finish(outcomeOf(error));
+      throw error;
+    }
+  }
+
+  /** Counts a query that starts. @returns counts its end; only the first call has an effect */
+  #started(): (outcome: Outcome) => void {
     this.#running.inc();
     let isFinished = false;
-    const finish = (outcome: Outcome) => {
+    return (outcome) => {
       if (isFinished) return;
       isFinished = true;
       this.#running.dec();
       this.#queries.inc({ outcome });
     };
+  }
+
+  async #encodeQuery(workspace: ServedWorkspace, request: EncodedRequest): Promise<EncodedResult> {
+    const finish = this.#started();
     try {
       const result = await workspace.encodeQuery(request);
       return {
@@ -129,8 +156,27 @@ export class Metrics {
     return new Counter({ name, help, labelNames: [...labelNames], registers: [this.#registry] });
   }
 
+  /** Whether each source was ready at its last check. Sources of unknown health have no value. */
+  #sourceGauge(): void {
+    const gauge: Gauge<"source"> = new Gauge({
+      name: "agnes_source_healthy",
+      help: "1: the last health check of the source succeeded; 0: it failed",
+      labelNames: ["source"],
+      registers: [this.#registry],
+      collect: async () => {
+        gauge.reset();
+        const health = await withDeadline("reading the health", { timeoutMs: READ_TIMEOUT_MS }, () =>
+          this.#services!.workspace.health.last(),
+        ).catch(absent);
+        for (const { source, state } of health ?? [])
+          if (state !== "unknown") gauge.set({ source }, state === "ok" ? 1 : 0);
+      },
+    });
+  }
+
   /** @param read reads the value when it is asked for; if it fails, the metric has no value */
-  #gauge(name: string, help: string, read: (() => Promise<number>) | null): Gauge {
+  #gauge(name: string, help: string, read: ((services: Services) => Promise<number>) | null): Gauge {
+    const current = () => this.#services!;
     const gauge: Gauge = new Gauge({
       name,
       help,
@@ -138,9 +184,11 @@ export class Metrics {
       ...(read !== null && {
         async collect() {
           try {
-            gauge.set(await withDeadline(`reading ${name}`, { timeoutMs: READ_TIMEOUT_MS }, read));
+            gauge.set(
+              await withDeadline(`reading ${name}`, { timeoutMs: READ_TIMEOUT_MS }, () => read(current())),
+            );
           } catch (error) {
-            if (!isAgnesError(error)) throw error;
+            absent(error);
             gauge.remove();
           }
         },
@@ -148,6 +196,12 @@ export class Metrics {
     });
     return gauge;
   }
+}
+
+/** A metric that cannot be read has no value. */
+function absent(error: unknown): null {
+  if (!isAgnesError(error)) throw error;
+  return null;
 }
 
 function outcomeOf(error: unknown): Outcome {

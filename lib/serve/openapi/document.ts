@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { generateSpecs } from "hono-openapi";
 
+import { sharedComponents } from "../http/describe-route.ts";
 import type { Route } from "../http/route.ts";
 import type { ServeServices } from "../services.ts";
 
@@ -22,11 +23,13 @@ export async function openApiDocument(
       info: {
         title: "Agnes",
         version: "1",
-        description: "Tables of many sources, queried with SQL. All errors have one shape.",
+        description:
+          "Tables of many sources, queried with SQL. All errors have one shape. Unknown query parameters are rejected with `400 request_invalid`, except by webhooks.",
         license: { name: "MIT", identifier: "MIT" },
       },
       servers: [{ url: "/" }],
       components: {
+        ...sharedComponents,
         securitySchemes: {
           token: { type: "http", scheme: "bearer", description: "A token that an administrator created" },
         },

@@ -32,7 +32,7 @@ export interface ResponseFormat {
   readonly hasReceiptLine: boolean;
 }
 
-/** The formats to which each option applies. */
+/** The formats to which each option applies. Its default applies to all. */
 const FORMATS_OF_OPTION = {
   numbers: ["json", "ndjson"],
   bom: ["csv"],
@@ -48,7 +48,8 @@ const FORMATS_OF_OPTION = {
 export function responseFormat(options: FormatOptions, accept: string | null): ResponseFormat {
   const format = options.format ?? accepted(accept);
   for (const [field, formats] of Object.entries(FORMATS_OF_OPTION)) {
-    if (options[field as keyof FormatOptions] === undefined) continue;
+    const value = options[field as keyof FormatOptions];
+    if (value === undefined || value === "0" || value === "exact") continue;
     if ((formats as readonly ResultFormat[]).includes(format)) continue;
     const reason = `it applies only to the format ${formats.join(" and ")}`;
     throw new AgnesError("request_invalid", { part: "query string", field, reason });

@@ -53,7 +53,8 @@ function registerLimits(limits: NonNullable<RegisteredBody["limits"]>, config: S
   };
 }
 
-function atMost(field: string, value: number | undefined, max: number): number | undefined {
+/** Returns a limit of a request. @throws `request_invalid` if it is above that of the server */
+export function atMost(field: string, value: number | undefined, max: number): number | undefined {
   if (value === undefined || value <= max) return value;
   throw new AgnesError("request_invalid", { part: "body", field, reason: `it must be at most ${max}` });
 }

@@ -1,11 +1,11 @@
 import { Buffer } from "node:buffer";
 
-import { abortError, AgnesError, startTimer } from "../../base/mod.ts";
+import { abortError, AgnesError, StallTimer } from "../../base/mod.ts";
 
 /** The bytes that are awaited before the status is sent, so that an early failure has its own status. */
 const FIRST_BYTES = 1 << 16;
 /** A slow client holds few chunks, so chunks are small. */
-const CHUNK_BYTES = 1 << 16;
+const CHUNK_BYTES = 1 << 18;
 
 /** What a response reports, and when it ends. */
 export interface ResponseOptions {
@@ -51,11 +51,11 @@ function streamOf(
 ): ReadableStream<Uint8Array> {
   let waiting = first;
   let isEnded = false;
-  let stopTimer = () => {};
   let onAbort = () => {};
+  const stall = new StallTimer(stalledMs, () => stop(new AgnesError("rows_not_read", { stalledMs })));
   const end = (error: unknown) => {
     isEnded = true;
-    stopTimer();
+    stall.close();
     signal.removeEventListener("abort", onAbort);
     onEnd(error);
   };
@@ -71,7 +71,7 @@ function streamOf(
       else signal.addEventListener("abort", onAbort, { once: true });
     },
     async pull(controller) {
-      stopTimer();
+      stall.stop();
       try {
         while (waiting.length === 0) {
           const step = await pieces.next();
@@ -90,7 +90,7 @@ function streamOf(
       const chunk = waiting.subarray(0, CHUNK_BYTES);
       waiting = waiting.subarray(CHUNK_BYTES);
       onSent(chunk.length);
-      stopTimer = startTimer(stalledMs, () => stop(new AgnesError("rows_not_read", { stalledMs })));
+      stall.start();
       controller.enqueue(chunk);
     },
     cancel() {

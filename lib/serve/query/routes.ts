@@ -1,10 +1,15 @@
 import * as v from "valibot";
 
-import { AgnesError } from "../../base/mod.ts";
+import type { Principal } from "../auth/principal.ts";
+import { linksTo } from "../http/describe-route.ts";
 import { hidePaths } from "../http/hide-paths.ts";
 import { route, type Route } from "../http/route.ts";
-import { CONTENT_TYPES } from "./formats.ts";
-import { QueryHistory, type LoggedQuery, type QueryRecord } from "./history.ts";
+import type { ServeServices } from "../services.ts";
+import { CONTENT_TYPES, responseFormat } from "./formats.ts";
+import type { LoggedQuery, QueryRecord } from "./history.ts";
+import { limitsOf, registeredOf } from "./limits.ts";
+import { ID_HEADER, queryId, queryIdDescription, queryIdHeader, queryIdHeaders } from "./query-id.ts";
+import { resultBytes } from "./result-bytes.ts";
 import { runQuery } from "./run-query.ts";
 import {
   queryBody,
@@ -16,19 +21,27 @@ import {
 } from "./schemas.ts";
 import { snakeCase } from "./snake-case.ts";
 
-const ID_HEADER = "X-Agnes-Query-Id";
-const ID = /^[\w-]{8,64}$/;
 const LOGGED = 100;
 
 const idParam = v.object({ id: v.pipe(v.string(), v.description("The id of the query")) });
+const ownerQuery = v.strictObject({
+  principal: v.optional(
+    v.pipe(
+      v.string(),
+      v.maxLength(100),
+      v.description(
+        "Id of the token that runs the query, for administrators. Default: the own one, otherwise the only one with such a query",
+      ),
+    ),
+  ),
+});
 
 /** `POST /api/query`, and the queries of the last minutes. */
 export function queryRoutes(): readonly Route[] {
-  const history = new QueryHistory();
-  return [postQuery(history), getQuery(history), cancelQuery(history), listQueries(history)];
+  return [postQuery(), getQuery(), cancelQuery(), listQueries()];
 }
 
-function postQuery(history: QueryHistory): Route {
+function postQuery(): Route {
   return route({
     method: "post",
     path: "/api/query",
@@ -42,34 +55,65 @@ function postQuery(history: QueryHistory): Route {
     ].join(" "),
     access: "signed_in",
     query: queryOptions,
+    headers: queryIdHeader,
     body: queryBody,
     responses: {
       200: {
         description: "The rows",
         schema: resultBody,
         types: Object.values(CONTENT_TYPES).filter((type) => type !== CONTENT_TYPES.json),
+        links: linksTo(["getQuery", "cancelQuery"], { id: `$response.header.${ID_HEADER}` }),
       },
     },
     errors: [400, 403, 404, 406, 408, 409, 412, 429, 499, 501, 502, 503, 504, 507],
-    headersOf: (request, requestId) => ({ [ID_HEADER]: clientId(request) ?? requestId }),
+    headersOf: queryIdHeaders,
+    commonHeaders: queryIdDescription,
     handle({ services, principal, body, query, request, requestId }) {
-      const id = clientId(request) ?? requestId;
-      if (request.headers.has(ID_HEADER) && clientId(request) === null) {
-        const reason = "it must be 8 to 64 letters, digits, _ or -";
-        throw new AgnesError("request_invalid", { part: "header", field: ID_HEADER, reason });
-      }
-      return runQuery(services, history, { id, principal, body, options: query, request, requestId });
+      const { config, workspace } = services;
+      const id = queryId(request, requestId);
+      const format = responseFormat(query, request.headers.get("accept"));
+      const limits = limitsOf(body, format.format, config);
+      const register = registeredOf(body.register, config);
+      return runQuery(services, {
+        id,
+        principal,
+        text: body.sql,
+        contentType: CONTENT_TYPES[format.format],
+        request,
+        requestId,
+        encode: async (signal) =>
+          workspace.encodeQuery({
+            sql: body.sql,
+            format: format.format,
+            text: format.text,
+            limits,
+            principal: principal.id,
+            access: await accessOf(services, principal, register !== undefined),
+            signal,
+            ...(body.params !== undefined && { params: body.params }),
+            ...(register !== undefined && { register }),
+          }),
+        piecesOf: (result) => resultBytes(result, { id, format, maxBytes: config.maxResultBytes }),
+      });
     },
   });
 }
 
-/** The id that a client chose; null: none that is valid. */
-function clientId(request: Request): string | null {
-  const id = request.headers.get(ID_HEADER);
-  return id !== null && ID.test(id) ? id : null;
+/**
+ * The tables that a query may read. In a source, SQL could also read tables that are not registered. Only administrators may
+ * do that.
+ */
+async function accessOf(
+  services: ServeServices,
+  principal: Principal,
+  isInSources: boolean,
+): Promise<ReadonlySet<string> | null> {
+  const access = await services.accessOf(principal);
+  if (access !== null || !isInSources || principal.role === "admin") return access;
+  return new Set((await services.workspace.catalog()).map(({ id }) => id));
 }
 
-function getQuery(history: QueryHistory): Route {
+function getQuery(): Route {
   return route({
     method: "get",
     path: "/api/queries/:id",
@@ -79,10 +123,14 @@ function getQuery(history: QueryHistory): Route {
     description: "For its caller and administrators, while it runs and for ten minutes after its end.",
     access: "signed_in",
     params: idParam,
+    query: ownerQuery,
     responses: { 200: { description: "The state of the query", schema: queryStateBody } },
-    errors: [404],
-    handle: ({ services, principal, params }) =>
-      Response.json(hidePaths(stateOf(history.find(services.host, params.id, principal)), services.folders)),
+    errors: [404, 409],
+    handle: ({ services, principal, params, query }) => {
+      const wanted = { id: params.id, owner: query.principal };
+      const record = services.queries.find(services.host, wanted, principal);
+      return Response.json(hidePaths(stateOf(record), services.folders));
+    },
   });
 }
 
@@ -97,7 +145,7 @@ function stateOf({ id, state, startedAt, sentBytes, receipt, error }: QueryRecor
   };
 }
 
-function cancelQuery(history: QueryHistory): Route {
+function cancelQuery(): Route {
   return route({
     method: "delete",
     path: "/api/queries/:id",
@@ -107,16 +155,18 @@ function cancelQuery(history: QueryHistory): Route {
     description: "For its caller and administrators. A query that has ended stays as it is.",
     access: "signed_in",
     params: idParam,
+    query: ownerQuery,
     responses: { 204: { description: "The query is stopped, or has ended before" } },
-    errors: [404],
-    handle({ services, principal, params }) {
-      history.find(services.host, params.id, principal).cancel();
+    errors: [404, 409],
+    handle({ services, principal, params, query }) {
+      const wanted = { id: params.id, owner: query.principal };
+      services.queries.find(services.host, wanted, principal).cancel();
       return new Response(null, { status: 204 });
     },
   });
 }
 
-function listQueries(history: QueryHistory): Route {
+function listQueries(): Route {
   return route({
     method: "get",
     path: "/api/admin/queries",
@@ -130,7 +180,7 @@ function listQueries(history: QueryHistory): Route {
     responses: { 200: { description: "The queries", schema: queryLogBody } },
     handle: ({ services, query }) =>
       Response.json({
-        queries: history.log(services.host, Number(query.limit ?? LOGGED)).map(entryOf),
+        queries: services.queries.log(services.host, Number(query.limit ?? LOGGED)).map(entryOf),
       }),
   });
 }

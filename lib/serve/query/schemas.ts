@@ -1,9 +1,10 @@
 import * as v from "valibot";
 
-import { errorBody } from "../http/schemas.ts";
+import { errorBody, recordOf } from "../http/schemas.ts";
 import { FORMATS } from "./formats.ts";
 
-const positive = (description: string) =>
+/** An optional limit. */
+export const positive = (description: string) =>
   v.optional(
     v.pipe(
       v.number(),
@@ -13,7 +14,8 @@ const positive = (description: string) =>
     ),
   );
 
-const text = (description: string) =>
+/** A text that is not empty. */
+export const text = (description: string) =>
   v.pipe(v.string(), v.minLength(1, "it must not be empty"), v.description(description));
 
 const registered = v.strictObject({
@@ -35,9 +37,31 @@ const registered = v.strictObject({
 /** One entry of `register`. */
 export type RegisteredBody = v.InferOutput<typeof registered>;
 
+const scalar = v.union(
+  [v.string(), v.number(), v.boolean(), v.null()],
+  "it must be text, a number, true, false or null",
+);
+
+const paramValue = v.union(
+  [scalar, v.array(scalar)],
+  "it must be text, a number, true, false, null, or a list of these",
+);
+
+/** The parameters of a query. */
+export const queryParams = v.pipe(
+  v.union([v.array(paramValue), recordOf(v.string(), paramValue)], "it must be an object or a list"),
+  v.description(
+    "The values of the parameters of `sql`: an object for `$name`, a list for `?` or for `$1`, `$2`. Each acts as a literal. Integers beyond 2^53 are text",
+  ),
+);
+
 /** The body of `POST /api/query`. */
 export const queryBody = v.strictObject({
-  sql: text("One SELECT, DESCRIBE, SUMMARIZE, SHOW TABLES or EXPLAIN"),
+  sql: v.pipe(
+    text("One SELECT, DESCRIBE, SUMMARIZE, SHOW TABLES or EXPLAIN"),
+    v.examples(["SELECT customer, sum(price) AS revenue FROM orders GROUP BY customer"]),
+  ),
+  params: v.optional(queryParams),
   limit: positive(
     "Maximum number of rows. Default: 1,000 for JSON, otherwise `server.maxRows`. Maximum: `server.maxRows`, and 1,000,000 for JSON",
   ),
@@ -46,13 +70,7 @@ export const queryBody = v.strictObject({
     "Maximum size in bytes, each row counted as a line of JSON. Default and maximum: `server.maxResultBytes`",
   ),
   register: v.optional(
-    v.pipe(
-      // The schema of a record alone accepts an array.
-      v.any(),
-      v.check((value) => !Array.isArray(value), "it must be an object"),
-      v.record(v.string(), registered),
-      v.description("Queries that run in sources first, by alias"),
-    ),
+    v.pipe(recordOf(v.string(), registered), v.description("Queries that run in sources first, by alias")),
   ),
 });
 

@@ -1,8 +1,9 @@
 import { AgnesError, isAgnesError } from "../../base/mod.ts";
 import { duckdbTypeOf } from "../../duckdb/mod.ts";
 import type { TableInfo } from "../../kit/mod.ts";
-import { storedPlan, type RegistrationPlan } from "../../tables/mod.ts";
+import { registerCommand, storedPlan, type RegistrationPlan } from "../../tables/mod.ts";
 import { hidePaths } from "../http/hide-paths.ts";
+import { problemBody } from "../http/problem.ts";
 import { route, type Route } from "../http/route.ts";
 import type { ServeServices } from "../services.ts";
 import { changeBy, changeOf, checkSource, withoutValues } from "./changes.ts";
@@ -11,8 +12,8 @@ import {
   discoveredBody,
   discoverQuery,
   precheckBody,
+  newTable,
   sourceQuery,
-  tableChange,
 } from "./schemas.ts";
 import { sourceStatuses } from "./statuses.ts";
 
@@ -32,7 +33,7 @@ function precheckRoute(): Route {
     summary: "Check a table in its source before it is registered",
     description: "Calls the source if it can list its tables. Nothing is written.",
     access: "admin",
-    body: tableChange,
+    body: newTable,
     responses: { 200: { description: "It can be registered", schema: precheckBody } },
     errors: sourceStatuses,
     async handle({ services, principal, body, request }) {
@@ -108,22 +109,21 @@ function discoverAndRegisterRoute(): Route {
     summary: "Register the new tables of sources",
     description: "Calls the sources. Registered tables keep their settings.",
     access: "admin",
+    isLong: true,
     query: discoverQuery,
     responses: { 200: { description: "What was registered", schema: discoveredBody } },
     errors: sourceStatuses,
     async handle({ services, principal, query, request }) {
       const all = Object.keys(services.workspace.workspace.config.sources);
-      const isOne = query.source !== undefined;
-      const names = isOne
-        ? [checkSource(services, query.source, "query string")]
-        : all.filter((name) => canList(services, name));
+      const wanted = query.source?.split(",").map((name) => checkSource(services, name, "query string"));
+      const names = wanted ?? all.filter((name) => canList(services, name));
+      const isOne = wanted?.length === 1;
       const options = {
-        ...changeBy(principal, undefined),
-        dryRun: query.dry_run === "true",
+        ...changeBy(principal, undefined, query),
         again: query.again === "true",
       };
       const plans: RegistrationPlan[] = [];
-      const errors: { readonly source: string; readonly code: string; readonly message: unknown }[] = [];
+      const errors: object[] = [];
       for (const source of names) {
         try {
           const { connectors, plugins } = services.workspace;
@@ -134,8 +134,7 @@ function discoverAndRegisterRoute(): Route {
         } catch (error) {
           // The tables of the other sources are still registered and reported.
           if (!isAgnesError(error) || request.signal.aborted || isOne) throw error;
-          const message = hidePaths(error.message, services.folders);
-          errors.push({ source, code: error.code, message });
+          errors.push({ source, ...problemBody(error, services.folders).error });
         }
       }
       const count = (...kinds: readonly string[]) =>
@@ -145,12 +144,24 @@ function discoverAndRegisterRoute(): Route {
         registered: count("new"),
         skipped: count("existing", "unregistered", "left_out"),
         errors,
+        not_listed: wanted === undefined ? notListed(services) : [],
         drifted: count("drifted"),
         invalid: count("invalid", "unreadable"),
         sources: plans.map((plan) => withoutPaths(plan, services)).map(storedPlan),
       });
     },
   });
+}
+
+/** The sources that cannot list their tables, and the command that registers one of them. */
+function notListed(services: ServeServices): readonly object[] {
+  const { plugins, workspace } = services.workspace;
+  return Object.keys(workspace.config.sources)
+    .filter((source) => !canList(services, source))
+    .map((source) => {
+      const { capabilities } = plugins.get(pluginOf(services, source));
+      return { source, register_command: registerCommand(source, capabilities) };
+    });
 }
 
 /** A plan whose reasons have no folders of the machine. Names of tables stay, even if they look like paths. */

@@ -1,8 +1,16 @@
-import { storedChange } from "../../tables/mod.ts";
+import { storedChange, type TableRegistry } from "../../tables/mod.ts";
 import { route, type Route } from "../http/route.ts";
-import { changeBy, withoutValues } from "./changes.ts";
-import { expectedVersion, taggedJson } from "./etag.ts";
-import { foldersBody, foldersChange, historyBody, historyQuery, rebuildBody } from "./schemas.ts";
+import { changeRegistry } from "./changes.ts";
+import { etagHeader, ifMatch, taggedJson } from "./etag.ts";
+import {
+  changedFoldersBody,
+  changeQuery,
+  foldersBody,
+  foldersChange,
+  historyBody,
+  historyQuery,
+  rebuildBody,
+} from "./schemas.ts";
 import { changeStatuses, registryStatuses } from "./statuses.ts";
 
 const TAG = "registry";
@@ -20,6 +28,7 @@ function rebuildRoute(): Route {
     tag: TAG,
     summary: "Build the published tables again from the extracts",
     access: "admin",
+    isLong: true,
     responses: { 200: { description: "The report", schema: rebuildBody } },
     errors: [409, 499, 503, 507],
     async handle({ services, request }) {
@@ -50,7 +59,7 @@ function historyRoute(): Route {
     summary: "List the changes of the registry, the newest first",
     access: "admin",
     query: historyQuery,
-    responses: { 200: { description: "The changes", schema: historyBody } },
+    responses: { 200: { description: "The changes", schema: historyBody, headers: etagHeader } },
     errors: registryStatuses,
     async handle({ services, query }) {
       const registry = await services.workspace.tables();
@@ -82,13 +91,9 @@ function foldersRoute(): Route {
     tag: TAG,
     summary: "Return the folder of each bucket",
     access: "admin",
-    responses: { 200: { description: "The folders", schema: foldersBody } },
+    responses: { 200: { description: "The folders", schema: foldersBody, headers: etagHeader } },
     errors: registryStatuses,
-    async handle({ services }) {
-      const registry = await services.workspace.tables();
-      const version = await registry.version();
-      return taggedJson({ version, folder_mapping: await registry.folders() }, version);
-    },
+    handle: async ({ services }) => foldersOf(await services.workspace.tables()),
   });
 }
 
@@ -99,24 +104,27 @@ function setFoldersRoute(): Route {
     operationId: "setFolders",
     tag: TAG,
     summary: "Change the folders of buckets",
-    description: "`If-Match` takes the version of the registry.",
+    description: "All changes are made, or none. `If-Match` takes the version of the registry.",
     access: "admin",
+    headers: ifMatch,
+    query: changeQuery,
     body: foldersChange,
-    responses: { 200: { description: "All folders", schema: foldersBody } },
+    responses: { 200: { description: "All folders", schema: changedFoldersBody, headers: etagHeader } },
     errors: changeStatuses,
-    async handle({ services, principal, body, request }) {
-      const registry = await services.workspace.tables();
-      const changes = Object.entries(body.folder_mapping);
-      const expected = expectedVersion(request, await registry.version());
-      // All are checked before the first is written.
-      for (const dryRun of [true, false]) {
-        for (const [at, [bucket, folder]] of changes.entries()) {
-          const options = { ...changeBy(principal, at === 0 || dryRun ? expected : undefined), dryRun };
-          await withoutValues(registry.setFolder(bucket, folder, options));
-        }
-      }
-      const version = await registry.version();
-      return taggedJson({ version, folder_mapping: await registry.folders() }, version);
-    },
+    handle: (input) =>
+      changeRegistry(input, async (registry, options) => {
+        const { folder_mapping: folders } = input.body;
+        const earlier = await registry.setFolders(folders, options);
+        const before = Object.fromEntries(
+          Object.keys(folders).map((bucket) => [bucket, earlier.get(bucket) ?? null]),
+        );
+        return foldersOf(registry, { dry_run: options.dryRun === true, before });
+      }),
   });
+}
+
+/** All folders. A later version would hide changes from `If-Match`, so it is read first. */
+async function foldersOf(registry: TableRegistry, more: object = {}): Promise<Response> {
+  const version = await registry.version();
+  return taggedJson({ version, folder_mapping: await registry.folders(), ...more }, version);
 }

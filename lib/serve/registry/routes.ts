@@ -1,22 +1,29 @@
 import { setImmediate } from "node:timers/promises";
 
-import { storedName, toStoredFields, type RegisteredTable } from "../../tables/mod.ts";
+import type { TableFilter } from "../../tables/mod.ts";
+import { linksTo } from "../http/describe-route.ts";
+import { hidePaths } from "../http/hide-paths.ts";
 import { route, type Route } from "../http/route.ts";
-import { changeBy, changeOf, checkSource, withoutValues } from "./changes.ts";
-import { etagOf, expectedVersion, taggedJson } from "./etag.ts";
+import { changeOf, changeRegistry, changeTable, checkSource, writtenOf } from "./changes.ts";
+import { etagHeader, etagOf, ifMatch, taggedJson } from "./etag.ts";
 import { discoveryRoutes } from "./routes-discovery.ts";
 import { otherRegistryRoutes } from "./routes-other.ts";
 import {
+  changedTable,
+  changeQuery,
   docsChange,
+  newTable,
   registeredBody,
   registeredTable,
   registryBody,
   registryQuery,
-  tableChange,
   tablePath,
+  unregisteredBody,
   updatedBody,
+  writeQuery,
 } from "./schemas.ts";
 import { changeStatuses, registryStatuses } from "./statuses.ts";
+import { withStates } from "./table-state.ts";
 
 const TAG = "registry";
 
@@ -43,17 +50,32 @@ function registerRoute(): Route {
     summary: "Register a table",
     description: "`If-Match` takes the version of the registry.",
     access: "admin",
-    body: tableChange,
-    responses: { 201: { description: "It is registered", schema: registeredBody } },
+    headers: ifMatch,
+    query: writeQuery,
+    body: newTable,
+    responses: {
+      200: { description: "A dry run: nothing is registered", schema: registeredBody, headers: etagHeader },
+      201: {
+        description: "It is registered",
+        schema: registeredBody,
+        headers: etagHeader,
+        links: linksTo(["getRegisteredTable", "updateTable", "updateTableDocs", "unregisterTable"], {
+          id: "$response.body#/id",
+        }),
+      },
+    },
     errors: changeStatuses,
-    async handle({ services, principal, body, request }) {
+    async handle(input) {
+      const { services, body, query, request } = input;
       checkSource(services, body.source, "body");
-      const registry = await services.workspace.tables();
-      const expected = expectedVersion(request, await registry.version());
-      const write = registry.register(changeOf(body), changeBy(principal, expected));
-      const { table } = await withoutValues(write);
-      const { id, viewName, version } = table;
-      return taggedJson({ id, name: viewName, status: "registered", version }, version, 201);
+      const write = await changeRegistry(input, (registry, options) =>
+        registry.register(changeOf(body), options),
+      );
+      const { id, viewName, version } = write.table;
+      const written = await writtenOf(services, write, { query, signal: request.signal });
+      const status = write.dryRun ? "dry_run" : "registered";
+      const response = { id, name: viewName, status, version, ...written };
+      return taggedJson(response, version, write.dryRun ? 200 : 201);
     },
   });
 }
@@ -70,27 +92,27 @@ function listRoute(): Route {
     summary: "List the registered tables",
     access: "admin",
     query: registryQuery,
-    responses: { 200: { description: "The tables, ordered by id", schema: registryBody } },
+    responses: {
+      200: {
+        description: "The tables, ordered by id",
+        schema: registryBody,
+        headers: etagHeader,
+        links: linksTo(["getRegisteredTable"], { id: "$response.body#/tables/0/id" }),
+      },
+    },
     errors: registryStatuses,
     async handle({ services, query }) {
       const registry = await services.workspace.tables();
       // Read first: with a later version, `If-Match` would miss changes that are not in the list.
       const version = await registry.version();
-      const { source, text } = query;
-      const filter = { ...(source !== undefined && { source }), ...(text !== undefined && { text }) };
-      const tables = await registry.list(filter);
-      const entries = new Map((await services.workspace.catalog()).map((entry) => [entry.id, entry]));
+      const { mode, ...filter } = query;
+      const queryMode = mode === undefined ? {} : { queryMode: mode };
+      const tables = await registry.list({ ...(filter as TableFilter), ...queryMode });
+      const withState = await withStates(services, tables);
       const encoded: string[] = [];
       for (const [at, table] of tables.entries()) {
         if (at % SLICE === SLICE - 1) await setImmediate();
-        const entry = entries.get(table.id);
-        const state = {
-          rows: entry?.rows ?? null,
-          size_bytes: entry?.sizeBytes ?? null,
-          extracted_at: entry?.extractedAt ?? null,
-          last_sync: entry?.checkedAt ?? null,
-        };
-        encoded.push(JSON.stringify({ ...storedTable(table), ...state }));
+        encoded.push(JSON.stringify(withState(table)));
       }
       const body = `{"version":${version},"count":${encoded.length},"tables":[${encoded.join(",")}]}`;
       const headers = { "content-type": "application/json", etag: etagOf(version) };
@@ -108,11 +130,17 @@ function showRoute(): Route {
     summary: "Return the settings of a registered table",
     access: "admin",
     params: tablePath,
-    responses: { 200: { description: "The table; its ETag is its version", schema: registeredTable } },
+    responses: {
+      200: {
+        description: "The table; its ETag is its version",
+        schema: registeredTable,
+        headers: etagHeader,
+      },
+    },
     errors: registryStatuses,
     async handle({ services, params }) {
       const table = await (await services.workspace.tables()).find(params.id);
-      return taggedJson(storedTable(table), table.version);
+      return taggedJson((await withStates(services, [table]))(table), table.version);
     },
   });
 }
@@ -127,8 +155,10 @@ function updateRoute(): Route {
     description: "A missing field keeps its value, null resets it to its default.",
     access: "admin",
     params: tablePath,
-    body: tableChange,
-    responses: { 200: { description: "The changed fields", schema: updatedBody } },
+    headers: ifMatch,
+    query: writeQuery,
+    body: changedTable,
+    responses: { 200: { description: "The changed fields", schema: updatedBody, headers: etagHeader } },
     errors: changeStatuses,
     handle: (input) => update(input, input.body),
   });
@@ -144,36 +174,26 @@ function docsRoute(): Route {
     description: "A missing field keeps its value, null resets it to its default.",
     access: "admin",
     params: tablePath,
+    query: writeQuery,
+    headers: ifMatch,
     body: docsChange,
-    responses: { 200: { description: "The changed fields", schema: updatedBody } },
+    responses: { 200: { description: "The changed fields", schema: updatedBody, headers: etagHeader } },
     errors: changeStatuses,
     handle: (input) => update(input, input.body),
   });
 }
 
-type Input = Parameters<typeof changeBy>[0];
-
 async function update(
-  {
-    services,
-    principal,
-    params,
-    request,
-  }: {
-    readonly services: Parameters<typeof checkSource>[0];
-    readonly principal: Input;
-    readonly params: { readonly id: string };
-    readonly request: Request;
-  },
+  input: Parameters<typeof changeTable>[0] & { readonly query: { readonly check_source: string } },
   body: object,
 ): Promise<Response> {
-  const registry = await services.workspace.tables();
-  const found = await registry.find(params.id);
-  const expected = expectedVersion(request, found.version);
-  const write = registry.update(found.id, changeOf(body), changeBy(principal, expected));
-  const { table, changed } = await withoutValues(write);
-  const { id, version } = table;
-  return taggedJson({ id, updated: changed.map(storedName), version }, version);
+  const { services, query, request } = input;
+  const write = await changeTable(input, (registry, id, options) =>
+    registry.update(id, changeOf(body), options),
+  );
+  const { id, version } = write.table;
+  const written = await writtenOf(services, write, { query, signal: request.signal });
+  return taggedJson({ id, version, ...written }, version);
 }
 
 function unregisterRoute(): Route {
@@ -184,20 +204,23 @@ function unregisterRoute(): Route {
     tag: TAG,
     summary: "Unregister a table and remove its published data",
     access: "admin",
+    isLong: true,
     params: tablePath,
-    responses: { 204: { description: "It is unregistered, and its data is removed" } },
+    headers: ifMatch,
+    query: changeQuery,
+    responses: {
+      200: { description: "A dry run, or it is unregistered with `failures`", schema: unregisteredBody },
+      204: { description: "It is unregistered, and its data is removed" },
+    },
     errors: changeStatuses,
-    async handle({ services, principal, params, request }) {
-      const registry = await services.workspace.tables();
-      const found = await registry.find(params.id);
-      const expected = expectedVersion(request, found.version);
-      const { failures } = await registry.unregister(found.id, changeBy(principal, expected));
-      if (failures.length > 0) throw failures[0]!.cause;
-      return new Response(null, { status: 204 });
+    async handle(input) {
+      const { dryRun, id, ...done } = await changeTable(input, async (registry, own, options) => ({
+        ...(await registry.unregister(own, options)),
+        id: own,
+      }));
+      if (!dryRun && done.failures.length === 0) return new Response(null, { status: 204 });
+      const failures = done.failures.map(({ message }) => hidePaths(message, input.services.folders));
+      return Response.json({ id, dry_run: dryRun, failures });
     },
   });
-}
-
-function storedTable({ unread: _unread, ...table }: RegisteredTable): Readonly<Record<string, unknown>> {
-  return toStoredFields(table);
 }

@@ -1,8 +1,7 @@
 import * as v from "valibot";
 
-import { tableChange } from "../../tables/mod.ts";
-
-export { tableChange };
+import { queryModes, tableChange } from "../../tables/mod.ts";
+import { errorBody, recordOf } from "../http/schemas.ts";
 
 const text = v.string();
 const textOrNull = v.nullable(v.string());
@@ -10,57 +9,123 @@ const countOrNull = v.nullable(v.number());
 
 /** The path of the routes of one table. */
 export const tablePath = v.strictObject({
-  id: v.pipe(v.string(), v.maxLength(400), v.description("Id `source.table` or view name, in any case")),
+  id: v.pipe(
+    v.string(),
+    v.maxLength(400),
+    v.description("Id `source.table` or view name, in any case"),
+    v.examples(["shop.refunds"]),
+  ),
 });
 
+/** The body of a registration. */
+export const newTable = v.pipe(
+  tableChange,
+  v.examples([{ source: "shop", source_table: "refunds", primary_key: ["id"] }]),
+);
+
+/** The body of a change. */
+export const changedTable = v.pipe(tableChange, v.examples([{ description: "All orders", folder: null }]));
+
 /** The documentation of a table. */
-export const docsChange = v.pick(tableChange, [
-  "description",
-  "documentation",
-  "column_metadata",
-  "foreign_keys",
-]);
+export const docsChange = v.pipe(
+  v.pick(tableChange, ["description", "documentation", "column_metadata", "foreign_keys"]),
+  v.examples([{ documentation: { grain: "one order" }, column_metadata: { id: { description: "Key" } } }]),
+);
+
+const fields = {
+  id: v.pipe(text, v.description("`source.name`; never changes")),
+  version: v.pipe(v.number(), v.description("The registry's version that last changed it; also its ETag")),
+  registered_by: text,
+  registered_at: text,
+};
+
+/** A registered table with its fields. */
+const registeredFields = v.pipe(
+  v.looseObject(fields),
+  v.description("A registered table with all its fields; see the body of the request that registers one"),
+);
 
 /** A registered table: all its fields, and its state. */
 export const registeredTable = v.pipe(
   v.looseObject({
-    id: v.pipe(text, v.description("`source.name`; never changes")),
-    version: v.pipe(v.number(), v.description("The registry's version that last changed it; also its ETag")),
-    registered_by: text,
-    registered_at: text,
+    ...fields,
+    published: v.boolean(),
+    rows: v.pipe(countOrNull, v.description("null: not published, or unknown")),
+    size_bytes: countOrNull,
+    extracted_at: textOrNull,
+    last_sync: v.pipe(textOrNull, v.description("Start of the last successful sync; null: none")),
+    last_sync_status: v.pipe(
+      textOrNull,
+      v.description("As in `GET /api/sync/status`; null: it is not synced, because it is remote"),
+    ),
+    last_sync_error: v.pipe(
+      v.nullable(v.object({ code: text, message: text, hint: text })),
+      v.description("The error of the last sync; null: it succeeded, or there was none"),
+    ),
+    due_at: v.pipe(textOrNull, v.description("When it is due; null: it has no schedule")),
+    effective_primary_key: v.pipe(
+      v.array(text),
+      v.description("`primary_key`, otherwise that of the source"),
+    ),
+    effective_folder: v.pipe(textOrNull, v.description("`folder`, otherwise that of its bucket; null: none")),
   }),
-  v.description("A registered table with all its fields; see the body of the request that registers one"),
+  v.description("A registered table with all its fields, and its state"),
 );
 
 export const registryBody = v.object({
   version: v.pipe(v.number(), v.description("The registry's version; also the ETag")),
   count: v.number(),
-  tables: v.array(
-    v.looseObject({
-      ...registeredTable.entries,
-      rows: v.pipe(countOrNull, v.description("null: not published, or unknown")),
-      size_bytes: countOrNull,
-      extracted_at: textOrNull,
-      last_sync: v.pipe(textOrNull, v.description("Start of the last successful sync; null: none")),
-    }),
-  ),
+  tables: v.array(registeredTable),
 });
 
 export const registryQuery = v.strictObject({
   source: v.optional(v.pipe(text, v.maxLength(128), v.description("Only tables of this source"))),
+  bucket: v.optional(v.pipe(text, v.maxLength(128), v.description("Only tables of this bucket"))),
+  dataset: v.optional(v.pipe(text, v.maxLength(255), v.description("Only tables of this group"))),
+  mode: v.optional(v.pipe(v.picklist(queryModes), v.description("Only tables of this mode"))),
   text: v.optional(v.pipe(text, v.maxLength(200), v.description("Part of the id, names or description"))),
 });
 
+const flag = v.optional(v.picklist(["true", "false"]), "false");
+const dryRun = v.pipe(flag, v.description("Return the result without changing anything"));
+
+/** The query string of a change. */
+export const changeQuery = v.strictObject({ dry_run: dryRun });
+
+/** The query string of a change of a table. */
+export const writeQuery = v.strictObject({
+  dry_run: dryRun,
+  check_source: v.pipe(flag, v.description("Compare the table with its source, which is called")),
+});
+
+const written = {
+  dry_run: v.boolean(),
+  table: v.pipe(registeredFields, v.description("The table after the change")),
+  updated: v.pipe(v.array(text), v.description("The fields that changed")),
+  warnings: v.pipe(
+    v.array(text),
+    v.description("With `check_source`: what does not fit its source, or why that was not checked"),
+  ),
+};
+
+/** What an unregistration that is not complete returns. */
+export const unregisteredBody = v.object({
+  id: text,
+  dry_run: v.boolean(),
+  failures: v.pipe(v.array(text), v.description("Why parts of its data were not removed")),
+});
+
 export const registeredBody = v.object({
+  ...written,
   id: text,
   name: v.pipe(text, v.description("The view name")),
-  status: v.literal("registered"),
+  status: v.picklist(["registered", "dry_run"]),
   version: v.number(),
 });
 
 export const updatedBody = v.object({
+  ...written,
   id: text,
-  updated: v.pipe(v.array(text), v.description("The fields that changed")),
   version: v.number(),
 });
 
@@ -78,7 +143,7 @@ export const precheckBody = v.object({
 });
 
 export const sourceQuery = v.strictObject({
-  source: v.pipe(text, v.maxLength(128), v.description("A source of agnes.yaml")),
+  source: v.pipe(text, v.maxLength(128), v.description("A source of agnes.yaml"), v.examples(["shop"])),
 });
 
 export const discoverBody = v.object({
@@ -97,10 +162,15 @@ export const discoverBody = v.object({
   ),
 });
 
-const flag = v.optional(v.picklist(["true", "false"]), "false");
-
 export const discoverQuery = v.strictObject({
-  source: v.optional(v.pipe(text, v.maxLength(128), v.description("Default: all that list their tables"))),
+  source: v.optional(
+    v.pipe(
+      text,
+      // A header of 16 kB has its percent-encoded form.
+      v.maxLength(1000),
+      v.description("Sources, separated by commas; default: all that list their tables"),
+    ),
+  ),
   dry_run: flag,
   again: v.pipe(flag, v.description("Also register tables that were unregistered")),
 });
@@ -109,7 +179,11 @@ export const discoveredBody = v.object({
   dry_run: v.boolean(),
   registered: v.pipe(v.number(), v.description("New tables; with dry_run those that would be registered")),
   skipped: v.pipe(v.number(), v.description("Tables that are registered already, or stay unregistered")),
-  errors: v.array(v.object({ source: text, code: text, message: text })),
+  errors: v.array(v.object({ source: text, ...errorBody.entries.error.entries })),
+  not_listed: v.pipe(
+    v.array(v.object({ source: text, register_command: textOrNull })),
+    v.description("Without `source`: the sources that cannot list their tables"),
+  ),
   drifted: v.number(),
   invalid: v.number(),
   sources: v.array(
@@ -156,10 +230,19 @@ export const historyBody = v.object({
 
 export const foldersBody = v.object({ version: v.number(), folder_mapping: v.record(text, text) });
 
+export const changedFoldersBody = v.object({
+  ...foldersBody.entries,
+  dry_run: v.boolean(),
+  before: v.pipe(v.record(text, textOrNull), v.description("The earlier folders of the buckets; null: none")),
+});
+/** They are one entry of the log, whose size is limited. */
+const FOLDERS_MAX = 200;
+
 export const foldersChange = v.strictObject({
   folder_mapping: v.pipe(
-    v.record(v.pipe(text, v.maxLength(128)), v.nullable(v.pipe(text, v.maxLength(255)))),
-    v.check((folders) => Object.keys(folders).length <= 1000, "it has more than 1000 buckets"),
+    recordOf(v.pipe(text, v.maxLength(128)), v.nullable(v.pipe(text, v.maxLength(255)))),
+    v.maxEntries(FOLDERS_MAX, `it has more than ${FOLDERS_MAX} buckets`),
+    v.examples([{ "in.c-crm": "crm", "in.c-web": null }]),
     v.description("Folders by bucket; null removes one, buckets that are missing keep theirs"),
   ),
 });

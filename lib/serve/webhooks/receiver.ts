@@ -31,7 +31,7 @@ interface WebhookHealth {
   readonly source: string;
   /** `unavailable`: a secret of the source is not set, so all requests are rejected. */
   readonly status: "ok" | "unavailable";
-  /** Events on disk that are not merged yet; null: not counted in time. */
+  /** Events on disk that wait for a sync; null: not counted in time. */
   readonly spooled_events: number | null;
   /** ISO 8601; null: none that this process knows of. */
   readonly last_received_at: string | null;

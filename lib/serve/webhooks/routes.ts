@@ -24,7 +24,7 @@ const health = v.object({
   ),
   spooled_events: v.pipe(
     v.nullable(v.number()),
-    v.description("Events on disk that are not merged yet; null: not counted in time"),
+    v.description("Events on disk that wait for `agnes sync SOURCE`; null: not counted in time"),
   ),
   last_received_at: v.pipe(v.nullable(v.string()), v.description("ISO 8601; null: unknown")),
 });
@@ -44,9 +44,11 @@ export function webhookRoutes(): readonly Route[] {
     method: "post",
     tag: "webhooks",
     description:
-      "The plugin of the source checks the signature of the raw body. `202` means that the events are on disk; this " +
-      "version does not merge them into tables yet.",
+      "The plugin of the source checks the signature of the raw body. `202` means that the events are on disk; the next " +
+      "`agnes sync SOURCE` makes them rows of its tables. Query parameters, which some services add, are ignored.",
     access: "public",
+    ignoresQuery: true,
+    rawBody: "The body that the documentation of the source describes, signed as it demands",
     maxBodyBytes: (config: { readonly maxWebhookBytes: number }) => config.maxWebhookBytes,
     responses: { 202: { description: "The events are on disk", schema: accepted } },
     errors: [400, 401, 404, 503, 507],

@@ -1,5 +1,5 @@
-import { counted, formatValue } from "../../base/mod.ts";
-import type { ColumnToDescribe, MetadataChange, QueryEstimate } from "../../kit/mod.ts";
+import { counted, formatValue, redactValue } from "../../base/mod.ts";
+import type { ColumnToDescribe, Health, MetadataChange, QueryEstimate } from "../../kit/mod.ts";
 import { checkPrice, fieldReader, type FieldReader } from "./field-reader.ts";
 
 const ESTIMATE_FIELDS = [
@@ -28,6 +28,19 @@ export function checkedEstimate(estimate: QueryEstimate, secrets: Iterable<strin
   checkPrice(price, read);
   checkFacts(found, read);
   return estimate;
+}
+
+/**
+ * Checks the result of a health check, and redacts it.
+ * @throws TypeError naming the field, without secrets
+ */
+export function checkedHealth(health: Health, secrets: Iterable<string>): Health {
+  const read = fieldReader("the health", secrets);
+  if (typeof health !== "object" || health === null) throw read.problem("", health, "is not an object");
+  const { ok, message } = health;
+  if (typeof ok !== "boolean") throw read.problem("ok", ok, "is not a boolean");
+  if (typeof message !== "string") throw read.problem("message", message, "is not a text");
+  return redactValue({ ok, message }, secrets);
 }
 
 /** Checks what is known of a query besides its cost. */

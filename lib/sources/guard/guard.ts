@@ -15,7 +15,13 @@ import {
 import { attachProblem } from "./attach-problem.ts";
 import { withCheckedJobs } from "./checked-job.ts";
 import { checkedChange, checkedEvents } from "./checked-push.ts";
-import { checkedChanges, checkedEstimate, checkedReadResult, checkedWrite } from "./checked-results.ts";
+import {
+  checkedChanges,
+  checkedEstimate,
+  checkedHealth,
+  checkedReadResult,
+  checkedWrite,
+} from "./checked-results.ts";
 import { hasSecretName, CONTAINS_SECRET, withoutSecretTexts } from "./clean-tables.ts";
 import { pluginFailure, type Operation, type Origin } from "./failure.ts";
 import { metadataProblem } from "./metadata-problem.ts";
@@ -57,7 +63,7 @@ export function guardConnector(
     ...guardedWrites(connector, origin),
     ...(connector.health && {
       health: (options) =>
-        guardAsync(async () => redactValue(await connector.health!(options), origin.secrets), origin, {
+        guardAsync(async () => checkedHealth(await connector.health!(options), origin.secrets), origin, {
           operation: "health",
           signal: options.signal,
         }),

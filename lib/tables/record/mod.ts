@@ -13,6 +13,12 @@ export { checkQueriedColumns } from "./source-query.ts";
 export type { SourceQuery } from "./source-query.ts";
 export { tableDefaults } from "./settings.ts";
 export type { TableChange, TableRecord, TableSettings } from "./settings.ts";
-export { fromStoredFields, storedName, tableFieldNames, toStoredFields } from "./stored-fields.ts";
+export {
+  fromStoredFields,
+  libraryName,
+  storedName,
+  tableFieldNames,
+  toStoredFields,
+} from "./stored-fields.ts";
 export type { CheckTable } from "./rules.ts";
 export { changedUnread, withoutEarlierDefault, withoutUnread } from "./unread.ts";

@@ -47,6 +47,12 @@ const rules: readonly Rule[] = [
     instead: "Use the mode local, or filter in the query.",
   },
   {
+    fields: ["query_mode", "server_only"],
+    broken: (table) => table.queryMode === "remote" && table.serverOnly,
+    reason: "a remote table is not copied, so there is nothing to download",
+    instead: "Use the mode local, or remove server_only.",
+  },
+  {
     fields: ["sync_strategy", "where_filters"],
     broken: (table) => table.syncStrategy !== "full_refresh" && table.whereFilters.length > 0,
     reason: "only changes are read, so rows that stop matching a filter would never be removed",

@@ -163,6 +163,10 @@ export const tableChange = v.strictObject({
     ),
     "When to sync: `every 6h`, `daily 05:00,17:00` or five cron fields, UTC unless a time zone follows",
   ),
+  sync_paused: optional(
+    v.boolean(),
+    "Sync the table only if it is named: not by its schedule, and not with all tables of its source",
+  ),
   primary_key: optional(columnNames, "Columns that identify a row; default: the key reported by the source"),
   columns: optional(v.pipe(columnNames, v.nonEmpty("names no column")), "The columns to read; default: all"),
   incremental_column: optional(columnName, "Cursor column for incremental reads: its values only grow"),
@@ -200,6 +204,14 @@ export const tableChange = v.strictObject({
   quarantine_max_percent: optional(
     percent,
     "Maximum percentage of rejected rows before the table fails; default: 5",
+  ),
+  profile_after_sync: optional(
+    v.boolean(),
+    "Compute the profile of the table after each sync that changed it; default: true",
+  ),
+  server_only: optional(
+    v.boolean(),
+    "Whether the table can be queried on the server, but not downloaded as a copy; default: false",
   ),
   folder: optional(folderName, "Folder of the table for consumers; default: the folder of its bucket"),
   description: optional(text(20_000), "Description of the table"),

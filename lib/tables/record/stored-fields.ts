@@ -35,6 +35,11 @@ export function storedName(field: string): string {
   return storedNames.get(field) ?? field;
 }
 
+/** The name of a stored field in the library; a name that is no field is returned unchanged. */
+export function libraryName(field: string): string {
+  return libraryNames.get(field) ?? field;
+}
+
 /** The fields of a table with their stored names. Other properties are kept. */
 export function toStoredFields<T extends object>(fields: T): Readonly<Record<string, unknown>> {
   return renamed(fields, storedNames, storedDocumentationNames);

@@ -6,10 +6,11 @@ import { isDeepStrictEqual } from "node:util";
  * together with the code that reads it.
  */
 const unreadFields: Readonly<Record<string, unknown>> = {
-  server_only: false,
-  profile_after_sync: true,
   bq_fqn: null,
 };
+
+/** Fields that earlier versions wrote into every row. */
+const earlierFields = [...Object.keys(unreadFields), "profile_after_sync", "server_only"];
 
 /** The value that earlier versions stored for an unset `initial_load_chunk_days`. */
 const EARLIER_CHUNK_DAYS = 30;
@@ -17,7 +18,7 @@ const EARLIER_CHUNK_DAYS = 30;
 /** A stored row without the value of `initial_load_chunk_days` that an earlier version wrote into every row. */
 export function withoutEarlierDefault<T extends object>(row: T): T {
   // Earlier versions wrote all their fields; later ones write only those with a value.
-  const isEarlier = Object.keys(unreadFields).every((field) => Object.hasOwn(row, field));
+  const isEarlier = earlierFields.every((field) => Object.hasOwn(row, field));
   const { initial_load_chunk_days: days, ...rest } = row as T & {
     readonly initial_load_chunk_days?: unknown;
   };

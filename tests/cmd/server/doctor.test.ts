@@ -39,7 +39,6 @@ describe("agnes doctor --server", () => {
     const result = await runCli(["doctor", "--server", address, "--json"], {
       cwd: "/",
       env: { AGNES_TOKEN: token },
-      alone: true,
     });
     const { checks } = JSON.parse(result.stdout) as {
       checks: readonly { name: string; state: string; message: string }[];
@@ -73,11 +72,65 @@ describe("agnes doctor --server", () => {
       return fakes[pathname]?.() ?? shop.agnes.fetch(request);
     });
     const token = await shop.token({ role: "analyst" });
-    const checks = ["health ok", "catalog ok", "registry warning", "query ok", "metrics warning"];
+    const checks = ["health ok", "catalog ok", "registry unknown", "query ok", "metrics unknown"];
     expect(await doctor(address, token)).toMatchObject({ status: 0, checks });
     isBroken = true;
     const broken = await doctor(address, token);
-    expect([broken.status, broken.checks[3]]).toEqual([1, "query failed"]);
+    expect([broken.status, broken.checks[3]]).toEqual([1, "query error"]);
+  });
+
+  test("it names the sources whose new rows are not visible, and the next command", async () => {
+    const outdated = { sources: ["crm", "shop"], hint: "Run `agnes sync`." };
+    const address = listen((request) => {
+      const { pathname } = new URL(request.url);
+      if (pathname === "/api/health")
+        return Response.json({ status: "degraded", db_schema: "ok", failed: [], outdated });
+      return fakes[pathname]?.() ?? denied();
+    });
+    const { status, text } = await doctor(address, "t");
+    const [health] = (JSON.parse(text) as { checks: readonly object[] }).checks;
+    expect([status, health]).toEqual([
+      1,
+      {
+        name: "health",
+        state: "error",
+        message: "degraded: queries return earlier rows of crm, shop",
+        hint: "Run `agnes sync` on the server.",
+      },
+    ]);
+  });
+
+  test("it warns of each source whose health check failed", async () => {
+    const source = (name: string, state: string) => ({ name, health: { state, reason: `${name} is away` } });
+    const health = { status: "ok", sources: [source("crm", "failed"), source("shop", "ok")] };
+    const address = listen((request) => {
+      const { pathname } = new URL(request.url);
+      return pathname === "/api/health" ? Response.json(health) : (fakes[pathname]?.() ?? denied());
+    });
+    const { status, checks, text } = await doctor(address, "t");
+    expect([status, checks.slice(0, 3)]).toEqual([0, ["health ok", "health of crm warning", "catalog ok"]]);
+    expect(text).toContain("crm is away");
+  });
+
+  test("it reports an address where nothing responds once", async () => {
+    const { status, checks } = await doctor("http://127.0.0.1:1", "t");
+    expect([status, checks]).toEqual([1, ["health error"]]);
+  });
+
+  test("it stops when the server rejects its token, because failed sign-ins are limited", async () => {
+    await using shop = await served();
+    const paths: string[] = [];
+    const address = listen(async (request) => {
+      paths.push(new URL(request.url).pathname);
+      return shop.agnes.fetch(request);
+    });
+    const wrong = await doctor(address, `agnes_${"a".repeat(12)}_${"b".repeat(43)}`);
+    expect([wrong.status, wrong.checks, paths]).toEqual([1, ["health error"], ["/api/health"]]);
+    expect(wrong.text).toContain("agnes token create NAME");
+    paths.length = 0;
+    const none = await doctor(address, "");
+    const checked = [1, ["health ok", "catalog error"], ["/api/health", "/api/v2/catalog"]];
+    expect([none.status, none.checks, paths]).toEqual(checked);
   });
 });
 
@@ -110,6 +163,44 @@ describe("openServer", () => {
       "http://127.0.0.2",
     ])
       expect(openServer(address).address).toStartWith("http");
+  });
+
+  test("an address without a protocol is an error that names both, without a password", async () => {
+    for (const [address, shown] of [
+      ["127.0.0.1:18212", "127.0.0.1:18212"],
+      ["localhost:18211", "localhost:18211"],
+      ["user:hunter2@agnes.example.com/a", "agnes.example.com"],
+      ["hunter2:hunter2/@host:80", "host:80"],
+    ] as const) {
+      const { code, message } = await failureOf(() => openServer(address));
+      expect(code).toBe("server_address_invalid");
+      expect(message).toBe(
+        `the server "${shown}" cannot be used: http:// or https:// is missing, as in http://127.0.0.1:8080`,
+      );
+    }
+  });
+
+  test("a token that no header can have is invalid, and is not printed", async () => {
+    for (const token of ["hunter2\nx", "hunter2 x", "hunter2é"]) {
+      const { code, message, hint } = await failureOf(() => openServer("http://127.0.0.1:1", { token }));
+      expect([code, message]).toEqual([
+        "token_invalid",
+        expect.stringContaining("AGNES_TOKEN is not a valid token"),
+      ]);
+      expect(message + hint).not.toContain("hunter2");
+    }
+    expect(openServer("http://127.0.0.1:1", { token: "t\n" }).address).toBe("http://127.0.0.1:1");
+  });
+
+  test("a server that does not listen: the hint names AGNES_SERVER if it has the address", async () => {
+    for (const isDefault of [false, true]) {
+      const closed = openServer("http://127.0.0.1:1", { token: "t", isDefault });
+      const { message, hint } = await failureOf(() => closed.json("/x"));
+      expect(message).toBe(
+        'the connection to the server "http://127.0.0.1:1" failed: no server listens there',
+      );
+      expect(hint.includes("The address is from AGNES_SERVER; `--workspace DIR` uses")).toBe(isDefault);
+    }
   });
 
   test("it never follows a redirect", async () => {

@@ -30,9 +30,12 @@ async function handle(request: Request): Promise<Response> {
     return Response.json({ error }, { status: 401 });
   }
   if (url.pathname === "/api/v2/catalog") {
+    const syncs = new Map((await shop.agnes.syncStatus()).map((sync) => [sync.id, sync]));
     const tables = (await shop.agnes.catalog()).map(
       ({ mode: query_mode, accessMode, sizeBytes, extractedAt, checkedAt, staleReason, ...rest }) => ({
         ...rest,
+        attempted_at: syncs.get(rest.id)!.attemptedAt,
+        sync_status: syncs.get(rest.id)!.status,
         query_mode,
         access_mode: accessMode,
         size_bytes: sizeBytes,
@@ -53,9 +56,16 @@ async function handle(request: Request): Promise<Response> {
   if (url.pathname.startsWith("/api/queries/") && mode !== "forgetful")
     return Response.json({ state: "done", receipt: { rows: 1, truncated: mode === "truncated" } });
   if (url.pathname !== "/api/query") return shop.agnes.fetch(request);
-  const { sql, limit } = (await request.json()) as { readonly sql: string; readonly limit?: number };
+  const { sql, limit, params } = (await request.json()) as {
+    readonly sql: string;
+    readonly limit?: number;
+    readonly params?: Readonly<Record<string, string>>;
+  };
   const pieces: Uint8Array[] = [];
-  const result = await shop.agnes.query(sql, { limits: limit === undefined ? {} : { maxRows: limit } });
+  const result = await shop.agnes.query(sql, {
+    ...(params && { params }),
+    limits: limit === undefined ? {} : { maxRows: limit },
+  });
   const format = url.searchParams.get("format") as "csv";
   await writeResult(result, { format, to: (bytes) => void pieces.push(bytes.slice()) });
   const body = new ReadableStream({
@@ -73,7 +83,6 @@ const run = (args: readonly string[], token = "right") =>
   runCli([...args, "--server", `http://127.0.0.1:${server.port}`], {
     cwd: "/",
     env: { AGNES_TOKEN: token },
-    alone: true,
   });
 
 /** Runs a command in the workspace, whose configuration is in the process: what it prints is compared. */
@@ -101,6 +110,13 @@ describe("agnes query --server", () => {
     const path = join(directory.path, "orders.parquet");
     expect((await run(["query", SQL, "--output", path])).status).toBe(0);
     expect((await readFile(path)).subarray(0, 4).toString()).toBe("PAR1");
+  });
+
+  test("it sends the values of --param", async () => {
+    mode = "ok";
+    const sql = "SELECT id, $note AS note FROM orders WHERE id = $id";
+    const args = ["--param", "id=2", "--param", "note=it's=so", "--format", "csv"];
+    expect((await run(["query", sql, ...args])).stdout).toBe("id,note\n2,it's=so\n");
   });
 
   test("it warns of rows that a limit cut off, or if that is not known", async () => {
@@ -135,7 +151,6 @@ describe("agnes query --server", () => {
     const { status, stderr } = await runCli(["query", SQL, "--server", `http://127.0.0.1:${server.port}`], {
       cwd: "/",
       env: { AGNES_TOKEN: "" },
-      alone: true,
     });
     expect([status, stderr]).toEqual([2, expect.stringContaining("Set AGNES_TOKEN")]);
   });
@@ -152,5 +167,10 @@ describe("agnes query --server", () => {
 
 test("agnes catalog --server prints the catalog of the server", async () => {
   const { status, stdout } = await run(["catalog", "--json"]);
-  expect([status, JSON.parse(stdout)]).toEqual([0, { tables: await shop.agnes.catalog() }]);
+  const syncs = await shop.agnes.syncStatus();
+  const tables = (await shop.agnes.catalog()).map((entry) => {
+    const { status: word, attemptedAt } = syncs.find(({ id }) => id === entry.id)!;
+    return { ...entry, status: word, attemptedAt: attemptedAt!.toISOString() };
+  });
+  expect([status, JSON.parse(stdout)]).toEqual([0, { tables }]);
 });

@@ -5,11 +5,10 @@ import { join } from "node:path";
 
 import * as fc from "fast-check";
 
-import { AgnesError, machineLimits, nodeFiles, residentBytes } from "../../../lib/base/mod.ts";
+import { AgnesError, machineLimits, nodeFiles, receivedError, residentBytes } from "../../../lib/base/mod.ts";
 import { workerSettings } from "../../../lib/query/mod.ts";
 import { dataFrames, FrameReader, messageFrame } from "../../../lib/query/workers/frames.ts";
 import { failedMessage } from "../../../lib/query/workers/protocol.ts";
-import { receivedError } from "../../../lib/query/workers/sent-error.ts";
 import { ResultBuffer, type BufferSpace } from "../../../lib/query/workers/result-buffer.ts";
 
 test("frames keep messages and bytes in order, wherever the stream is cut", () => {
@@ -22,19 +21,41 @@ test("frames keep messages and bytes in order, wherever the stream is cut", () =
       const received: string[] = [];
       const reader = new FrameReader({
         message: (message) => received.push(`message ${String(message)}`),
-        data: (bytes) => received.push(`data ${bytes.toString("hex")}`),
+        data: (bytes) => {
+          // Data is cut where the stream is.
+          if (received.at(-1)?.startsWith("data ") !== true) received.push("data ");
+          received.push(`${received.pop()!}${bytes.toString("hex")}`);
+        },
       });
       for (let at = 0; at < stream.length; at += cut) reader.take(stream.subarray(at, at + cut));
-      const expected = sent
-        .filter((part) => part.length > 0 || typeof part === "string")
-        .map((part) =>
-          typeof part === "string" ? `message ${part}` : `data ${Buffer.from(part).toString("hex")}`,
-        );
+      const expected: string[] = [];
+      for (const part of sent) {
+        if (typeof part === "string") expected.push(`message ${part}`);
+        else if (part.length > 0) {
+          if (expected.at(-1)?.startsWith("data ") !== true) expected.push("data ");
+          expected.push(`${expected.pop()!}${Buffer.from(part).toString("hex")}`);
+        }
+      }
       expect(received).toEqual(expected);
     }),
   );
   const reader = new FrameReader({ message: () => {}, data: () => {} });
   expect(() => reader.take(Buffer.from("Segmentation fault"))).toThrow("no frame");
+});
+
+test("data is passed on before its frame is whole, and large data is not copied", () => {
+  const received: Buffer[] = [];
+  const reader = new FrameReader({ message: () => {}, data: (bytes) => void received.push(bytes) });
+  const stream = Buffer.concat([...dataFrames(Buffer.alloc(100_000, 7))]);
+  const [first, second] = [stream.subarray(0, 60_000), stream.subarray(60_000)];
+  reader.take(first);
+  expect(received.map(({ length }) => length)).toEqual([60_000 - 5]);
+  expect(received[0]!.buffer).toBe(first.buffer);
+  reader.take(second.subarray(0, 10));
+  expect(received[1]).toEqual(Buffer.alloc(10, 7));
+  expect(received[1]!.buffer).not.toBe(stream.buffer);
+  reader.take(second.subarray(10));
+  expect(Buffer.concat(received)).toEqual(Buffer.alloc(100_000, 7));
 });
 
 test("an error keeps its code, texts, details and retry class in a message", () => {

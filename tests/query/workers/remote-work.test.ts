@@ -28,7 +28,15 @@ function forged(options: {
       return { schema, batches: (async function* () {})() };
     },
   };
-  const record = { id: "s.a", source: "s", viewName: "a", sourceTable: "a", bucket: null, columns: null };
+  const record = {
+    id: "s.a",
+    source: "s",
+    viewName: "a",
+    sourceTable: "a",
+    bucket: null,
+    columns: null,
+    namespace: "p",
+  };
   const sources = {
     pluginOf: () => ({ name: "spy", capabilities: ["query"] }),
     open: async () => ({ connector, secrets: [], close: async () => {} }),
@@ -138,7 +146,7 @@ test("a worker runs only the aliases of its query, each once, after all estimate
 test("a worker runs no alias whose tables its caller may not access", async () => {
   const { begun, ran } = forged({ access: new Set(["s.a"]), referenced: ["a", "b"] });
   const ask = begun(["s.a"]);
-  expect(await ask({ kind: "tables" })).toMatchObject({ value: [{ id: "s.a" }] });
+  expect(await ask({ kind: "tables" })).toMatchObject({ value: [{ id: "s.a", namespace: "p" }] });
   expect(await ask({ kind: "estimate", alias: "p", keys: null })).toMatchObject({
     error: { code: "alias_access_denied" },
   });

@@ -53,6 +53,13 @@ describe("a query in a worker process", () => {
       sql: "SELECT c.name, count(*) AS n FROM orders o JOIN crm.customers c ON c.id = o.customer GROUP BY ALL ORDER BY 1",
     },
     "of an extract of another program": { sql: "SELECT * FROM inside" },
+    "with parameters": {
+      sql: "SELECT *, $text AS t, $big AS b, $at AS d FROM orders WHERE id IN $ids",
+      params: { ids: [1, 3], text: "it's\0\u00a0", big: 9007199254740993n, at: new Date(0) },
+    },
+    "with a parameter that is missing": { sql: "SELECT $1, $2", params: ["secret"] },
+    "with a parameter at no value": { sql: "SELECT 1 AS $1", params: ["secret"] },
+    "with a parameter that is not exact": { sql: "SELECT $1", params: [2 ** 53] },
     "with many batches": { sql: "FROM orders", batchRows: 1000 },
     "with one row too many": { sql: "FROM orders ORDER BY id", limits: { maxRows: 9999 } },
     "with too many bytes": { sql: "FROM orders ORDER BY id", limits: { maxBytes: 1000 } },
@@ -127,6 +134,33 @@ describe("a query in a worker process", () => {
     for await (const batch of random.batches) rows += batch.numRows;
     expect(rows).toBe(5);
     expect(await inWorkers.catalog()).toEqual(await shared.session.catalog());
+  });
+
+  test("checks conditions as in this process", async () => {
+    const condition = {
+      sql: "SELECT id FROM crm.orders WHERE true",
+      columns: ["id"],
+      qualifiers: [["orders"]],
+    };
+    const outcomes = (where: string) =>
+      Promise.all(
+        both.map((session) =>
+          session
+            .withCondition({ ...condition, where })
+            .catch((error: unknown) => isAgnesError(error, "validator_rejected") && error.toJSON()),
+        ),
+      );
+    for (const where of ["orders.id = 3 -- x", "id IN (SELECT 1)", "1) OR (1", "getenv('HOME') IS NULL"]) {
+      const [here, there] = await outcomes(where);
+      expect(there).toEqual(here!);
+      expect(here).not.toBe(false);
+    }
+    expect((await outcomes("orders.id = 3"))[1]).toMatch(/WHERE \(id = 3\)$/);
+    const closed = isolated(shared.data, { count: 2 });
+    await closed.close();
+    expect(await errorOf(closed.withCondition({ ...condition, where: "true" }))).toMatchObject({
+      code: "aborted",
+    });
   });
 
   test("can be read once, and fails when it is closed before its end", async () => {

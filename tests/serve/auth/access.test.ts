@@ -22,16 +22,17 @@ const analyst = (grants: Partial<Grants> | null): Principal => ({
 const admin: Principal = { ...analyst(null), role: "admin" };
 
 /** The tables of principals in the shop, and how often the tables were listed. */
-function access(authorize?: Authorize, { agnes }: Served = shop) {
+function access(authorize?: Authorize, { agnes }: Served = shop, nameOf = (name: string) => name) {
   const counts = { listings: 0 };
   const workspace = {
     workspace: agnes.workspace,
     tables: () => agnes.tables(),
-    catalog: () => {
+    async catalog() {
       counts.listings += 1;
-      return agnes.catalog();
+      const entries = await agnes.catalog();
+      return entries.map((entry) => ({ ...entry, id: nameOf(entry.id), source: nameOf(entry.source) }));
     },
-  } as ServedWorkspace;
+  } as Partial<ServedWorkspace> as ServedWorkspace;
   const of = new Access(workspace, createHost(), authorize);
   const tablesOf = async (principal: Principal) => {
     const tables = await of.of(principal);
@@ -54,6 +55,13 @@ describe("Access", () => {
     };
     expect(await tablesOf(analyst(unknown))).toEqual([]);
     expect(await tablesOf(analyst({}))).toEqual([]);
+    const upper = access(undefined, shop, (name) => name.toUpperCase());
+    expect(await upper.tablesOf(analyst({ tables: ["shop.orders"] }))).toEqual(["SHOP.ORDERS"]);
+    expect(await upper.tablesOf(analyst({ sources: ["shop"] }))).toEqual(["SHOP.CUSTOMERS", "SHOP.ORDERS"]);
+  });
+
+  test("grants do not limit administrators", async () => {
+    expect(await access().tablesOf({ ...admin, grants: none })).toBe("all");
   });
 
   test("folders grant the tables in them and of their buckets, at once after a change", async () => {

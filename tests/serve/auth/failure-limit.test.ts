@@ -55,4 +55,15 @@ describe("FailureLimit", () => {
     // The oldest address was dropped.
     expect(isLimited("192.0.2.1")).toBe(false);
   });
+
+  test("the address that is dropped is the one whose minute began first", () => {
+    const { isLimited, pass } = limit();
+    isLimited("192.0.2.1");
+    pass(60_000);
+    isLimited("192.0.2.2");
+    for (let count = 0; count < 10; count += 1) isLimited("192.0.2.1");
+    // With two others, the map is full; one more drops 192.0.2.2, although 192.0.2.1 came before it.
+    for (let count = 0; count < 9_999; count += 1) isLimited(`10.0.${count >> 8}.${count & 255}`);
+    expect([isLimited("192.0.2.1"), isLimited("10.1.0.0")]).toEqual([true, false]);
+  });
 });

@@ -1,22 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
 import { createLog, type LogEntry } from "../../../lib/base/mod.ts";
-import { SignIn, type RequestInfo } from "../../../lib/serve/mod.ts";
+import { SignIn } from "../../../lib/serve/auth/sign-in.ts";
+import { ServerState, type RequestInfo } from "../../../lib/serve/mod.ts";
 import { served, type Served } from "../harness.ts";
 import { statusAndCode } from "./error-of.ts";
 
 const entries: LogEntry[] = [];
-const signIn = new SignIn();
+const state = new ServerState();
 const HOST = "127.0.0.1:8080";
 let shop: Served;
 beforeAll(async () => {
-  shop = await served({ server: { signIn }, log: createLog((entry) => entries.push(entry)) });
+  shop = await served({ server: { state }, log: createLog((entry) => entries.push(entry)) });
 });
 afterAll(() => shop[Symbol.asyncDispose]());
 
 /** Opens a login link. @returns the cookie */
 async function logIn(): Promise<string> {
-  const response = await shop.request(`/login?code=${signIn.createCode()}`);
+  const response = await shop.request(`/login?code=${state.createLoginCode()}`);
   return response.headers.get("set-cookie")!.split(";")[0]!;
 }
 
@@ -73,7 +74,7 @@ test("the log has the token of a request that its role may not make", async () =
 
 describe("GET /login", () => {
   test("a login code signs an administrator in once, also after a HEAD request", async () => {
-    const code = signIn.createCode();
+    const code = state.createLoginCode();
     const preview = await shop.request(`/login?code=${code}`, { method: "HEAD" });
     expect([preview.status, preview.headers.get("set-cookie")]).toEqual([200, null]);
     const response = await shop.request(`/login?code=${code}`);
@@ -97,6 +98,12 @@ describe("GET /login", () => {
     expect(await statusAndCode(await me())).toEqual([401, "session_expired"]);
 
     const second = await logIn();
+    const secondId = (
+      (await (await send("/api/me", { headers: { cookie: second } })).json()) as { id: string }
+    ).id;
+    // A token has precedence over the cookie.
+    const both = { cookie: second, authorization: `Bearer ${await shop.token({ name: "ann" })}` };
+    expect(await (await send("/api/me", { headers: both })).json()).toMatchObject({ name: "ann" });
     const logOut = (headers: Record<string, string>) => send("/api/logout", { method: "POST", headers });
     expect(await statusAndCode(await logOut({ cookie: second }))).toEqual([403, "origin_not_allowed"]);
     const ended = await logOut({ cookie: second, origin: `http://${HOST}` });
@@ -106,14 +113,22 @@ describe("GET /login", () => {
     ]);
     expect((await send("/api/me", { headers: { cookie: second } })).status).toBe(401);
     const sessions = (await (await shop.agnes.tokens()).list()).filter(({ kind }) => kind === "session");
-    expect(sessions.map(({ id }) => id)).not.toContain(body.id);
+    expect(sessions.map(({ id }) => id)).not.toContain(secondId);
+  });
+
+  test("wrong codes are limited like wrong tokens", async () => {
+    const info = { address: "192.0.2.8" };
+    const wrong = async () => (await send("/login?code=wrong", {}, info)).status;
+    for (let count = 0; count < 10; count += 1) expect(await wrong()).toBe(401);
+    expect(await wrong()).toBe(429);
+    expect((await send(`/login?code=${state.createLoginCode()}`, {}, info)).status).toBe(200);
   });
 
   test("the cookie is Secure if the public URL is https", async () => {
     const config = { version: 1, server: { publicUrl: "https://agnes.example.com" } } as const;
-    await using other = await served({ config, server: { signIn } });
+    await using other = await served({ config, server: { state } });
     const response = await other.agnes.fetch(
-      new Request(`http://agnes.example.com/login?code=${signIn.createCode()}`, {
+      new Request(`http://agnes.example.com/login?code=${state.createLoginCode()}`, {
         headers: { host: "agnes.example.com" },
       }),
     );
@@ -184,6 +199,9 @@ describe("the handler of requests", () => {
     expect(response.headers.get("access-control-allow-credentials")).toBeNull();
     const evil = await ask("https://evil.example", "OPTIONS", { "access-control-request-method": "GET" });
     expect([evil.status, evil.headers.get("access-control-allow-origin")]).toEqual([403, null]);
+    // Without hosts, Origin is not checked, but such a page still cannot read the response.
+    const open = await other.request("/api/health", { headers: { origin: "https://evil.example" } });
+    expect([open.status, open.headers.get("access-control-allow-origin")]).toEqual([200, null]);
   });
 
   test("trustProxy takes the address that the proxy appended", async () => {
@@ -215,7 +233,7 @@ describe("the handler of requests", () => {
   });
 
   test("each request is one log entry, without the query string", async () => {
-    const code = signIn.createCode();
+    const code = state.createLoginCode();
     const response = await shop.request(`/login?code=${code}`);
     const requestId = response.headers.get("x-request-id");
     const logged = entries.filter(({ fields }) => fields["requestId"] === requestId);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { createHost, silentLog, type Host } from "../../../lib/base/mod.ts";
-import { memoryStorage } from "../../../lib/catalog/mod.ts";
+import { memoryStorage, openCatalog } from "../../../lib/catalog/mod.ts";
 import { Tokens, type NewToken } from "../../../lib/serve/mod.ts";
 
 /** A host whose clocks stand still until they are moved. */
@@ -113,6 +113,24 @@ describe("Tokens", () => {
     expect(await lastUse()).toBe("2026-11-27T12:10:00.000Z");
   });
 
+  test("sessions of processes that ended are neither listed nor kept", async () => {
+    const { host } = clock();
+    const storage = memoryStorage();
+    await using tokens = await opened(host, storage);
+    const { info } = await tokens.create({ name: "link", role: "admin", kind: "session" });
+    const schema = { name: "tokens", rowKey: "id", indexKeys: ["role"] } as const;
+    await using catalog = await openCatalog<{ id: string; holder?: object }>({ ...schema, storage, host });
+    const { record } = (await catalog.get(info.id))!;
+    const copies = { earlier: { run: "other" }, dead: { pid: 2 ** 30 }, elsewhere: { space: "b", pid: 1 } };
+    for (const [id, holder] of Object.entries(copies))
+      await catalog.insert({ ...record, id, holder: { ...record.holder, ...holder } });
+    const kept = [info.id, "elsewhere"].toSorted();
+    expect((await tokens.list()).map(({ id }) => id).toSorted()).toEqual(kept);
+    await tokens.removeEndedSessions();
+    const stored = await catalog.query({});
+    expect(stored.map((row) => row.record.id).toSorted()).toEqual(kept);
+  });
+
   test("create() rejects names, grants and expiries that are not valid", async () => {
     const { host } = clock();
     await using tokens = await opened(host);
@@ -131,6 +149,7 @@ describe("Tokens", () => {
       ],
       [{ expiresAt: host.now() }, "its expiry is not in the future, before the year 9999"],
       [{ expiresAt: new Date(Number.NaN) }, "its expiry is not in the future, before the year 9999"],
+      [{ expiresAt: new Date(8.64e15) }, "its expiry is not in the future, before the year 9999"],
     ];
     for (const [token, reason] of refused)
       expect(tokens.create({ name: "a", role: "analyst", ...token })).rejects.toMatchObject({

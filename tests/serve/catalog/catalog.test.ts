@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 
+import { createHost } from "../../../lib/base/mod.ts";
+import { createAgnes } from "../../../lib/create-agnes.ts";
+import { PublishedCatalog } from "../../../lib/serve/catalog/published-catalog.ts";
+import type { ServeServices } from "../../../lib/serve/services.ts";
+import files from "../../../plugins/files/plugin.ts";
 import { served, type Served } from "../harness.ts";
 
 let shop: Served;
@@ -29,6 +36,37 @@ describe("GET /api/v2/catalog", () => {
     expect(Date.parse(String(body["server_time"]))).toBeGreaterThan(0);
   });
 
+  test("has the state of the syncs of each table, and is listed without it if it cannot be read", async () => {
+    await using own = await served();
+    const token = await own.token();
+    const tables = await own.agnes.tables();
+    await tables.update("shop.orders", { syncPaused: true });
+    const statesOf = async ({ request }: Pick<Served, "request">) => {
+      const response = await request("/api/v2/catalog", { token });
+      const body = (await response.json()) as { tables: Record<string, unknown>[] };
+      return body.tables.map(({ sync_status: word, attempted_at: at }) => [word, at]);
+    };
+    expect(await statesOf(own)).toEqual([
+      ["on_time", expect.any(String)],
+      ["paused", expect.any(String)],
+    ]);
+    await own.agnes.close();
+    const runs = join(own.directory, "data", "state", "runs");
+    for (const name of await readdir(runs, { recursive: true, withFileTypes: true }))
+      if (name.isFile()) await writeFile(join(name.parentPath, name.name), "damaged");
+    await using again = await createAgnes({
+      plugins: [files],
+      workspace: own.directory,
+      config: { version: 1, sources: { shop: { plugin: "files", options: { path: "exports" } } } },
+    });
+    const request: Served["request"] = (path) =>
+      again.fetch(new Request(`http://127.0.0.1${path}`, { headers: { authorization: `Bearer ${token}` } }));
+    expect(await statesOf({ request })).toEqual([
+      [null, null],
+      [null, null],
+    ]);
+  });
+
   test("lists only accessible tables", async () => {
     const { body } = await get("/api/v2/catalog", analyst);
     expect((body["tables"] as { id: string }[]).map(({ id }) => id)).toEqual(["shop.orders"]);
@@ -42,8 +80,11 @@ describe("GET /api/v2/catalog", () => {
       return ((await response.json()) as { tables: { description: string }[] }).tables[1]!.description;
     };
     expect(await description()).toBe("");
-    await (await own.agnes.tables()).update("shop.orders", { description: "All orders" });
+    const change = { description: "All orders", partitionBy: "customer" };
+    await (await own.agnes.tables()).update("shop.orders", change);
     expect(await description()).toBe("All orders");
+    const schema = await own.request("/api/v2/schema/orders", { token });
+    expect(await schema.json()).toMatchObject({ source_type: "files", partition_by: "customer" });
   });
 
   test("needs a token", async () => {
@@ -97,9 +138,64 @@ describe("GET /api/v2/sample/:id", () => {
     expect((await get("/api/v2/sample/orders")).body["rows"]).toHaveLength(3);
   });
 
+  test("returns five rows by default", async () => {
+    await using own = await served();
+    await writeFile(join(own.directory, "exports", "orders.csv"), "id\n1\n2\n3\n4\n5\n6\n");
+    await own.agnes.sync();
+    const response = await own.request("/api/v2/sample/orders", { token: await own.token() });
+    expect(((await response.json()) as { rows: unknown[] }).rows).toHaveLength(5);
+  });
+
   test("rejects other numbers, unknown parameters and other tables", async () => {
     for (const query of ["n=0", "n=101", "n=x", "n=1&m=2"])
       expect((await get(`/api/v2/sample/orders?${query}`)).status).toBe(400);
     expect((await get("/api/v2/sample/customers", analyst)).status).toBe(404);
+  });
+});
+
+describe("PublishedCatalog", () => {
+  /** A catalog of the shop whose `checked_at` is set by hand. */
+  function opened() {
+    const { agnes } = shop;
+    const now = { ms: Date.parse("2026-01-01T00:00:00Z"), checkedAt: "first", isFailing: false };
+    const workspace = {
+      workspace: agnes.workspace,
+      tables: () => agnes.tables(),
+      metadata: agnes.metadata,
+      syncStatus: () => agnes.syncStatus(),
+      async catalog() {
+        if (now.isFailing) throw new Error("unreadable");
+        return (await agnes.catalog()).map((entry) => ({ ...entry, checkedAt: now.checkedAt }));
+      },
+    };
+    const host = createHost({ now: () => new Date(now.ms) });
+    const services = { host, workspace } as unknown as ServeServices;
+    const catalog = new PublishedCatalog();
+    return { now, read: async () => (await catalog.read(services)).tables[0]!.entry.checkedAt };
+  }
+
+  test("read() returns the times of syncs without changes at the latest after a minute", async () => {
+    const { now, read } = opened();
+    expect(await read()).toBe("first");
+    now.checkedAt = "second";
+    now.ms += 9_999;
+    expect(await read()).toBe("first");
+    // It starts the reading, and does not wait for it.
+    now.ms += 1;
+    expect([await read(), await read()]).toEqual(["first", "second"]);
+    now.checkedAt = "third";
+    now.ms += 60_000;
+    expect(await read()).toBe("third");
+    now.checkedAt = "fourth";
+    now.ms -= 3_600_000;
+    expect(await read()).toBe("fourth");
+  });
+
+  test("read() does not keep a failure", async () => {
+    const { now, read } = opened();
+    now.isFailing = true;
+    expect(await read().catch((error: unknown) => (error as Error).message)).toBe("unreadable");
+    now.isFailing = false;
+    expect(await read()).toBe("first");
   });
 });

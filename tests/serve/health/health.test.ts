@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { createHost } from "../../../lib/base/mod.ts";
+import { AgnesError, createHost } from "../../../lib/base/mod.ts";
 import { served, type Served } from "../harness.ts";
 
 async function detailOf(shop: Served) {
@@ -33,6 +33,8 @@ describe("GET /api/health", () => {
       state_format: expect.any(Number),
       remote_tables: [],
       workers: null,
+      scheduler: "stopped",
+      outdated: null,
       failed: [],
     });
     expect(sources).toEqual([
@@ -41,6 +43,13 @@ describe("GET /api/health", () => {
         plugin: "files",
         plugin_loaded: true,
         receives_webhooks: false,
+        health: {
+          state: "ok",
+          since: expect.any(String),
+          checked_at: expect.any(String),
+          code: null,
+          reason: "the last run read it",
+        },
         last_sync_at: expect.any(String),
         last_error: null,
       },
@@ -58,6 +67,33 @@ describe("GET /api/health", () => {
     expect(JSON.stringify(damaged)).not.toContain(shop.directory);
     await rm(path);
     expect((await detailOf(shop))["db_schema"]).toBe("unhealthy");
+  });
+
+  test("it names the sources whose new rows queries do not return, until a rebuild succeeds", async () => {
+    const { files } = createHost();
+    let isFull = false;
+    const write: typeof files.write = async (path, ...rest) => {
+      if (isFull && path.includes("analytics")) throw new AgnesError("disk_full", { path });
+      return files.write(path, ...rest);
+    };
+    await using shop = await served({ host: createHost({ files: { ...files, write } }) });
+    await writeFile(join(shop.directory, "exports", "orders.csv"), "id\n1\n");
+    const count = async () =>
+      (await shop.agnes.rows<{ n: number }>("SELECT count(*) AS n FROM orders"))[0]!.n;
+    isFull = true;
+    const failure = await shop.agnes.sync().catch((error: unknown) => String(error));
+    expect(failure).toContain("the disk is full");
+    const [run] = await (await shop.agnes.runs()).list();
+    expect(run).toMatchObject({ status: "complete", warning: { code: "analytics_outdated" } });
+    expect(run!.warning!.message).toContain("the disk is full");
+    expect(await count()).toBe(3);
+    const { status, outdated } = await detailOf(shop);
+    const hint = expect.stringContaining("`agnes sync`") as string;
+    expect([status, outdated]).toEqual(["degraded", { sources: ["shop"], hint }]);
+    isFull = false;
+    await shop.agnes.rebuild();
+    expect(await count()).toBe(1);
+    expect(await detailOf(shop)).toMatchObject({ status: "ok", outdated: null });
   });
 
   test("a part that hangs is reported, and the others are not delayed", async () => {

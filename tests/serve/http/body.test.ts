@@ -37,6 +37,15 @@ describe("a body of JSON", () => {
     }
   });
 
+  test.each(["1e999", "-1E+400", "9".repeat(400), "[1, 2e999]"])(
+    "rejects the number %s, which is not one of JavaScript",
+    async (value) => {
+      const found = await send(`{"sql": "SELECT $v IS NULL AS n", "params": {"v": ${value}}}`);
+      expect(found).toMatchObject({ status: 400, error: { code: "request_invalid" } });
+      expect(found.text).toContain("beyond the range of a double");
+    },
+  );
+
   test("takes escaped pairs, escaped controls and a byte order mark", async () => {
     const { status, text } = await send('\uFEFF{"sql": "SELECT \'\\ud83d\\ude00\\u0009\' AS x"}');
     expect([status, text.includes("😀\\t")]).toEqual([200, true]);
@@ -88,4 +97,33 @@ test.each([
 test("SQL with half of a surrogate pair is malformed in every door", async () => {
   const failed = await shop.agnes.query("SELECT '\ud800'").catch((error: unknown) => error);
   expect(failed).toMatchObject({ code: "sql_malformed" });
+});
+
+describe("each part of a body is checked", () => {
+  test.each([
+    ["/api/query", { sql: "SELECT 1", register: [] }, "register in the body: it must be an object"],
+    ["/api/admin/folders", { folder_mapping: [] }, "folder_mapping in the body: it must be an object"],
+    ["/api/admin/folders", { folder_mapping: ["a"] }, "folder_mapping in the body: it must be an object"],
+    [
+      "/api/query",
+      { sql: "SELECT 1", register: { a: { source: "shop", sql: "SELECT 1", limits: [] } } },
+      "register.a.limits in the body: it must be an object",
+    ],
+    ["/api/query", { sql: "SELECT 1", constructor: 1 }, "the object in the body: it has an unknown field"],
+    [
+      "/api/admin/register-table",
+      { source: "shop", source_table: "x", documentation: [] },
+      "documentation in the body: it must be an object",
+    ],
+    [
+      "/api/query?constructor=1",
+      { sql: "SELECT 1" },
+      "the object in the query string: it has an unknown field",
+    ],
+  ])("%s rejects %j", async (path, json, message) => {
+    const method = path.endsWith("folders") ? "PUT" : "POST";
+    const response = await shop.request(path, { token, method, json });
+    const { error } = (await response.json()) as { error?: { message: string } };
+    expect([response.status, error?.message]).toEqual([400, `the request is invalid: ${message}`]);
+  });
 });

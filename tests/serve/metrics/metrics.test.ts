@@ -57,14 +57,15 @@ describe("GET /metrics", () => {
       return { bytes: bytes(), receipt: () => result.receipt(), close: () => result.close() };
     };
     const tables = () => agnes.tables();
-    const workspace = { workspace: agnes.workspace, workers: () => null, tables, encodeQuery };
+    const health = { last: () => agnes.sourceHealth() };
+    const workspace = { workspace: agnes.workspace, health, workers: () => null, tables, encodeQuery };
     const services = {
       host: createHost(),
       log: silentLog,
       workspace: workspace as unknown as ServedWorkspace,
     };
-    const metrics = new Metrics(services);
-    const metered = metrics.metered(services.workspace);
+    const metrics = new Metrics();
+    const metered = metrics.metered(services);
     const run: ServedWorkspace["encodeQuery"] = (request) => metered.encodeQuery(request);
     const read = async (sql: string) => {
       const { bytes } = await run({ sql, format: "json" });

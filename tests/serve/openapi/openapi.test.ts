@@ -7,7 +7,10 @@ interface Operation {
   readonly operationId: string;
   readonly summary: string;
   readonly security?: readonly unknown[];
-  readonly responses: Readonly<Record<string, unknown>>;
+  readonly responses: Readonly<
+    Record<string, { readonly links?: Readonly<Record<string, { readonly operationId: string }>> }>
+  >;
+  readonly parameters?: readonly unknown[];
   readonly requestBody?: unknown;
 }
 
@@ -15,6 +18,15 @@ interface Document {
   readonly openapi: string;
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
   readonly components: { readonly securitySchemes: object; readonly schemas: object };
+}
+
+function linksOf(paths: Document["paths"]) {
+  const operations = Object.values(paths).flatMap((methods) => Object.values(methods));
+  return operations.flatMap(({ operationId, responses }) =>
+    Object.values(responses).flatMap(({ links = {} }) =>
+      Object.values(links).map((link) => [operationId, link.operationId] as const),
+    ),
+  );
 }
 
 async function documentOf(): Promise<Document> {
@@ -49,6 +61,27 @@ describe("GET /openapi.json", () => {
   test("names each operation once", () => {
     const ids = allRoutes().map(({ operationId }) => operationId);
     expect(ids).toEqual([...new Set(ids)]);
+  });
+
+  test("describes the headers of requests and responses, and what may follow", async () => {
+    const { paths } = await documentOf();
+    const update = paths["/api/admin/registry/{id}"]!["put"]!;
+    expect(update.parameters).toContainEqual(
+      expect.objectContaining({
+        in: "header",
+        name: "If-Match",
+        schema: { type: "string", pattern: expect.any(String) },
+      }),
+    );
+    expect(update.responses["200"]).toMatchObject({ headers: { ETag: {}, "X-Request-Id": {} } });
+    const query = paths["/api/query"]!["post"]!;
+    expect(query.parameters).toContainEqual(expect.objectContaining({ name: "X-Agnes-Query-Id" }));
+    expect(query.responses["429"]).toMatchObject({ headers: { "Retry-After": {}, "X-Agnes-Query-Id": {} } });
+    const ids = Object.values(paths).flatMap((methods) =>
+      Object.values(methods).map(({ operationId }) => operationId),
+    );
+    for (const [from, to] of linksOf(paths)) expect(ids, from).toContain(to);
+    expect(linksOf(paths)).toContainEqual(["registerTable", "unregisterTable"]);
   });
 
   test("describes the bodies by the schemas that check them", async () => {

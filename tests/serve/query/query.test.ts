@@ -125,7 +125,7 @@ describe("POST /api/query", () => {
     [{ limit: 1.5 }, "limit", "whole number"],
     [{ timeout_ms: 60_001 }, "timeout_ms", "at most 60000"],
     [{ max_bytes: 1_073_741_825 }, "max_bytes", "at most 1073741824"],
-    [{ params: {} }, "the object", "unknown field"],
+    [{ parameters: {} }, "the object", "unknown field"],
     [
       { register: { a: { source: "shop", sql: "SELECT 1", limits: { max_rows: 500_001 } } } },
       "max_rows",
@@ -212,6 +212,12 @@ describe("POST /api/query", () => {
     expect([found.status, found.code]).toEqual([400, "request_invalid"]);
   });
 
+  test("takes the default of an option in each format", async () => {
+    const query = "?format=csv&numbers=exact&receipt=0&bom=0";
+    const found = await post({ sql: "SELECT 1 AS one" }, { query });
+    expect([found.status, await found.text()]).toEqual([200, "one\n1\n"]);
+  });
+
   test("does not name tables that are not granted", async () => {
     for (const sql of ["FROM orders", "FROM orderz", "FROM shop.orders", "SELECT price FROM customers"]) {
       const response = await post({ sql }, { token: analyst });
@@ -253,19 +259,60 @@ describe("the id of a query", () => {
     }
   });
 
-  test("is that of the client, which others cannot take", async () => {
+  test("is that of the client", async () => {
     const headers = { "x-agnes-query-id": "my-query_1" };
     const first = await rowsOf({ sql }, { headers });
     expect(first.query_id).toBe("my-query_1");
     expect((await rowsOf({ sql }, { headers })).query_id).toBe("my-query_1");
-    const other = await post({ sql }, { headers, token: analyst });
-    expect(await failure(other)).toMatchObject({ status: 409, code: "query_id_taken" });
-    expect(other.headers.get("x-agnes-query-id")).toBe("my-query_1");
     for (const id of ["short", "x".repeat(65), "with space"]) {
       const response = await post({ sql }, { headers: { "x-agnes-query-id": id } });
       expect(response.headers.get("x-agnes-query-id")).not.toBe(id);
       expect(await failure(response)).toMatchObject({ status: 400, code: "request_invalid" });
     }
+  });
+
+  test("is that of each token alone", async () => {
+    const headers = { "x-agnes-query-id": "same-query" };
+    const path = "/api/queries/same-query";
+    const rows = async (token: string, search = "") => {
+      const response = await shop.request(`${path}${search}`, { token });
+      const { receipt, error } = (await response.json()) as Record<string, Record<string, unknown>>;
+      return receipt?.["rows"] ?? error!["code"];
+    };
+    await rowsOf({ sql: "FROM range(7)" }, { headers, token: analyst });
+    expect([await rows(admin), await rows(analyst)]).toEqual([7, 7]);
+    await rowsOf({ sql: "FROM range(3)" }, { headers });
+    expect([await rows(admin), await rows(analyst)]).toEqual([3, 7]);
+    const other = await shop.token({ name: "other" });
+    const idOf = async (token: string) =>
+      ((await (await shop.request("/api/me", { token })).json()) as { readonly id: string }).id;
+    const [ofAdmin, ofAnalyst] = [await idOf(admin), await idOf(analyst)];
+    expect(await rows(other)).toBe("query_id_ambiguous");
+    expect((await shop.request(path, { token: other, method: "DELETE" })).status).toBe(409);
+    expect(await rows(other, `?principal=${ofAdmin}`)).toBe(3);
+    expect(await rows(admin, `?principal=${ofAnalyst}`)).toBe(7);
+    expect(await rows(analyst, `?principal=${ofAdmin}`)).toBe("query_unknown");
+  });
+
+  test("does not stop a query of another token with the same id", async () => {
+    const headers = { "x-agnes-query-id": "both-running" };
+    const slow = "SELECT sum(a.range * b.range) AS n FROM range(10000000) a, range(10000000) b";
+    const path = "/api/queries/both-running";
+    const running = [admin, analyst].map((token) => post({ sql: slow }, { headers, token }));
+    const stateOf = async (token: string) =>
+      ((await (await shop.request(path, { token })).json()) as { readonly state?: string }).state;
+    for (const token of [admin, analyst]) while ((await stateOf(token)) !== "running") await Bun.sleep(5);
+    const taken = await post({ sql }, { headers, token: analyst });
+    expect(await failure(taken)).toMatchObject({ status: 409, code: "query_id_taken" });
+    for (const [token, other, left] of [
+      [analyst, admin, "running"],
+      [admin, analyst, "cancelled"],
+    ] as const) {
+      expect((await shop.request(path, { token, method: "DELETE" })).status).toBe(204);
+      while ((await stateOf(token)) === "running") await Bun.sleep(5);
+      expect([await stateOf(token), await stateOf(other)]).toEqual(["cancelled", left]);
+    }
+    expect((await Promise.all(running)).map(({ status }) => status)).toEqual([499, 499]);
   });
 
   test("gives the receipt or error to the caller and administrators only", async () => {

@@ -36,6 +36,22 @@ async function lastChange({ agnes }: Served) {
   return change!;
 }
 
+test("the transport does not limit the time of requests that publish or call sources", async () => {
+  await using own = await opened();
+  const { shop } = own;
+  const authorization = `Bearer ${await shop.token()}`;
+  for (const [method, path] of [
+    ["POST", "registry/rebuild"],
+    ["POST", "discover-and-register?dry_run=true"],
+    ["DELETE", "registry/shop.orders?dry_run=true"],
+  ] as const) {
+    const ready: string[] = [];
+    const request = new Request(`http://127.0.0.1/api/admin/${path}`, { method, headers: { authorization } });
+    const response = await shop.agnes.fetch(request, { onReady: () => ready.push(path) });
+    expect([response.status, ready]).toEqual([200, [path]]);
+  }
+});
+
 describe("registering", () => {
   test("POST /api/admin/register-table registers, with the token as actor", async () => {
     await using own = await opened();
@@ -72,10 +88,10 @@ describe("registering", () => {
       const { status, text } = await own.call("POST", "register-table", { json });
       expect([status, text.includes(secret)], JSON.stringify(json)).toEqual([400, false]);
     }
-    const { status, text } = await own.call("PUT", "folders", {
-      json: { folder_mapping: { a: `/${secret}` } },
-    });
-    expect([status, text.includes(secret)]).toEqual([400, false]);
+    for (const folder_mapping of [{ a: `/${secret}` }, { [`/${secret}`]: "a" }]) {
+      const { status, text } = await own.call("PUT", "folders", { json: { folder_mapping } });
+      expect([status, text.includes(secret)]).toEqual([400, false]);
+    }
   });
 
   test("analysts may not", async () => {
@@ -131,13 +147,57 @@ describe("reading and changing", () => {
     expect((await put(`${etag!}, ${first.etag!}`, "three")).status).toBe(200);
     expect((await put("*", "four")).status).toBe(200);
     const { etag: current } = await own.call("GET", "registry/orders");
-    expect((await put(`W/${current!}`, "five")).status).toBe(412);
-    expect((await put('"9999"', "five")).status).toBe(412);
-    expect((await put('"x"', "five")).status).toBe(412);
+    // The registry has this version, but the table never had it.
+    await own.call("PUT", "folders", { json: { folder_mapping: { a: "b" } } });
+    const between = `"${Number(current!.slice(1, -1)) + 1}"`;
+    for (const tags of [`W/${current!}`, '"9999"', '"x"', between]) {
+      const refused = await put(tags, "five");
+      expect([refused.status, errorOf(refused).code]).toEqual([412, "etag_unknown"]);
+    }
     expect((await put("5", "five")).status).toBe(400);
     // A precondition does not hide that the table does not exist.
     expect((await put(etag!, "five", "nothing")).status).toBe(404);
     expect((await own.call("GET", "registry/orders")).body["description"]).toBe("four");
+  });
+
+  test("dry_run returns the result and changes nothing, check_source compares with the source", async () => {
+    await using own = await opened();
+    const { body: earlier } = await own.call("GET", "registry");
+    const json = { source: "shop", source_table: "refunds" };
+    const made = await own.call("POST", "register-table?dry_run=true&check_source=true", { json });
+    expect([made.status, made.body]).toMatchObject([
+      200,
+      { status: "dry_run", dry_run: true, table: { id: "shop.refunds" } },
+    ]);
+    expect(made.body["warnings"]).toEqual([expect.stringContaining('shop has no table "refunds"')]);
+    const change = { json: { description: "x" } };
+    const changed = await own.call("PUT", "registry/orders?dry_run=true", change);
+    expect(changed.body).toMatchObject({
+      updated: ["description"],
+      table: { description: "x" },
+      warnings: [],
+    });
+    const removed = await own.call("DELETE", "registry/orders?dry_run=true");
+    expect([removed.status, removed.body]).toEqual([200, { id: "shop.orders", dry_run: true, failures: [] }]);
+    const folders = { json: { folder_mapping: { "in.c-crm": "crm" } } };
+    const set = await own.call("PUT", "folders?dry_run=true", folders);
+    expect(set.body).toMatchObject({ folder_mapping: {}, before: { "in.c-crm": null }, dry_run: true });
+    expect((await own.call("GET", "registry")).body).toEqual(earlier);
+  });
+
+  test("a table has its state, and the list can be filtered", async () => {
+    await using own = await opened();
+    await own.call("PUT", "folders", { json: { folder_mapping: { sales: "shared" } } });
+    await own.call("PUT", "registry/orders", { json: { bucket: "sales", primary_key: ["id"] } });
+    const state = { published: true, rows: 3, effective_primary_key: ["id"], effective_folder: "shared" };
+    expect((await own.call("GET", "registry/orders")).body).toMatchObject({ folder: null, ...state });
+    const ids = async (query: string) => {
+      const { tables } = (await own.call("GET", `registry?${query}`)).body;
+      return (tables as { id: string }[]).map(({ id }) => id);
+    };
+    expect(await ids("bucket=sales")).toEqual(["shop.orders"]);
+    expect(await ids("mode=remote")).toEqual([]);
+    expect((await own.call("GET", "registry?mode=other")).status).toBe(400);
   });
 
   test("the list has the version of the registry, which a registration may expect", async () => {
@@ -214,6 +274,18 @@ describe("history, folders and rebuild", () => {
     expect((await put({ "in.c-crm": null }, first.etag!)).body["folder_mapping"]).toEqual({
       "in.c-web": "web",
     });
+  });
+
+  test("folders: one request is one change, also of a bucket that is called constructor", async () => {
+    await using own = await opened();
+    const before = (await own.call("GET", "folders")).body["version"] as number;
+    const folders = { constructor: "a", prototype: "b", "in.c-web": "web" };
+    const { status, body } = await own.call("PUT", "folders", { json: { folder_mapping: folders } });
+    expect([status, body["folder_mapping"], body["version"]]).toEqual([200, folders, before + 1]);
+    const bad = { constructor: "/x" };
+    expect((await own.call("PUT", "folders", { json: { folder_mapping: bad } })).status).toBe(400);
+    const many = Object.fromEntries(Array.from({ length: 201 }, (_, at) => [`b${at}`, "x"]));
+    expect((await own.call("PUT", "folders", { json: { folder_mapping: many } })).status).toBe(400);
   });
 
   test("rebuild returns its report", async () => {

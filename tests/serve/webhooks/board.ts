@@ -18,7 +18,7 @@ export const KEY = "the key of the board";
 const BUSY = "busy";
 
 const comments = table("comments", { id: int64({ nullable: false }), body: utf8() }, { primaryKey: ["id"] });
-const pushed = v.object({ delivery: v.string(), issue: v.number() });
+const pushed = v.object({ delivery: v.string(), issue: v.number(), isDeleted: v.optional(v.boolean()) });
 
 /** A plugin that receives requests, and counts how often it was connected. */
 export function boardPlugin(name = "board") {
@@ -40,13 +40,15 @@ export function boardPlugin(name = "board") {
             throw permanent("the signature is wrong");
           const text = new TextDecoder().decode(body);
           if (text === BUSY) throw transient("the board cannot be reached");
-          const { delivery, issue } = v.parse(pushed, JSON.parse(text));
-          return [{ id: delivery, body: { issue } }];
+          const { delivery: id, issue, isDeleted = false } = v.parse(pushed, JSON.parse(text));
+          return [{ id, body: { issue, ...(isDeleted && { isDeleted }) } }];
         },
         async *stream(events) {
           for await (const { body } of events) {
-            const { issue } = body as { readonly issue: number };
-            yield { kind: "upsert", table: "comments", row: { id: issue, body: `comment ${issue}` } };
+            const { issue: id, isDeleted } = body as { readonly issue: number; readonly isDeleted?: true };
+            yield isDeleted === true
+              ? { kind: "delete", table: "comments", key: { id } }
+              : { kind: "upsert", table: "comments", row: { id, body: `comment ${id}` } };
           }
         },
         close: async () => void (counts.closed += 1),
@@ -63,3 +65,7 @@ export function signed(body: string | Uint8Array) {
 }
 
 export const delivery = (issue: number): string => JSON.stringify({ delivery: `d${issue}`, issue });
+
+/** The body of a request that reports a deleted issue. */
+export const deletion = (issue: number): string =>
+  JSON.stringify({ delivery: `deletion ${issue}`, issue, isDeleted: true });

@@ -46,13 +46,13 @@ export class AliasWork {
 
   /** Opens the source of an alias. */
   async open(name: string, signal: AbortSignal): Promise<void> {
-    const { source } = this.#alias(name);
+    const { source } = await this.#alias(name);
     await this.#clean(async () => this.#open(source, name, signal));
   }
 
   /** Estimates an alias. If the estimate excludes it, it cannot run. @throws the errors of `register` in `query` */
   async estimate(name: string, keys: QueryArray | null, signal: AbortSignal): Promise<QueryEstimate> {
-    const alias = this.#alias(name);
+    const alias = await this.#alias(name);
     if (this.#started.has(name)) throw unexpected(`a second estimate of the alias ${name}`);
     this.#started.add(name);
     checkKeys(alias, keys);
@@ -116,11 +116,13 @@ export class AliasWork {
     await atMost(Promise.allSettled(closing), CLOSE_GRACE_MS);
   }
 
-  #alias(name: string): Alias {
-    const { register, sources } = this.#options;
+  async #alias(name: string): Promise<Alias> {
+    const { register, sources, access } = this.#options;
+    const accessible = access === null ? null : visibleRecords(await sources.tables(), access);
     // The worker has compared the names with those in the SQL.
     const used = new Set(Object.keys(register).map((one) => one.toLowerCase()));
-    this.#aliases ??= checkAliases(register, { tables: new Set(), expressions: new Set(), used }, sources);
+    const taken = { tables: new Set<string>(), expressions: new Set<string>(), used };
+    this.#aliases ??= checkAliases(register, taken, { sources, accessible });
     const alias = this.#aliases.find((one) => one.name === name);
     if (alias === undefined || this.#closing !== null)
       throw unexpected("an alias that the query does not have");

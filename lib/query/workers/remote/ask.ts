@@ -2,9 +2,8 @@ import { Buffer } from "node:buffer";
 
 import type { RecordBatch } from "apache-arrow";
 
-import { AgnesError, raceAbort } from "../../../base/mod.ts";
+import { AgnesError, raceAbort, receivedError } from "../../../base/mod.ts";
 import type { SourceJob } from "../../../kit/mod.ts";
-import { receivedError } from "../sent-error.ts";
 import { receivedBatches, type Ask, type FromAsker, type ToAsker } from "./messages.ts";
 
 interface Call {

@@ -2,11 +2,10 @@ import { Buffer } from "node:buffer";
 
 import * as arrow from "apache-arrow";
 
+import { receivedError, sentError, type SentError } from "../../../base/mod.ts";
 import type { Filter, FilterValue, QueryArray, QueryEstimate, SourceJob } from "../../../kit/mod.ts";
 import type { LiveRequest } from "../../../sources/mod.ts";
-import type { TableRecord } from "../../../tables/mod.ts";
-import type { RegisteredQuery } from "../../hybrid/types.ts";
-import { receivedError, sentError, type SentError } from "../sent-error.ts";
+import type { RegisteredQuery, SourceTable } from "../../hybrid/types.ts";
 
 /** What a worker asks its parent, which has the connectors. */
 export type Ask =
@@ -48,7 +47,7 @@ export interface SentTable {
 }
 
 /** The fields of a registered table that queries use. */
-export type SentRecord = Pick<TableRecord, (typeof RECORD_FIELDS)[number]>;
+export type SentRecord = Pick<SourceTable, (typeof RECORD_FIELDS)[number]>;
 
 const RECORD_FIELDS = [
   "id",
@@ -60,9 +59,10 @@ const RECORD_FIELDS = [
   "whereFilters",
   "sourceQuery",
   "queryMode",
+  "namespace",
 ] as const;
 
-export function sentRecord(record: TableRecord): SentRecord {
+export function sentRecord(record: SourceTable): SentRecord {
   return Object.fromEntries(RECORD_FIELDS.map((field) => [field, record[field]])) as unknown as SentRecord;
 }
 

@@ -1,8 +1,8 @@
+import { receivedError } from "../../../base/mod.ts";
 import type { SourceHandle, LiveResolver, LiveTable } from "../../../sources/mod.ts";
 import type { AnyPlugin, QueryArray, SourceResult } from "../../../kit/mod.ts";
-import type { TableRecord } from "../../../tables/mod.ts";
+import type { SourceTable } from "../../hybrid/mod.ts";
 import type { HybridSources } from "../../hybrid/types.ts";
-import { receivedError } from "../sent-error.ts";
 import type { ParentCalls } from "./ask.ts";
 import {
   receivedEstimate,
@@ -62,8 +62,8 @@ export class ParentSources implements HybridSources {
     return plugin as Pick<AnyPlugin, "name" | "capabilities">;
   }
 
-  async tables(): Promise<readonly TableRecord[]> {
-    return (await this.#calls.ask<readonly SentRecord[]>({ kind: "tables" })) as readonly TableRecord[];
+  async tables(): Promise<readonly SourceTable[]> {
+    return (await this.#calls.ask<readonly SentRecord[]>({ kind: "tables" })) as readonly SourceTable[];
   }
 
   async open(source: string, signal: AbortSignal, alias: string): Promise<SourceHandle> {

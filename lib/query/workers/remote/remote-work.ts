@@ -1,12 +1,11 @@
 import type { RecordBatch } from "apache-arrow";
 
-import { AgnesError, isAgnesError } from "../../../base/mod.ts";
+import { AgnesError, isAgnesError, sentError } from "../../../base/mod.ts";
 import type { SourceJob } from "../../../kit/mod.ts";
 import { JobList, withStoppedJobs, type LiveResolver } from "../../../sources/mod.ts";
 import { visibleRecords } from "../../hybrid/open-hybrid.ts";
 import { withAwaited } from "../../run.ts";
 import { partFrames } from "../frames.ts";
-import { sentError } from "../sent-error.ts";
 import { AliasWork, unexpected, type AliasServices } from "./alias-work.ts";
 import {
   receivedKeys,

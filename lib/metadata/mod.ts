@@ -1,0 +1,13 @@
+export { MetadataCache } from "./metadata-cache.ts";
+export { MetadataStore } from "./store.ts";
+export { metadataSettings } from "./settings.ts";
+export type {
+  CachedMetadata,
+  MetadataFailure,
+  MetadataRefresh,
+  MetadataRun,
+  MetadataStatus,
+  RefreshCounts,
+  TableMetadataStatus,
+  TableRefresh,
+} from "./types.ts";

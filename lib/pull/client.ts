@@ -1,0 +1,186 @@
+import {
+  AgnesError,
+  checkServerAddress,
+  checkServerToken,
+  isAgnesError,
+  linkedController,
+  messageOf,
+  StallTimer,
+  throwIfAborted,
+  type Host,
+} from "../base/mod.ts";
+import { backoffMs, isTransientStatus, retryAfterMs } from "../kit/mod.ts";
+import { allBytes } from "./all-bytes.ts";
+import { responseError } from "./response-error.ts";
+
+/** A server to pull from. */
+export interface PullClient {
+  /** Its address without a path. */
+  readonly address: string;
+  /**
+   * Requests the list of tables; null if it is the one of `etag`.
+   * @throws the error of the server, `server_unreachable`, `server_response_invalid`, `manifest_too_large`, `download_stalled`,
+   *   `aborted`
+   */
+  manifest(etag: string | null): Promise<{ readonly etag: string | null; readonly content: unknown } | null>;
+  /** Opens the response to one request for a path. Redirects are not followed. Only transport errors are thrown. */
+  open(path: string, headers: Readonly<Record<string, string>>): Promise<OpenResponse>;
+}
+
+/** A response whose bytes are watched: it fails with `download_stalled` when none arrive for a time. */
+export interface OpenResponse extends Disposable {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Yields the body. @throws `server_unreachable`, `download_stalled`, `aborted` */
+  pieces(): AsyncIterable<Uint8Array>;
+  /** The error of a response that is not ok. */
+  error(): Promise<AgnesError>;
+}
+
+/** The limits of requests. */
+export interface ClientLimits {
+  /** The time without a byte after which a request is stopped. Default: 30 seconds. */
+  readonly stalledMs?: number;
+  /** How often a request is repeated without progress. Default: 4. */
+  readonly retries?: number;
+}
+
+const STALLED_MS = 30_000;
+export const RETRIES = 4;
+/** About 350,000 parts. A list takes eight times its size in memory, so that a greater one would not fit a small laptop. */
+const MANIFEST_BYTES_MAX = 128 * 1024 * 1024;
+
+/** @throws `server_address_invalid`, `token_invalid` */
+export function openPullClient(
+  host: Host,
+  server: string,
+  options: ClientLimits & { readonly token: string | undefined; readonly signal: AbortSignal | undefined },
+): PullClient {
+  const url = checkServerAddress(server);
+  const token = checkServerToken(options.token);
+  const { signal, stalledMs = STALLED_MS, retries = RETRIES } = options;
+  const open: PullClient["open"] = async (path, headers) =>
+    openResponse({ server: url.origin, signal, stalledMs }, (limit) =>
+      host.fetch(new URL(path, url), {
+        headers: { ...(token && { authorization: `Bearer ${token}` }), ...headers },
+        redirect: "manual",
+        signal: limit,
+      }),
+    );
+  return {
+    address: url.origin,
+    open,
+    manifest: (etag) => withRetries(host, signal, retries, () => requestManifest(url.origin, open, etag)),
+  };
+}
+
+/** Sends a request and watches its response. */
+async function openResponse(
+  {
+    server,
+    signal,
+    stalledMs,
+  }: { readonly server: string; readonly signal: AbortSignal | undefined; readonly stalledMs: number },
+  send: (limit: AbortSignal) => Promise<Response>,
+): Promise<OpenResponse> {
+  const what = `the pull from ${server}`;
+  throwIfAborted(signal, what);
+  const controller = linkedController(signal);
+  const stalled = new AgnesError("download_stalled", { server, timeoutMs: stalledMs });
+  const stall = new StallTimer(stalledMs, () => controller.abort(stalled));
+  let isRead = false;
+  const failed = (error: unknown) => {
+    throwIfAborted(signal, what);
+    if (controller.signal.reason === stalled) return stalled;
+    return new AgnesError("server_unreachable", { server, reason: messageOf(error) }, { cause: error });
+  };
+  const pieces = async function* (response: Response) {
+    const reader = response.body?.getReader();
+    if (reader === undefined) return;
+    try {
+      for (;;) {
+        stall.start();
+        const { done, value } = await reader.read().catch((error: unknown) => {
+          throw failed(error);
+        });
+        stall.stop();
+        if (done) {
+          isRead = true;
+          return;
+        }
+        yield value as Uint8Array;
+      }
+    } finally {
+      stall.stop();
+      if (!isRead) await reader.cancel().catch(() => {});
+    }
+  };
+  const close = () => {
+    stall.close();
+    controller[Symbol.dispose]();
+    // An abort takes milliseconds.
+    if (!isRead) controller.abort();
+  };
+  stall.start();
+  try {
+    const response = await send(controller.signal);
+    stall.stop();
+    return {
+      status: response.status,
+      headers: response.headers,
+      pieces: () => pieces(response),
+      error: async () => responseError(server, response.status, pieces(response)),
+      [Symbol.dispose]: close,
+    };
+  } catch (error) {
+    const thrown = failed(error);
+    close();
+    throw thrown;
+  }
+}
+
+async function requestManifest(server: string, open: PullClient["open"], etag: string | null) {
+  using response = await open("/api/sync/manifest", etag === null ? {} : { "if-none-match": etag });
+  if (response.status === 304 && etag !== null) return null;
+  if (response.status !== 200) throw await response.error();
+  const bytes = await allBytes(response.pieces(), MANIFEST_BYTES_MAX);
+  if (bytes === null) throw new AgnesError("manifest_too_large", { server, maxBytes: MANIFEST_BYTES_MAX });
+  try {
+    const content = JSON.parse(new TextDecoder().decode(bytes)) as unknown;
+    return { etag: response.headers.get("etag"), content };
+  } catch (error) {
+    const details = { server, httpStatus: 200, reason: "is not JSON" };
+    throw new AgnesError("server_response_invalid", details, { cause: error });
+  }
+}
+
+/** Repeats work after transient errors, with growing pauses. */
+async function withRetries<T>(
+  host: Host,
+  signal: AbortSignal | undefined,
+  retries: number,
+  work: () => Promise<T>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (attempt > retries || !isTransient(error)) throw error;
+      await host.sleep(backoffMs(host, attempt, undefined), signal);
+    }
+  }
+}
+
+/** Whether the same request may succeed later. */
+export function isTransient(error: unknown): boolean {
+  if (isAgnesError(error, "server_response_invalid")) return isTransientStatus(error.details.httpStatus);
+  return isAgnesError(error) && error.retry === "transient";
+}
+
+/** The pause before a request is repeated. */
+export function pauseMs(host: Host, attempt: number, headers: Headers | null): number {
+  const wait = headers === null ? undefined : retryAfterMs(headers.get("retry-after"), host.now());
+  return backoffMs(host, attempt, wait === undefined ? undefined : Math.min(wait, RETRY_AFTER_MAX_MS));
+}
+
+const RETRY_AFTER_MAX_MS = 60_000;

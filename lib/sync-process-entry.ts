@@ -1,0 +1,3 @@
+import { runSyncProcess } from "./sync-process.ts";
+
+await runSyncProcess({ plugins: [] });

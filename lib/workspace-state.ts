@@ -1,0 +1,162 @@
+import { join } from "node:path";
+
+import { rebuild } from "./analytics/mod.ts";
+import { currentActor } from "./base/mod.ts";
+import { fileStorage, type CatalogStorage } from "./catalog/mod.ts";
+import { MetadataCache, metadataSettings } from "./metadata/mod.ts";
+import type { Subscriptions, Tokens } from "./serve/mod.ts";
+import type { SourceServices } from "./sources/mod.ts";
+import {
+  dropPublishedTable,
+  HealthChecks,
+  HealthRecords,
+  Runs,
+  SyncState,
+  unregisteredExtracts,
+} from "./sync/mod.ts";
+import {
+  checkSourceRules,
+  openTableRegistry,
+  type RegisteredTable,
+  type TableRegistry,
+  type TableSettings,
+} from "./tables/mod.ts";
+import { dataPaths } from "./workspace/mod.ts";
+
+type UnregisteredHandler = (table: RegisteredTable) => Promise<void>;
+
+/** The catalogs of a workspace, each opened when it is first needed. */
+export class WorkspaceState {
+  /** Who changes the registry and syncs. */
+  readonly actor: string;
+  readonly metadata: MetadataCache;
+  readonly health: HealthChecks;
+  readonly #services: SourceServices;
+  readonly #onUnregister: UnregisteredHandler;
+  #tables: Promise<TableRegistry> | undefined;
+  #syncs: Promise<SyncState> | undefined;
+  #runs: Promise<Runs> | undefined;
+  #tokens: Promise<Tokens> | undefined;
+  #subscriptions: Promise<Subscriptions> | undefined;
+  #health: Promise<HealthRecords> | undefined;
+
+  /** @param onUnregister removes what is kept of an unregistered table outside the catalogs */
+  constructor(services: SourceServices, actor: string | undefined, onUnregister: UnregisteredHandler) {
+    this.#services = services;
+    this.#onUnregister = onUnregister;
+    this.actor = actor ?? currentActor(services.host);
+    this.health = new HealthChecks(services, () => this.#openHealth());
+    this.metadata = new MetadataCache({
+      ...services,
+      storage: () => this.#storage(),
+      tables: () => this.tables(),
+      settings: metadataSettings(services.host.env),
+    });
+  }
+
+  tables(): Promise<TableRegistry> {
+    this.#tables ??= this.#openTables();
+    return this.#tables;
+  }
+
+  syncs(): Promise<SyncState> {
+    const { host, log } = this.#services;
+    this.#syncs ??= SyncState.open({ storage: this.#storage(), host, log });
+    return this.#syncs;
+  }
+
+  runs(): Promise<Runs> {
+    const { host, log, workspace } = this.#services;
+    const directory = dataPaths.running(workspace.dataDirectory);
+    this.#runs ??= Runs.open({ storage: this.#storage(), directory, host, log });
+    return this.#runs;
+  }
+
+  tokens(): Promise<Tokens> {
+    this.#tokens ??= this.#openTokens();
+    return this.#tokens;
+  }
+
+  subscriptions(): Promise<Subscriptions> {
+    this.#subscriptions ??= this.#openSubscriptions();
+    return this.#subscriptions;
+  }
+
+  async close(): Promise<void> {
+    await this.metadata.close();
+    const catalogs = [this.#syncs, this.#runs, this.#health, this.#tokens, this.#subscriptions, this.#tables];
+    for (const opened of catalogs) {
+      await (await opened?.catch(() => undefined))?.close();
+    }
+  }
+
+  #openHealth(): Promise<HealthRecords> {
+    const { host, log } = this.#services;
+    this.#health ??= HealthRecords.open({ storage: this.#storage(), host, log });
+    return this.#health;
+  }
+
+  async #openTokens(): Promise<Tokens> {
+    const { Tokens: TokensOfWorkspace } = await import("./serve/mod.ts");
+    const { host, log } = this.#services;
+    return TokensOfWorkspace.open({ storage: this.#storage(), host, log });
+  }
+
+  async #openSubscriptions(): Promise<Subscriptions> {
+    const { Subscriptions: SubscriptionsOfWorkspace } = await import("./serve/mod.ts");
+    const { host, log } = this.#services;
+    return SubscriptionsOfWorkspace.open({ storage: this.#storage(), host, log });
+  }
+
+  async #openTables(): Promise<TableRegistry> {
+    const { host, log, workspace } = this.#services;
+    const extracts = await unregisteredExtracts(host, workspace);
+    if (extracts.length > 0) {
+      log.warn(
+        `the registry ${join(dataPaths.state(workspace.dataDirectory), "tables")} has no tables, but ${extracts.join(", ")} was published here before: ` +
+          "restore the registry from a backup, or import an exported file with `agnes table import`, before you sync. Ignore this if the data was copied from another workspace",
+      );
+    }
+    const registry = await openTableRegistry({
+      storage: this.#storage(),
+      host,
+      log,
+      actor: this.actor,
+      checkTable: (table, id) => this.#checkTable(table, id),
+    });
+    registry.onUnregister(async ({ table }) => {
+      await (await this.syncs()).forget(table.source, table.name);
+      await this.metadata.forget(table.id);
+      await this.#onUnregister(table);
+      await dropPublishedTable(this.#services, table);
+      await rebuild({ ...this.#services, tables: registry });
+      await this.#unsubscribe(table.id);
+    });
+    return registry;
+  }
+
+  async #unsubscribe(id: string): Promise<void> {
+    const { host, workspace } = this.#services;
+    // Opening it would create its folder, and load the server.
+    const directory = join(dataPaths.state(workspace.dataDirectory), "subscriptions");
+    if ((await host.files.stat(directory)) === null) return;
+    await (await this.subscriptions()).forget(id);
+  }
+
+  /** Checks that the plugin of a table's source supports its settings. */
+  #checkTable(table: TableSettings, id: string): void {
+    const { plugins, workspace, host } = this.#services;
+    const { sources } = workspace.config;
+    const wanted = Object.hasOwn(sources, table.source) ? sources[table.source]!.plugin : undefined;
+    const plugin = plugins.list().find(({ name }) => name === wanted);
+    if (plugin === undefined) return;
+    const { name, capabilities, sourceQuery: schema } = plugin;
+    const queryForm = schema && { schema, now: host.now() };
+    checkSourceRules(table, id, { plugin: name, capabilities, ...(queryForm && { queryForm }) });
+  }
+
+  #storage(): CatalogStorage {
+    const { host, log, workspace } = this.#services;
+    return fileStorage({ directory: dataPaths.state(workspace.dataDirectory), host, log });
+  }
+}

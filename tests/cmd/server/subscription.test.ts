@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+
+import { served, type Served } from "../../serve/harness.ts";
+import { runCli, temporaryDirectory } from "../run-cli.ts";
+
+let shop: Served;
+let server: ReturnType<typeof Bun.serve>;
+beforeAll(async () => {
+  shop = await served();
+  const tables = await shop.agnes.tables();
+  await tables.update("shop.orders", { dataset: "sales", folder: "eu" });
+  server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    development: false,
+    fetch: (request) => shop.agnes.fetch(request),
+  });
+});
+afterAll(async () => {
+  await server.stop(true);
+  await shop[Symbol.asyncDispose]();
+});
+
+/** Runs commands as one user, whose subscription no other test has. */
+async function userOf(name: string) {
+  const token = await shop.token({ name, role: "analyst" });
+  const env = { AGNES_TOKEN: token, AGNES_SERVER: `http://127.0.0.1:${server.port}` };
+  return (...args: readonly string[]) => runCli(["subscription", ...args], { cwd: "/", env });
+}
+
+describe("agnes subscription", () => {
+  test("export needs a file in a folder that exists", async () => {
+    using folder = temporaryDirectory();
+    const agnes = await userOf("di");
+    expect((await agnes("export")).stderr).toContain("--rsync FILE is missing");
+    const { status, stderr } = await agnes("export", "--rsync", join(folder.path, "none/tables.filter"));
+    expect([status, stderr]).toEqual([2, expect.stringContaining("of --rsync does not exist")]);
+    expect(await readdir(folder.path)).toEqual([]);
+  });
+
+  test("shows, adds and removes tables, groups and folders", async () => {
+    const agnes = await userOf("ann");
+    const first = await agnes("show");
+    expect([first.status, first.stderr]).toEqual([0, "The mode is all: you subscribe to every table.\n"]);
+    const added = await agnes("add", "Orders", "shop.customers", "--group", "sales");
+    expect(added.status).toBe(0);
+    expect(added.stdout).toContain("in mode explicit");
+    expect(added.stderr).toContain(
+      "these settings have no effect. `agnes subscription mode explicit` applies them.",
+    );
+    expect((await agnes("mode", "explicit")).stderr).toBe("The mode is explicit.\n");
+    expect((await agnes("remove", "customers", "--folder", "eu")).status).toBe(0);
+    const shown = await agnes("show", "--json");
+    expect(JSON.parse(shown.stdout)).toEqual({
+      table_mode: "explicit",
+      tables: { "shop.orders": true, "shop.customers": false },
+      groups: { sales: true },
+      folders: { eu: false },
+    });
+    expect((await agnes("show")).stdout).toMatch(/table +shop\.customers +no\n/);
+    const reset = await agnes("reset", "customers", "--folder", "eu", "--json");
+    expect(JSON.parse(reset.stdout)).toMatchObject({ tables: { "shop.orders": true }, folders: {} });
+  });
+
+  test("names an unknown table with the nearest one, and changes nothing", async () => {
+    const agnes = await userOf("bo");
+    const { status, stderr } = await agnes("add", "orders", "ordrs");
+    expect(status).toBe(2);
+    expect(stderr).toContain('the server lists no table "ordrs"');
+    expect(stderr).toContain("Did you mean orders?");
+    expect(JSON.parse((await agnes("show", "--json")).stdout)).toMatchObject({ tables: {} });
+  });
+
+  test("rejects what has no effect, and explains a missing server", async () => {
+    const agnes = await userOf("cy");
+    expect((await agnes("add")).stderr).toContain("it needs a table, --group or --folder");
+    const unknown = await agnes("add", "--group", "nothing");
+    expect(unknown.stderr).toContain("subscription_unknown");
+    expect(unknown.stderr).toContain('has the group "nothing"');
+    expect((await agnes("mode", "some")).stderr).toContain('MODE cannot be "some"');
+    const { status, stderr } = await runCli(["subscription", "show"], { cwd: "/", env: {} });
+    expect(status).toBe(2);
+    expect(stderr).toContain("Add --server URL, or set AGNES_SERVER.");
+  });
+});

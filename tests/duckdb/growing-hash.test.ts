@@ -1,0 +1,49 @@
+import { expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { appendFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { AgnesError, nodeFiles, type Files } from "../../lib/base/mod.ts";
+import { GrowingHash } from "../../lib/duckdb/growing-hash.ts";
+
+const CHUNK = new Uint8Array(20 * 1024 * 1024).fill(7);
+
+/** Writes a file in two pieces while it is hashed, the second one after the first was synced. */
+async function hashed(
+  sync: Files["sync"],
+): Promise<{ readonly sha256: string | null; readonly syncs: number }> {
+  const folder = await mkdtemp(join(tmpdir(), "agnes-hash-"));
+  const path = join(folder, "part");
+  let syncs = 0;
+  const files: Files = {
+    ...nodeFiles(),
+    sync(of) {
+      syncs += 1;
+      return sync(of);
+    },
+  };
+  const hash = new GrowingHash(files, path);
+  try {
+    await writeFile(path, CHUNK);
+    for (let waited = 0; syncs === 0 && waited < 10_000; waited++) await Bun.sleep(1);
+    await appendFile(path, "the end");
+    return { sha256: await hash.finish(CHUNK.length + 7), syncs };
+  } finally {
+    await hash.stop();
+    await rm(folder, { recursive: true });
+  }
+}
+
+test("GrowingHash syncs a large file before it is complete", async () => {
+  const { sha256, syncs } = await hashed((path) => nodeFiles().sync(path));
+  expect(sha256).toBe(createHash("sha256").update(CHUNK).update("the end").digest("hex"));
+  expect(syncs).toBe(1);
+});
+
+test("GrowingHash fails if an early sync failed, because a later one may succeed", async () => {
+  const failing = hashed(async (path) => {
+    throw new AgnesError("file_failed", { operation: "sync", path, reason: "EIO" });
+  });
+  expect(await failing.catch((error: unknown) => (error as AgnesError).code)).toBe("file_failed");
+});
