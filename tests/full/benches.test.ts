@@ -12,13 +12,16 @@ const benches: Readonly<Record<string, readonly string[]>> = {
   "keboola.ts": ["--rows", "3000", "--slices", "3", "--rounds", "1", "--no-memory", "--no-many"],
   "bigquery-storage.ts": ["--rows", "3000", "--rounds", "1"],
   "remote.ts": ["--rows", "2000", "--tables", "20"],
+  "metadata.ts": ["--tables", "20", "--latency", "5"],
   "merge.ts": ["--rows", "3000"],
   "unchanged.ts": ["--rows", "3000", "--rounds", "1"],
+  "profile.ts": ["--rows", "3000", "--rounds", "1"],
   "analytics.ts": ["--tables", "10"],
   "catalog.ts": ["--max", "1000", "--only", "file"],
-  "startup.ts": ["--runs", "1"],
+  "startup.ts": ["--runs", "1", "--compression-level", "1"],
   "lookup.ts": ["--rounds", "1", "--lookups", "20"],
-  "serve.ts": ["--rounds", "1", "--seconds", "0.2"],
+  "serve.ts": ["--rounds", "1", "--seconds", "0.2", "--export-rows", "1000", "--load-minutes", "0.02"],
+  "pull.ts": ["--rows", "3000", "--rounds", "1"],
 };
 
 test("bench/README.md types every bench so that it runs where bun is not on the PATH", async () => {

@@ -129,4 +129,38 @@ describe("bigquery: the emulator", () => {
       TYPES,
     );
   });
+
+  // The cases of an independent corpus that tests BigQuery clients of several languages: goccy/bigquery-emulator.
+  test.each<[string, object[]]>([
+    ["SELECT 1 AS value", [{ value: "1" }]],
+    [
+      "SELECT 42 AS int_col, 3.5 AS float_col, 'hello' AS str_col, true AS bool_col",
+      [{ int_col: "42", float_col: 3.5, str_col: "hello", bool_col: "true" }],
+    ],
+    ["SELECT CAST(NULL AS INT64) AS n", [{ n: null }]],
+    ["SELECT [1, 2, 3] AS arr", [{ arr: ["1", "2", "3"] }]],
+    ["SELECT STRUCT(1 AS a, 'x' AS b) AS s", [{ s: { a: "1", b: "x" } }]],
+    ["SELECT n FROM UNNEST([10, 20, 30]) AS n ORDER BY n", [{ n: "10" }, { n: "20" }, { n: "30" }]],
+    ["SELECT COUNT(*) AS cnt, SUM(n) AS total FROM UNNEST([1, 2, 3, 4]) AS n", [{ cnt: "4", total: "10" }]],
+    ["SELECT DATE '2024-03-15' AS d", [{ d: "2024-03-15" }]],
+    ["SELECT TIMESTAMP '2024-03-15 12:34:56 UTC' AS ts", [{ ts: "2024-03-15T12:34:56.000Z" }]],
+  ])("query: %s", async (sql, rows) => {
+    const { query } = await open();
+    expect(await query(sql)).toEqual(rows as never);
+  });
+
+  test("rows that were just streamed in are read", async () => {
+    const tableReference = { projectId: "p-1", datasetId: "shop", tableId: "streamed" };
+    const fields = ["id", "value"].map((name) => ({ name, type: "STRING", mode: "REQUIRED" }));
+    await emulator.post("/datasets/shop/tables", { tableReference, schema: { fields } });
+    const rows = [
+      { id: "1", value: "hello" },
+      { id: "2", value: "world" },
+    ];
+    await emulator.post("/datasets/shop/tables/streamed/insertAll", {
+      rows: rows.map((json) => ({ json })),
+    });
+    const { query } = await open();
+    expect(await query("SELECT id, value FROM `p-1`.`shop`.`streamed` ORDER BY id")).toEqual(rows);
+  });
 });

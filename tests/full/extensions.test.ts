@@ -180,7 +180,7 @@ test("without its extension a remote table is read live or named with the reason
       "kbc.rows": live("keboola", "community"),
       "notes.gone": live("sqlite_scanner"),
       "notes.visits": live("sqlite_scanner"),
-      "shop.orders": `failed: cannot be queried: ${missing("postgres_scanner", "core")}; its plugin pg can neither read nor query`,
+      "shop.orders": `error: cannot be queried: ${missing("postgres_scanner", "core")}; its plugin pg can neither read nor query`,
     },
   });
   expect(await rows(bare, "SELECT page FROM visits")).toEqual([{ page: "live" }]);
@@ -264,7 +264,7 @@ test("every transaction in PostgreSQL is read-only", () => {
 test("a wrong secret, one that is not set, and a host that is not listed are named, and no secret is shown", async () => {
   const wrong = { SHOP_PASSWORD: `${PASSWORD}!` };
   expect((await findings(equipped, [], wrong)).tables["shop.orders"]).toMatch(
-    /^failed: cannot be queried: Unable to connect to Postgres .* authentication failed/,
+    /^error: cannot be queried: Unable to connect to Postgres .* authentication failed/,
   );
   expect((await findings(equipped, [], { SHOP_PASSWORD: "" })).tables["shop.orders"]).toContain(
     "the environment variable SHOP_PASSWORD is not set",

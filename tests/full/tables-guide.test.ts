@@ -24,15 +24,17 @@ test("docs/guide/tables.md drives a workspace from nothing to a synced registry"
       sync_schedule: "every 6h",
       folder: "shop",
       registered_by: "ann",
-      version: 6,
+      version: 8,
     },
   });
   expect(json(await run("table", "list", "--json"))).toMatchObject({
-    version: 9,
+    version: 11,
     tables: [{ id: "exports.orders" }],
   });
   const audit = (await readFile(join(directory.path, "shop", "audit.ndjson"), "utf8")).trimEnd().split("\n");
-  expect(audit.map((line) => (JSON.parse(line) as { version: number }).version)).toEqual([1, 2, 3, 4, 5, 6]);
+  expect(audit.map((line) => (JSON.parse(line) as { version: number }).version)).toEqual([
+    1, 2, 3, 4, 5, 6, 7, 8,
+  ]);
   expect(stderr).toContain("would publish generation 1 of exports again: 2 tables, 4 rows");
   expect(stderr).toContain("generation 1 of exports is published again, as 3");
   expect(json(await run("table", "folder", "--json"))).toMatchObject({ folder_mapping: {} });

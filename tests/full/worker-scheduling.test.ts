@@ -77,6 +77,24 @@ describe("the worker processes", () => {
     expect(await lookup(session, "ann")).toEqual([{ name: "c3" }]);
   });
 
+  test("do not give the last one again to who had a query stopped there", async () => {
+    await using session = isolated(shared.data, { count: 2 });
+    await lookup(session, "bob");
+    const slow = long(session, "ann", 1);
+    await until(() => session.workers().busy === 1);
+    const first = long(session, "bob", 1);
+    await until(() => session.workers().busy === 2);
+    await lookup(session, "dan");
+    expect(await first.stop()).toEqual(["aborted"]);
+    await until(() => session.workers().busy === 1);
+    const second = long(session, "bob", 1);
+    expect(session.workers()).toMatchObject({ busy: 1, waiting: 1 });
+    expect(await lookupMs(session, "dan")).toBeLessThan(2000);
+    await slow.stop();
+    await until(() => session.workers().busy === 1 && session.workers().waiting === 0);
+    await second.stop();
+  });
+
   test("count the time in which a query waits", async () => {
     await using session = isolated(shared.data, { count: 2 });
     await lookup(session, "bob");

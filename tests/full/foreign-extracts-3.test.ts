@@ -1,0 +1,3 @@
+import { testForeignExtracts } from "./foreign-extracts.ts";
+
+testForeignExtracts(5001);
