@@ -1,42 +1,64 @@
 /**
  * Lookups of 20 rows over HTTP, against a bare handler that runs the same SQL on one DuckDB in the same runtime, in turns.
- * Then mixed requests of 64 clients for some minutes, with the resident memory of the server and its workers.
+ * Then the rows of a large table in each format, against DuckDB's own scan to Arrow record batches, in Python. Then mixed
+ * requests of 64 clients for some minutes, with the resident memory of the server. The processor time is that of a server
+ * and its workers.
  *
- *     npx bun bench/serve.ts [--rounds N] [--seconds N] [--load-minutes N]
+ *     npx bun bench/serve.ts [--rounds N] [--seconds N] [--export-rows N] [--load-minutes N]
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 
-import { residentBytes } from "../lib/base/mod.ts";
+import { openDatabase, quoteLiteral } from "../lib/duckdb/mod.ts";
 import { createAgnes } from "../lib/mod.ts";
 import files from "../plugins/files/plugin.ts";
+import { pythonWith, run } from "../tests/full/python.ts";
+import { memoryMb } from "./process-memory.ts";
+import { processTimeMs } from "./process-time.ts";
+import { load, ordersCsv } from "./serve-load.ts";
 
 const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "3" },
     seconds: { type: "string", default: "5" },
+    "export-rows": { type: "string", default: "5000000" },
     "load-minutes": { type: "string", default: "0" },
   },
 });
-const [rounds, seconds, loadMinutes] = [values.rounds, values.seconds, values["load-minutes"]].map(
-  Number,
-) as [number, number, number];
+const { rounds: roundsText, seconds: secondsText } = values;
+const [rounds, seconds] = [Number(roundsText), Number(secondsText)];
+const [exportRows, loadMinutes] = [Number(values["export-rows"]), Number(values["load-minutes"])];
 
 const SQL = "SELECT id, customer, amount FROM orders WHERE id BETWEEN 100 AND 119 ORDER BY id";
 
-/** A handler with one DuckDB, one connection for each request that runs. */
+const EXPORT = "SELECT id, customer, amount FROM large";
+
+/** DuckDB in the version of `@duckdb/node-api`. */
+const PYTHON = ["duckdb==1.5.5", "pyarrow==26.0.1"];
+
+/** A handler with one DuckDB, one connection for each request that runs. With ?scan, it only counts the rows. */
 const BARE = `
   const { DuckDBInstance } = await import("@duckdb/node-api");
   const instance = await DuckDBInstance.create(":memory:");
   const setup = await instance.connect();
   await setup.run(process.argv.at(-1));
   const free = [];
-  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", development: false, async fetch(request) {
+  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", development: false, idleTimeout: 0, async fetch(request) {
     const { sql } = await request.json();
     const connection = free.pop() ?? (await instance.connect());
+    if (request.url.endsWith("?scan")) {
+      const result = await connection.stream(sql);
+      let count = 0;
+      for (;;) {
+        const chunk = await result.fetchChunk();
+        if (chunk === null || chunk.rowCount === 0) return Response.json({ count });
+        count += chunk.rowCount;
+      }
+    }
     const rows = await connection.runAndReadAll(sql);
     free.push(connection);
     return Response.json(rows.getRowObjectsJson());
@@ -51,7 +73,11 @@ interface Started {
 
 /** Starts a server that prints its address as JSON. */
 async function start(args: readonly string[], directory: string): Promise<Started> {
-  const child = spawn(process.execPath, args, { cwd: directory, stdio: ["ignore", "pipe", "ignore"] });
+  const child = spawn(process.execPath, args, { cwd: directory, stdio: ["ignore", "pipe", "pipe"] });
+  // A query that fails after its first bytes, for example because of a timeout, only breaks the connection.
+  createInterface(child.stderr).on("line", (line) => {
+    if (line.includes('"errorCode":"') && !line.includes('"table_unknown"')) console.error(line);
+  });
   const url = await new Promise<string>((resolve, reject) => {
     let text = "";
     child.stdout.on("data", (bytes) => {
@@ -88,76 +114,136 @@ async function rate(call: Call, clients: number, lengthMs: number) {
 const median = (numbers: readonly number[]) =>
   numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]!;
 
-async function compare(bare: Call, served: Call): Promise<void> {
-  console.log("clients  bare/s  served/s  ratio  (at least 0.7)  served, 99 % of the latencies in ms");
+/** A server to measure. */
+interface Side {
+  readonly call: Call;
+  readonly pid: number;
+}
+
+async function measured({ call, pid }: Side, clients: number) {
+  const beforeMs = processTimeMs(pid);
+  const { perSecond, latencies } = await rate(call, clients, seconds * 1000);
+  const cpuMs = (processTimeMs(pid) - beforeMs) / latencies.length;
+  return { perSecond, cpuMs, p99Ms: latencies[Math.floor(latencies.length * 0.99)]! };
+}
+
+async function compare(bare: Side, served: Side): Promise<void> {
+  console.log("clients  bare/s  served/s  ratio  bare ms  served ms of processor time  ratio  99 % in ms");
+  // Before that, the code of the workers is not compiled.
+  for (const side of [bare, served]) await measured(side, 16);
   for (const clients of [16, 64]) {
-    const [bares, serveds, p99s]: [number[], number[], number[]] = [[], [], []];
+    const [bares, serveds]: Awaited<ReturnType<typeof measured>>[][] = [[], []];
     for (let round = 0; round < rounds; round += 1) {
-      bares.push((await rate(bare, clients, seconds * 1000)).perSecond);
-      const { perSecond, latencies } = await rate(served, clients, seconds * 1000);
-      serveds.push(perSecond);
-      p99s.push(latencies[Math.floor(latencies.length * 0.99)]!);
+      bares!.push(await measured(bare, clients));
+      serveds!.push(await measured(served, clients));
     }
-    const [b, s] = [median(bares), median(serveds)];
-    console.log(
-      `${clients}  ${b.toFixed(0)}  ${s.toFixed(0)}  ${(s / b).toFixed(2)}  ${median(p99s).toFixed(0)}`,
-    );
+    const of = (side: typeof bares, key: "perSecond" | "cpuMs" | "p99Ms") =>
+      median(side!.map((one) => one[key]));
+    const [b, s] = [of(bares, "perSecond"), of(serveds, "perSecond")];
+    const [bareMs, servedMs] = [of(bares, "cpuMs"), of(serveds, "cpuMs")];
+    const cells = [b.toFixed(0), s.toFixed(0), (s / b).toFixed(2), bareMs.toFixed(2), servedMs.toFixed(2)];
+    cells.push((bareMs / servedMs).toFixed(2), of(serveds, "p99Ms").toFixed(0));
+    console.log(`${clients}  ${cells.join("  ")}`);
   }
 }
 
-/** Mixed requests for some minutes. Prints the statuses and the memory at each minute. */
-async function load(url: string, tokens: readonly string[], pid: number): Promise<void> {
-  const headersOf = (token: string) => ({
-    authorization: `Bearer ${token}`,
-    "content-type": "application/json",
-  });
-  const query = (sql: string, format: string) => (token: string) =>
-    fetch(new URL(`api/query?format=${format}`, url), {
-      method: "POST",
-      headers: headersOf(token),
-      body: JSON.stringify({ sql }),
+/** Reads all bytes of a response. @returns its time, its processor time, its size, and the peak memory of the server */
+async function exported(call: Call, pid: number) {
+  const peak = { server: 0, workers: 0 };
+  const watch = setInterval(() => {
+    void memoryMb(pid).then(({ server, workers }) => {
+      peak.server = Math.max(peak.server, server);
+      peak.workers = Math.max(peak.workers, workers);
     });
-  const get = (path: string) => (token: string) => fetch(new URL(path, url), { headers: headersOf(token) });
-  const calls: readonly ((token: string) => Promise<Response>)[] = [
-    query(SQL, "json"),
-    query("SELECT customer, sum(amount) AS total FROM orders GROUP BY ALL ORDER BY 1", "csv"),
-    query("SELECT * FROM orders", "arrow"),
-    query("SELECT * FROM missing", "json"),
-    get("api/v2/catalog"),
-    get("api/v2/schema/orders"),
-    get("api/v2/sample/orders"),
-    get("api/health"),
-  ];
-  const statuses = new Map<number, number>();
-  const endMs = performance.now() + loadMinutes * 60_000;
-  const client = async (at: number) => {
-    for (let turn = at; performance.now() < endMs; turn += 1) {
-      const response = await calls[turn % calls.length]!(tokens[at % tokens.length]!);
-      await response.arrayBuffer();
-      statuses.set(response.status, (statuses.get(response.status) ?? 0) + 1);
-    }
+  }, 50);
+  try {
+    const [startMs, beforeMs] = [performance.now(), processTimeMs(pid)];
+    const response = await call();
+    if (response.status !== 200) throw new Error(`an export got ${response.status}`);
+    let bytes = 0;
+    for await (const piece of response.body!) bytes += piece.length;
+    return { ms: performance.now() - startMs, cpuMs: processTimeMs(pid) - beforeMs, bytes, peak };
+  } finally {
+    clearInterval(watch);
+  }
+}
+
+/** What a scan took. */
+interface Scan {
+  readonly ms: number;
+  readonly cpuMs: number;
+}
+
+/** Reads all rows as Arrow record batches, which DuckDB converts itself. @param threads 0: DuckDB's default */
+function arrowScan(views: string, threads: number): Scan {
+  const script = join(import.meta.dir, "arrow-scan.py");
+  const scan = JSON.parse(run(pythonWith(PYTHON), [script, views, EXPORT, String(threads)])) as Scan & {
+    readonly rows: number;
   };
-  const watch = async () => {
-    for (let minute = 0; minute <= loadMinutes; minute += 1) {
-      const memory = (await residentBytes([pid])).get(pid) ?? 0;
-      console.log(`minute ${minute}: ${(memory / 1e6).toFixed(0)} MB of the server`);
-      if (minute < loadMinutes) await Bun.sleep(60_000);
+  if (scan.rows !== exportRows) throw new Error(`the scan returned ${scan.rows} rows`);
+  return scan;
+}
+
+async function exportAll(
+  scans: Readonly<Record<string, () => Promise<Scan>>>,
+  served: (format: string, limit: number) => Side,
+): Promise<void> {
+  const formats = ["arrow", "csv", "ndjson"];
+  const taken = new Map<string, Scan[]>([...Object.keys(scans), ...formats].map((name) => [name, []]));
+  const sizes = new Map<string, string>();
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [name, scan] of Object.entries(scans)) taken.get(name)!.push(await scan());
+    for (const format of formats) {
+      // The memory of all rows must not be more than that of a fifth of them.
+      for (const rows of [Math.ceil(exportRows / 5), exportRows]) {
+        const { call, pid } = served(format, rows);
+        const { bytes, peak, ...scan } = await exported(call, pid);
+        if (rows === exportRows) taken.get(format)!.push(scan);
+        const cells = [bytes / 1e6, peak.server, peak.workers].map((size) => size.toFixed(0));
+        sizes.set(`${format} ${rows}`, cells.join("  "));
+      }
     }
-  };
-  await Promise.all([watch(), ...Array.from({ length: 64 }, (_, at) => client(at))]);
-  console.log("responses by status:", Object.fromEntries(statuses));
+  }
+  const of = (name: string, key: keyof Scan) => median(taken.get(name)!.map((one) => one[key]));
+  const [base] = Object.keys(scans);
+  console.log(`${exportRows} rows  ms  ratio to ${base}  ms of processor time  ratio`);
+  for (const name of taken.keys()) {
+    const cells = (["ms", "cpuMs"] as const).flatMap((key) => [
+      of(name, key).toFixed(0),
+      (of(base!, key) / of(name, key)).toFixed(2),
+    ]);
+    console.log(`${name}  ${cells.join("  ")}`);
+  }
+  console.log("format rows  MB  MB server  MB workers");
+  for (const [name, cells] of sizes) console.log(`${name}  ${cells}`);
+}
+
+async function writeLarge(path: string): Promise<void> {
+  await using database = await openDatabase();
+  await using connection = await database.connect();
+  await connection.run(
+    `COPY (SELECT range AS id, 'c' || (range % 997) AS customer, range / 4 AS amount FROM range(${exportRows}))
+     TO ${quoteLiteral(path)} (FORMAT parquet)`,
+  );
 }
 
 const directory = await mkdtemp(join(tmpdir(), "agnes-bench-serve-"));
 const children: ChildProcess[] = [];
 try {
-  const rows = Array.from({ length: 10_000 }, (_, id) => `${id},c${id % 97},${id / 4}`);
-  await writeFile(join(directory, "orders.csv"), `id,customer,amount\n${rows.join("\n")}\n`);
+  const ordersPath = join(directory, "orders.csv");
+  await writeFile(ordersPath, ordersCsv(0));
+  await writeLarge(join(directory, "large.parquet"));
   await writeFile(
     join(directory, "agnes.yaml"),
-    "version: 1\nsources:\n  shop: { plugin: files, options: { path: orders.csv } }\n",
+    `version: 1
+server: { maxRows: ${Math.max(exportRows, 1_000_000)}, maxResultBytes: 10000000000, queryTimeoutMs: 600000 }
+sources:
+  shop: { plugin: files, options: { path: orders.csv } }
+  warehouse: { plugin: files, options: { path: large.parquet } }
+`,
   );
   const tokens: string[] = [];
+  let adminToken = "";
   let view = "";
   {
     await using agnes = await createAgnes({ plugins: [files], workspace: directory });
@@ -166,25 +252,45 @@ try {
     const store = await agnes.tokens();
     for (let at = 0; at < 8; at += 1)
       tokens.push((await store.create({ name: `bench ${at}`, role: "analyst" })).token);
-    const pattern = join(agnes.workspace.dataDirectory, "extracts/shop/data/orders/*.parquet");
-    view = `CREATE VIEW orders AS SELECT * FROM read_parquet('${pattern}')`;
+    adminToken = (await store.create({ name: "bench admin", role: "admin" })).token;
+    const parts = (source: string, table: string) =>
+      join(agnes.workspace.dataDirectory, `extracts/${source}/data/${table}/*.parquet`);
+    view = `CREATE VIEW orders AS SELECT * FROM read_parquet('${parts("shop", "orders")}');
+      CREATE VIEW large AS SELECT * FROM read_parquet('${parts("warehouse", "large")}')`;
   }
   const root = join(import.meta.dir, "..");
   const bare = await start(["-e", BARE, view], root);
   children.push(bare.child);
   const served = await start([join(root, "cmd/main.ts"), "serve", "--port", "0", "--json"], directory);
   children.push(served.child);
-  const post = (url: string, path: string): Call => {
+  const post = (url: string, path: string, body: unknown = { sql: SQL }): Call => {
     let turn = 0;
     const headers = () => ({
       authorization: `Bearer ${tokens[turn++ % tokens.length]}`,
       "content-type": "application/json",
     });
     return () =>
-      fetch(new URL(path, url), { headers: headers(), method: "POST", body: JSON.stringify({ sql: SQL }) });
+      fetch(new URL(path, url), { headers: headers(), method: "POST", body: JSON.stringify(body) });
   };
-  await compare(post(bare.url, ""), post(served.url, "api/query"));
-  if (loadMinutes > 0) await load(served.url, tokens, served.child.pid!);
+  const [barePid, servedPid] = [bare.child.pid!, served.child.pid!];
+  await compare(
+    { call: post(bare.url, ""), pid: barePid },
+    { call: post(served.url, "api/query"), pid: servedPid },
+  );
+  await exportAll(
+    {
+      "DuckDB to Arrow": async () => arrowScan(view, 0),
+      "DuckDB to Arrow, one thread": async () => arrowScan(view, 1),
+      // Through the bindings, as Agnes, but its rows stay in the vectors of DuckDB.
+      "DuckDB without conversion": () => exported(post(bare.url, "?scan", { sql: EXPORT }), barePid),
+    },
+    (format, limit) => ({
+      call: post(served.url, `api/query?format=${format}`, { sql: EXPORT, limit }),
+      pid: servedPid,
+    }),
+  );
+  if (loadMinutes > 0)
+    await load({ url: served.url, pid: servedPid, tokens, adminToken, ordersPath, sql: SQL }, loadMinutes);
 } finally {
   for (const child of children) child.kill("SIGKILL");
   await rm(directory, { recursive: true, force: true });

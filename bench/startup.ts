@@ -1,5 +1,5 @@
 /**
- * What starting costs: `npx bun bench/startup.ts [--runs N]`. Builds three executables and alternates between them.
+ * What starting costs: `npx bun bench/startup.ts [--runs N] [--compression-level N]`. Builds three executables and alternates between them.
  *
  * `agnes --help` against an empty compiled program, and `agnes query "select 1"` in a workspace against the
  * smallest compiled program that opens DuckDB and does it.
@@ -21,7 +21,12 @@ console.log(reader.getRows()[0]);
 process.exit(0);
 `;
 
-const { values } = parseArgs({ options: { runs: { type: "string", default: "30" } } });
+const { values } = parseArgs({
+  options: { runs: { type: "string", default: "30" }, "compression-level": { type: "string" } },
+});
+// DuckDB is unpacked before the first measured run.
+const level = values["compression-level"];
+const compression = level === undefined ? {} : { compressionLevel: Number(level) };
 const platform = platforms.find((name) => name === hostPlatform());
 const bindings = platform === undefined ? undefined : findBindings(platform);
 if (platform === undefined || bindings === undefined) throw new Error(`no bindings for ${hostPlatform()}`);
@@ -33,7 +38,7 @@ try {
   mkdirSync(sources, { recursive: true });
   const build = async (name: string, entry: string) => {
     const outfile = join(directory, name);
-    await buildExecutable({ platform, bindings, outfile, entry });
+    await buildExecutable({ platform, bindings, outfile, entry, ...compression });
     return outfile;
   };
   const write = (name: string, text: string) => {
