@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { nodeFiles, type AgnesError } from "../../../lib/base/mod.ts";
+import { seededRandom } from "../../../lib/testing/fakes/fake-host.ts";
 import { ResultBuffer, type BufferSpace } from "../../../lib/query/workers/result-buffer.ts";
 
 /** The space of some buffers, whose files are in a folder that is removed at the end. */
@@ -92,4 +93,42 @@ test("the files of all results together stay within their quota, and the writers
   buffers[1]!.close(null);
   while (own.files().length > 0) await Bun.sleep(1);
   expect(own.space.usedBytes).toBe(0);
+});
+
+test("readers get all bytes in their order, regardless of how they and the writers take turns", async () => {
+  for (let seed = 1; seed <= 50; seed++) {
+    const random = seededRandom(seed);
+    const upTo = (most: number) => Math.floor(random() * (most + 1));
+    using own = newSpace({ memoryBytes: upTo(40), filesBytes: upTo(200), stalledMs: 60_000 });
+    const results = Array.from({ length: 3 }, async () => {
+      let room = Promise.withResolvers<void>();
+      const buffer = new ResultBuffer(
+        own.space,
+        () => room.resolve(),
+        () => {},
+      );
+      const sent = Array.from({ length: 30 }, (_, at) => Buffer.alloc(upTo(20), at));
+      const write = async () => {
+        for (const bytes of sent) {
+          room = Promise.withResolvers();
+          if (!buffer.write(bytes)) await room.promise;
+          if (upTo(3) === 0) await Bun.sleep(upTo(1));
+        }
+        buffer.end();
+      };
+      const read = async () => {
+        const taken: Buffer[] = [];
+        for (let bytes = await buffer.next(); bytes !== null; bytes = await buffer.next()) {
+          taken.push(Buffer.from(bytes));
+          if (upTo(3) === 0) await Bun.sleep(upTo(1));
+        }
+        return Buffer.concat(taken);
+      };
+      const [, taken] = await Promise.all([write(), read()]);
+      expect(taken).toEqual(Buffer.concat(sent));
+    });
+    await Promise.all(results);
+    while (own.files().length > 0) await Bun.sleep(1);
+    expect([seed, own.space.usedBytes]).toEqual([seed, 0]);
+  }
 });
