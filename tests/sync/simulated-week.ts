@@ -1,4 +1,5 @@
 import { AgnesError, silentLog, type Host } from "../../lib/base/mod.ts";
+import { seededRandom } from "../../lib/testing/fakes/fake-host.ts";
 import { Scheduler } from "../../lib/sync/mod.ts";
 import type { TableSyncState } from "../../lib/sync/sync-state.ts";
 import { nextDue, parseSchedule, type RegisteredTable } from "../../lib/tables/mod.ts";
@@ -32,17 +33,6 @@ export interface SimulatedWeek {
   readonly takeovers: number;
 }
 
-/** A repeatable random number in [0, 1). */
-function randomOf(seed: number): () => number {
-  let state = seed * 2_654_435_761 + 1;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 const SCHEDULES = ["every 30m", "every 6h", "daily 05:00,17:00", "0 */3 * * *", "30 4 * * 1,4"];
 
 /**
@@ -50,7 +40,7 @@ const SCHEDULES = ["every 30m", "every 6h", "daily 05:00,17:00", "0 */3 * * *", 
  * and the wall clock jumps. The last twelve hours are calm.
  */
 export async function simulateWeek(seed: number): Promise<SimulatedWeek> {
-  const random = randomOf(seed);
+  const random = seededRandom(seed);
   const tables = Array.from({ length: 6 }, (_, at) => ({
     id: `s${at % 3}.t${at}`,
     source: `s${at % 3}`,

@@ -63,23 +63,30 @@ function isWrong(recorded: Date, now: Date): boolean {
   return recorded.getTime() > now.getTime() + DAY_MS;
 }
 
-/** The tables that are due, by source. @param seed what differs between workspaces, for the delay of each source */
+/**
+ * The tables that are due, by source; the source that has been due for longest is the first, so that each has its turn.
+ * @param seed what differs between workspaces, for the delay of each source
+ */
 export function dueNow(
   tables: readonly ScheduledTable[],
   now: Date,
   { seed, times }: { readonly seed: string; readonly times: NextTimes },
 ): ReadonlyMap<string, readonly string[]> {
-  const due = new Map<string, string[]>();
+  const due = new Map<string, { readonly names: string[]; sinceMs: number }>();
   for (const table of tables) {
     const { source, name } = table.record;
-    const atMs = dueTime(table, now, times);
-    if (atMs === null || atMs + jitterMs(seed, source) > now.getTime()) continue;
-    const names = due.get(source);
-    if (names === undefined) due.set(source, [name]);
-    else names.push(name);
+    const dueMs = dueTime(table, now, times);
+    if (dueMs === null || dueMs + jitterMs(seed, source) > now.getTime()) continue;
+    const known = due.get(source);
+    if (known === undefined) due.set(source, { names: [name], sinceMs: dueMs });
+    else {
+      known.names.push(name);
+      known.sinceMs = Math.min(known.sinceMs, dueMs);
+    }
   }
   times.forgetUnused();
-  return due;
+  const sources = [...due].sort(([, one], [, other]) => one.sinceMs - other.sinceMs);
+  return new Map(sources.map(([source, { names }]) => [source, names]));
 }
 
 /** The delay of a source: always the same. */
