@@ -25,7 +25,10 @@ test("a pushed request becomes a row after the next sync, once, until a deletion
     return [merged, replayed];
   };
   const ids = async () => {
-    const response = await site.request("/api/query", { token, json: { sql: "SELECT id FROM comments ORDER BY id" } });
+    const response = await site.request("/api/query", {
+      token,
+      json: { sql: "SELECT id FROM comments ORDER BY id" },
+    });
     const { rows } = (await response.json()) as { rows: readonly (readonly unknown[])[] };
     expect(response.status).toBe(200);
     return rows;
