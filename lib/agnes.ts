@@ -39,7 +39,7 @@ export interface AgnesOptions {
   readonly workspace?: string;
   /** The content of `agnes.yaml`. The file is then not read, and `workspace` may be any folder. */
   readonly config?: WorkspaceConfigInput;
-  /** The author of changes to the registry. Default: the user of the environment. */
+  /** The author of changes to the registry, runs and rollbacks. Default: the user of the environment. */
   readonly actor?: string;
   /** Replaces the clock, the file system, `fetch` or the environment. */
   readonly host?: Partial<Host>;

@@ -213,7 +213,7 @@ class WorkspaceAgnes implements Agnes {
     const known = Object.keys(workspace.config.sources);
     if (!known.includes(source)) throw unknownSource(source, known);
     const directory = dataPaths.extract(workspace.dataDirectory, source);
-    const published = await rollbackExtract(this.#services, directory, generation);
+    const published = await rollbackExtract(this.#services, directory, generation, this.#state.actor);
     await this.rebuild();
     return published;
   }

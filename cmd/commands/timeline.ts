@@ -50,7 +50,7 @@ export default command({
         kind.replace("_", " "),
         id ?? of ?? "",
         summary,
-        actor ?? "",
+        actor ?? (kind === "rollback" ? "unknown" : ""),
       ]),
     );
     for (const { runId, error } of entries)

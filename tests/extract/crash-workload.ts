@@ -200,7 +200,7 @@ export const works = {
   merge: mergeEvents,
   replace: mergeLists,
   load: loadByWindows,
-  rollback: (directory: string, files?: Files) => rollbackExtract(servicesOf(files), directory, 2),
+  rollback: (directory: string, files?: Files) => rollbackExtract(servicesOf(files), directory, 2, "ann"),
 } as const;
 
 export type WorkName = keyof typeof works;

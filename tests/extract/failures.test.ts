@@ -241,7 +241,7 @@ test("extractSource() does not replace an extract that it cannot read or did not
   await writeFile(path, "damaged");
   expect(await codeOf(bench.run([planOf(t)], good))).toBe("extract_unreadable");
   expect(await codeOf(readExtract(bench.services.host.files, bench.directory))).toBe("extract_unreadable");
-  await rollbackExtract(bench.services, bench.directory, 1);
+  await rollbackExtract(bench.services, bench.directory, 1, "ann");
   expect(await bench.rows("SELECT id FROM t")).toEqual([{ id: 1n }]);
   // The rows of the source are published again.
   expect(await bench.run([planOf(t)], good)).toMatchObject({ generation: 2, published: false });

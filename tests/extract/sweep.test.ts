@@ -58,18 +58,22 @@ test("rollbackExtract() publishes an earlier generation as a new one, with its c
   });
   await bench.run([plan], () => [[{ id: 1 }]]);
   await bench.run([plan], () => [[{ id: 2 }]]);
-  expect(await rollbackExtract(bench.services, bench.directory, 1)).toBe(3);
+  expect(await rollbackExtract(bench.services, bench.directory, 1, "ann")).toBe(3);
   const state = await readExtract(bench.services.host.files, bench.directory);
-  expect(state?.generation).toMatchObject({ number: 3, kind: "rollback" });
+  expect(state?.generation).toMatchObject({ number: 3, kind: "rollback", actor: "ann" });
   expect(state?.tables[0]?.cursor?.value).toBe("1");
   await bench.run([plan], () => [[{ id: 2 }, { id: 3 }]]);
   expect(await bench.rows("SELECT id FROM t ORDER BY id")).toEqual([{ id: 1n }, { id: 2n }, { id: 3n }]);
-  expect(await codeOf(rollbackExtract(bench.services, bench.directory, 99))).toBe("generation_unknown");
+  expect(await codeOf(rollbackExtract(bench.services, bench.directory, 99, "ann"))).toBe(
+    "generation_unknown",
+  );
   const old = (await readExtract(bench.services.host.files, bench.directory))!.tables[0]!.parts[0]!;
   await bench.run([plan], () => [[{ id: 1 }]], { full: true });
   await rm(join(bench.directory, old.path), { force: true });
   await rm(join(bench.directory, "data"), { recursive: true });
-  expect(await codeOf(rollbackExtract(bench.services, bench.directory, 2))).toBe("generation_incomplete");
+  expect(await codeOf(rollbackExtract(bench.services, bench.directory, 2, "ann"))).toBe(
+    "generation_incomplete",
+  );
 });
 
 test("extractSource() rewrites the views when the extract was moved", async () => {

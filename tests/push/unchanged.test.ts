@@ -40,7 +40,7 @@ test("runStream() applies an event again after a rollback that removed its row",
   await merge(bench, [unversioned]);
   await push(bench, remove("unknown"));
   await merge(bench, [unversioned]);
-  await rollbackExtract(bench.services, bench.directory, 1);
+  await rollbackExtract(bench.services, bench.directory, 1, "ann");
   expect(await titles(bench)).toEqual(["a one"]);
   await append(bench, changed);
   expect(await merge(bench, [unversioned])).toMatchObject({ events: 1, replayed: 0, published: 1 });

@@ -59,6 +59,7 @@ test("timeline() mixes runs, changes of columns and of the registry, and rollbac
     ["run", null, "run complete: 2 updated, 0 unchanged, 0 failed"],
   ]);
   expect(next).toBeNull();
+  expect(entries[0]).toMatchObject({ actor: "ann", source: "g", generation: 3 });
   expect(entries[1]).toMatchObject({ actor: "ann", source: "g", version: expect.any(Number) });
   expect(entries[3]).toMatchObject({ status: "complete", error: null, generation: 2 });
   expect(entries[2]!.runId).toBe(entries[3]!.runId);

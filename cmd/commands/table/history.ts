@@ -78,11 +78,12 @@ async function printGenerations(
   const right = (name: string) => ({ name, align: "right" }) as const;
   await printRows(
     cli,
-    [right("generation"), "published", "by", right("tables"), right("rows"), right("size"), ""],
+    [right("generation"), "published", "by", "who", right("tables"), right("rows"), right("size"), ""],
     generations.map((generation) => [
       String(generation.number),
       generation.finishedAt.toISOString(),
       generation.kind,
+      generation.actor ?? (generation.kind === "rollback" ? "unknown" : ""),
       countText(generation.tables),
       countText(generation.rows),
       sizeText(generation.sizeBytes),

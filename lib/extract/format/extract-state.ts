@@ -49,6 +49,8 @@ export interface Generation {
   readonly number: number;
   readonly runId: string;
   readonly kind: "run" | "stream" | "rollback";
+  /** Who requested a rollback. Absent for other kinds, and if an earlier version published it. */
+  readonly actor?: string;
   readonly plugin: string;
   readonly pluginVersion: string;
   readonly startedAt: Date;

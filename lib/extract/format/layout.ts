@@ -39,6 +39,7 @@ export const extractTables = {
     started_at: "TIMESTAMP",
     finished_at: "TIMESTAMP",
     directory: "VARCHAR",
+    actor: "VARCHAR",
   }),
   parts: table("_parts", {
     table_name: "VARCHAR",

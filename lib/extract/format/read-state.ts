@@ -27,8 +27,8 @@ export async function readState(
   const { meta, schema, cursor, remoteAttach } = extractTables;
   const generations = await select<GenerationRow>(
     connection,
-    `SELECT number, run_id, kind, plugin, plugin_version, epoch_ms(started_at) AS started,
-       epoch_ms(finished_at) AS finished, directory FROM ${extractTables.generation.name}`,
+    `SELECT *, epoch_ms(started_at) AS started, epoch_ms(finished_at) AS finished
+     FROM ${extractTables.generation.name}`,
   );
   const metas = await select<MetaRow>(
     connection,
@@ -102,6 +102,8 @@ interface GenerationRow {
   readonly started: bigint;
   readonly finished: bigint;
   readonly directory: string;
+  // Absent in extracts of earlier versions.
+  readonly actor?: string | null;
 }
 
 interface MetaRow {
@@ -167,6 +169,7 @@ function toGeneration(row: GenerationRow): Generation {
     startedAt: new Date(Number(row.started)),
     finishedAt: new Date(Number(row.finished)),
     directory: row.directory,
+    ...(row.actor == null ? {} : { actor: row.actor }),
   };
 }
 

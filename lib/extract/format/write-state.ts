@@ -45,6 +45,7 @@ function generationRow({ generation: g }: ExtractState): LayoutRow<Tables["gener
     started_at: g.startedAt,
     finished_at: g.finishedAt,
     directory: g.directory,
+    actor: g.actor ?? null,
   };
 }
 

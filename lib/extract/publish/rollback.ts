@@ -13,12 +13,14 @@ import { dropOldGenerations, publish } from "./publish.ts";
  * Publishes an earlier generation again as a new one and returns its number.
  *
  * The cursors are restored too, so the next run reads newer data again.
+ * @param actor who requests it
  * @throws `generation_unknown`, `generation_incomplete`, `locked`
  */
 export async function rollbackExtract(
   services: ExtractServices,
   directory: string,
   generation: number,
+  actor: string,
 ): Promise<number> {
   const root = resolve(directory);
   const { host } = services;
@@ -45,6 +47,7 @@ export async function rollbackExtract(
       ...old.generation,
       number,
       kind: "rollback",
+      actor,
       runId: randomId(host),
       startedAt: host.now(),
       finishedAt: host.now(),

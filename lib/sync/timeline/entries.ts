@@ -1,4 +1,5 @@
 import { counted } from "../../base/mod.ts";
+import type { Generation } from "../../extract/format/mod.ts";
 import { storedName, type RegistryChange } from "../../tables/mod.ts";
 import type { Run, RunTable } from "../runs/types.ts";
 import type { TimelineEntry } from "./types.ts";
@@ -119,7 +120,8 @@ function fieldsText(fields: readonly string[]): string {
 /** The event of a generation that a rollback published. */
 export function entryOfRollback(
   source: string,
-  { number, finishedAt }: { readonly number: number; readonly finishedAt: Date },
+  { number, finishedAt, actor }: Generation,
+  { access }: Wanted,
 ): TimelineEntry {
   return {
     ...NOTHING,
@@ -128,6 +130,7 @@ export function entryOfRollback(
     kind: "rollback",
     source,
     summary: `rollback: an earlier generation was published again, as ${number}`,
+    actor: access === null ? (actor ?? null) : null,
     generation: number,
   };
 }

@@ -82,8 +82,9 @@ async function changesOf(
 
 async function rollbacksOf(
   { host, workspace }: TimelineServices,
-  { source, table, access }: Wanted,
+  wanted: Wanted,
 ): Promise<readonly TimelineEntry[]> {
+  const { source, table, access } = wanted;
   const isWanted = (name: string) =>
     (source === null || source === name) &&
     (access === null || (table === null ? [...access].some((id) => id.startsWith(`${name}.`)) : true));
@@ -93,7 +94,7 @@ async function rollbacksOf(
     const generations = await listGenerations(host.files, directory);
     return generations
       .filter(({ kind }) => kind === "rollback")
-      .map((generation) => entryOfRollback(name, generation));
+      .map((generation) => entryOfRollback(name, generation, wanted));
   });
   return found.flat();
 }

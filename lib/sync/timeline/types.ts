@@ -19,7 +19,7 @@ export interface TimelineEntry {
   readonly table: string | null;
   /** What happened, as one line. */
   readonly summary: string;
-  /** Who caused it; null if it is not known, or `access` is limited. */
+  /** Who caused it; null if it is unknown, as of rollbacks by earlier versions, or if `access` is limited. */
   readonly actor: string | null;
   /** The run, of `run` and `schema_change`. */
   readonly runId: string | null;
