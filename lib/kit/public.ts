@@ -6,9 +6,10 @@ export {
   errorSpec,
   Secret,
   formatValue,
+  processMark,
   toExposedName,
 } from "../base/mod.ts";
-export type { ErrorSpec, Log, PluginError, PluginErrors } from "../base/mod.ts";
+export type { ErrorSpec, Log, PluginError, PluginErrors, ProcessMark } from "../base/mod.ts";
 export * as arrow from "apache-arrow";
 export type {
   Batch,

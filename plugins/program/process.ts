@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { setTimeout } from "node:timers/promises";
 
-import { AgnesError } from "agnes/kit";
+import { AgnesError, processMark } from "agnes/kit";
 
 import { errors } from "./errors.ts";
 import { LastLine, Lines } from "./lines.ts";
@@ -35,7 +35,7 @@ const LAST_LINES = 5;
 const WATCH_MS = 5_000;
 
 /**
- * Runs a program in a process group of its own, and ends the whole group after it.
+ * Runs a program in a process group of its own, and ends the whole group and all that left it afterwards.
  *
  * @returns its last line on stdout that is not empty; null without any
  * @throws `program/program_failed`, `program/program_stopped`, `program/result_invalid` for a last line that is too long,
@@ -44,9 +44,10 @@ const WATCH_MS = 5_000;
 export async function runProgram(request: ProgramRequest): Promise<string | null> {
   const { command, directory, env, signal, onLine } = request;
   signal.throwIfAborted();
+  const mark = processMark();
   const child = spawn(command[0]!, command.slice(1), {
     cwd: directory,
-    env: { ...env },
+    env: { ...env, ...mark.env },
     stdio: ["pipe", "pipe", "pipe"],
     detached: process.platform !== "win32",
     windowsHide: true,
@@ -87,19 +88,18 @@ export async function runProgram(request: ProgramRequest): Promise<string | null
     if (stopped instanceof Error) {
       kill("SIGTERM");
       await Promise.race([exited, setTimeout(request.graceMs ?? GRACE_MS, undefined, { ref: false })]);
-      kill("SIGKILL");
-      await exited;
-      throw stopped;
     }
     // Children that are left must not go on, nor hold the pipes.
     kill("SIGKILL");
+    await exited;
+    mark.kill();
+    if (stopped instanceof Error) throw stopped;
     await Promise.race([drained, setTimeout(DRAIN_MS, undefined, { ref: false })]);
     lines.end();
     checkExit(stopped, lastLines);
     return last.end();
   } finally {
     watching.abort();
-    kill("SIGKILL");
     child.stdout.destroy();
     child.stderr.destroy();
   }

@@ -176,6 +176,14 @@ test("processes of sources end within a second of their killed parent, and the n
   expect(await new Response(next.stdout).text()).toContain("complete");
 });
 
+test("processes that a connector started in a session of their own end with its process", async () => {
+  await using workspace = await openUnruly({ a: { manner: "escapes" } });
+  expect(codesOf(await workspace.agnes.sync())).toEqual({ a: "complete" });
+  const pids = workspace.log.flatMap(({ message }) => /escaped: (\d+)/.exec(message)?.[1] ?? []).map(Number);
+  expect(pids).toHaveLength(2);
+  await until(() => !pids.some(isRunning), 10_000);
+});
+
 test("tables get their names in the order of the sources, as in one process", async () => {
   await using workspace = await openUnruly({ b: { manner: "good" }, a: { manner: "good" } });
   await workspace.agnes.sync();

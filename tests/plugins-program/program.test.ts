@@ -3,6 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { isRunning, until } from "../query/workers/isolated.ts";
 import { isAlive, programs, syncOf } from "./support.ts";
 
 setDefaultTimeout(120_000);
@@ -190,6 +191,20 @@ describe("a bad program", () => {
     expect((await syncOf(own)).status).toBe("complete");
     expect(performance.now() - startMs).toBeLessThan(50_000);
     expect(isAlive(Number(await readFile(path, "utf8")))).toBe(false);
+  });
+
+  test("leaves no process that started a session of its own, whether it succeeds or is stopped", async () => {
+    await using folder = await programs({});
+    for (const [mode, status] of [
+      ["escaped child", "complete"],
+      ["escaped and silent", "failed"],
+    ] as const) {
+      const path = join(folder.directory, mode);
+      await using own = await programs({ mode, path }, { options: { timeoutMinutes: 0.05 } });
+      expect((await syncOf(own)).status).toBe(status);
+      const pid = Number(await readFile(path, "utf8"));
+      await until(() => !isRunning(pid), 10_000);
+    }
   });
 });
 

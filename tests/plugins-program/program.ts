@@ -43,6 +43,12 @@ const child = () => {
   writeFileSync(path, String(sleeping.pid));
   sleeping.unref();
 };
+/** A grandchild in a session of its own, whose parent has ended. */
+const escapedChild = () => {
+  const script = `sleep 60 & echo $! >'${path}'`;
+  const shell = spawn("sh", ["-c", script], { detached: true, stdio: "inherit" });
+  return new Promise((resolve) => shell.once("exit", resolve));
+};
 
 /** The header of a file that DuckDB 2.0.1 wrote: a checksum, the storage version 999 and its own version. */
 const HEADER_OF_2 =
@@ -120,6 +126,15 @@ switch (mode) {
     await write(...ORDERS);
     child();
     await done();
+    break;
+  case "escaped child":
+    await write(...ORDERS);
+    await escapedChild();
+    await done();
+    break;
+  case "escaped and silent":
+    await escapedChild();
+    await Bun.sleep(60_000);
     break;
   case "no extract":
     await done();

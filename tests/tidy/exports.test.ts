@@ -22,8 +22,8 @@ const VALUES: Readonly<Record<string, string>> = {
   "lib/kit/public.ts":
     "AgnesError Secret arrow arrowColumn binary bool checkExposedName checkVendorName createRowBuilder cursorDate date " +
     "decimal defineErrors definePlugin errorSpec filterToSql float64 formatValue int32 int64 isQueryArray json list mergeParts " +
-    "optionalPackage parseFileReading permanent quoteIdentifier quoteLiteral struct table timestamp timestampWithZone toExposedName " +
-    "toSchema toSelectSql transient utf8 verifyHmac withOrigin",
+    "optionalPackage parseFileReading permanent processMark quoteIdentifier quoteLiteral struct table timestamp timestampWithZone " +
+    "toExposedName toSchema toSelectSql transient utf8 verifyHmac withOrigin",
   "lib/catalog/public.ts": "fileStorage memoryStorage openCatalog",
   "lib/testing/mod.ts":
     "connectorContract fakeHost fakeServer faultyFetch pageCursors rateLimited recordingLog runCases scriptedJob " +

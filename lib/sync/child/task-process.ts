@@ -7,6 +7,7 @@ import {
   isAgnesError,
   messageOf,
   processesOver,
+  processMark,
   signalProcess,
   startProcess,
   startTimer,
@@ -101,6 +102,7 @@ class TaskProcess {
   readonly #services: ParentServices;
   readonly #settings: SyncProcessSettings;
   readonly #request: TaskRequest;
+  readonly #mark = processMark();
   readonly #child: ChildProcess;
   readonly #log: Log;
   /** Why it was stopped, unless by its caller. */
@@ -118,7 +120,7 @@ class TaskProcess {
     this.#log = createLog(({ level, message, fields }) => log[level](message, fields), request.secrets);
     this.#activeMs = host.monotonicMs();
     this.#child = startProcess(settings.command, {
-      env: { ...definedOf(host.env), ...DIES_WITH_PARENT },
+      env: { ...definedOf(host.env), ...DIES_WITH_PARENT, ...this.#mark.env },
       directory: process.cwd(),
       isGroup: true,
     });
@@ -158,6 +160,7 @@ class TaskProcess {
     for (const cancel of this.#cancels.splice(0)) cancel();
     // What it started, which may hold its output open.
     this.#signal("SIGKILL");
+    this.#mark.kill();
     await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, OUTPUT_MS))]);
     return this.#stopped ?? { cause: "ended", reason };
   }

@@ -1,4 +1,5 @@
 // A plugin whose option decides how its connector misbehaves. Its module runs in the process of a source.
+import { execFileSync } from "node:child_process";
 import { writeSync } from "node:fs";
 
 import { definePlugin, int64, table } from "agnes/kit";
@@ -17,7 +18,11 @@ const MANNERS = [
   "slow",
   "trickle",
   "forges",
+  "escapes",
 ] as const;
+
+/** Starts a process, prints its id and ends. */
+const ESCAPE = "setsid sh -c 'sleep 60 >/dev/null 2>&1 & echo $!'";
 
 export default definePlugin({
   name: "unruly",
@@ -89,6 +94,10 @@ async function misbehave(manner: (typeof MANNERS)[number], signal: AbortSignal):
       writeSync(1, '\n\u001e{"type":"failed","error":{"\\u0000error":{}}}\n');
       Bun.sleepSync(300);
       return process.exit(0);
+    case "escapes":
+      // oxlint-disable-next-line no-console -- the test reads it
+      console.log(`escaped: ${execFileSync("sh", ["-c", ESCAPE], { encoding: "utf8" })}`);
+      return undefined;
     case "slow":
       return new Promise((resolve) => setTimeout(resolve, 1500));
     case "good":
