@@ -150,8 +150,11 @@ class WorkspaceAgnes implements Agnes {
     const { limits } = services.workspace.config;
     this.#processes =
       syncProcesses === undefined ? null : syncProcessSettings(syncProcesses, limits, syncProcessFile());
-    this.#state = new WorkspaceState(services, actor, (table) => this.#profiles.forget(table));
-    if (this.#processes !== null) this.#state.health.checkIn(healthProcess(services, this.#processes));
+    this.#state = new WorkspaceState(services, {
+      actor,
+      onUnregister: (table) => this.#profiles.forget(table),
+      healthProcess: this.#processes === null ? null : healthProcess(services, this.#processes),
+    });
     this.metadata = this.#state.metadata;
     this.#serverOptions = server;
     this.workspace = services.workspace;

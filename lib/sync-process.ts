@@ -99,7 +99,7 @@ async function runSource(
   services: SourceServices,
 ): Promise<SourceReport> {
   const { signal, registration } = parent;
-  const state = new WorkspaceState(services, actor, async () => {});
+  const state = new WorkspaceState(services, { actor });
   try {
     const tables = await state.tables();
     return await syncSource(

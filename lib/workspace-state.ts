@@ -13,6 +13,7 @@ import {
   Runs,
   SyncState,
   unregisteredExtracts,
+  type HealthProcess,
 } from "./sync/mod.ts";
 import {
   checkSourceRules,
@@ -24,6 +25,14 @@ import {
 import { dataPaths } from "./workspace/mod.ts";
 
 type UnregisteredHandler = (table: RegisteredTable) => Promise<void>;
+
+interface StateOptions {
+  readonly actor: string | undefined;
+  /** Removes what is kept of an unregistered table outside the catalogs. Default: nothing. */
+  readonly onUnregister?: UnregisteredHandler;
+  /** Where the health of sources is checked. Default: in this process. */
+  readonly healthProcess?: HealthProcess | null;
+}
 
 /** The catalogs of a workspace, each opened when it is first needed. */
 export class WorkspaceState {
@@ -40,12 +49,14 @@ export class WorkspaceState {
   #subscriptions: Promise<Subscriptions> | undefined;
   #health: Promise<HealthRecords> | undefined;
 
-  /** @param onUnregister removes what is kept of an unregistered table outside the catalogs */
-  constructor(services: SourceServices, actor: string | undefined, onUnregister: UnregisteredHandler) {
+  constructor(
+    services: SourceServices,
+    { actor, onUnregister = async () => {}, healthProcess = null }: StateOptions,
+  ) {
     this.#services = services;
     this.#onUnregister = onUnregister;
     this.actor = actor ?? currentActor(services.host);
-    this.health = new HealthChecks(services, () => this.#openHealth());
+    this.health = new HealthChecks(services, () => this.#openHealth(), healthProcess);
     this.metadata = new MetadataCache({
       ...services,
       storage: () => this.#storage(),

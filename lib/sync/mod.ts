@@ -24,7 +24,7 @@ export type {
 } from "./runs/types.ts";
 export { sourceWarnings } from "./source-warnings.ts";
 export { HealthChecks } from "./health/health-checks.ts";
-export type { SourceHealth } from "./health/health-checks.ts";
+export type { HealthProcess, SourceHealth } from "./health/health-checks.ts";
 export { HealthRecords } from "./health/health-records.ts";
 export type { HealthState } from "./health/health-records.ts";
 export { SyncState } from "./sync-state.ts";

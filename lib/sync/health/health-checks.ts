@@ -34,14 +34,19 @@ export type HealthProcess = (request: {
 export class HealthChecks {
   readonly #services: SourceServices;
   readonly #records: () => Promise<HealthRecords>;
-  /** Where `check` runs; null: in this process. */
-  #process: HealthProcess | null = null;
+  readonly #process: HealthProcess | null;
   /** The sources whose last check ended or blocked its process. */
   readonly #unruly = new Set<string>();
 
-  constructor(services: SourceServices, records: () => Promise<HealthRecords>) {
+  /** @param process where `check` runs; null: in this process */
+  constructor(
+    services: SourceServices,
+    records: () => Promise<HealthRecords>,
+    process: HealthProcess | null,
+  ) {
     this.#services = services;
     this.#records = records;
+    this.#process = process;
   }
 
   /** The last known health of each configured source, in the order of `agnes.yaml`. No source is called. */
@@ -58,11 +63,6 @@ export class HealthChecks {
   /** The sources whose last check failed a short time ago. */
   async failing(): Promise<ReadonlySet<string>> {
     return (await this.#records()).failing();
-  }
-
-  /** Lets `check` use other processes instead of this one. */
-  checkIn(process: HealthProcess): void {
-    this.#process = process;
   }
 
   /**
