@@ -82,19 +82,11 @@ export async function extractSource(
   const startedMs = host.monotonicMs();
   throwIfAborted(request.signal, "the extraction");
   await host.files.makeDirectory(directory);
-  // Opening it takes as long as locking, and needs no lock.
-  const opening = openDatabase({ files: host.files, limits: { threads: THREADS, ...services.limits } });
-  await using _opened = closedLater(opening);
-  await using _lock = await acquireLock(
-    services.host.files,
-    lockPath(directory),
-    `the extract of source ${request.source.name}`,
-  );
+  await using locked = await openLocked(services, directory, request.source);
+  const { database } = locked;
   const published = await readExtract(host.files, directory);
   const previous = await withReadFacts(host, published);
   await sweepTemporary(host, directory);
-  // Its statements have ended when the lock is released.
-  await using database = await opening;
   const shared = { id: randomId(host), database, progress: new Map<TablePlan, TableProgress>() };
   const stats = new Map<TablePlan, TableStats>();
   let current = previous;
@@ -123,14 +115,28 @@ export async function extractSource(
   });
 }
 
-/** Closes a database, also if it is still being opened. */
-function closedLater(opening: Promise<Database>): AsyncDisposable {
-  opening.catch(() => {});
-  return {
-    async [Symbol.asyncDispose]() {
-      await (await opening.catch(() => null))?.close();
-    },
+/** Locks the folder of a source, and opens a database meanwhile, because that takes as long and needs no lock. */
+async function openLocked(
+  { host: { files }, limits }: ExtractServices,
+  directory: string,
+  { name }: ExtractSource,
+): Promise<AsyncDisposable & { readonly database: Database }> {
+  const [database, lock] = await Promise.allSettled([
+    openDatabase({ files, limits: { threads: THREADS, ...limits } }),
+    acquireLock(files, lockPath(directory), `the extract of source ${name}`),
+  ]);
+  const close = async () => {
+    // Its statements have ended when the lock is released.
+    try {
+      if (database.status === "fulfilled") await database.value.close();
+    } finally {
+      if (lock.status === "fulfilled") await lock.value[Symbol.asyncDispose]();
+    }
   };
+  if (database.status === "fulfilled" && lock.status === "fulfilled")
+    return { database: database.value, [Symbol.asyncDispose]: close };
+  await close();
+  throw lock.status === "rejected" ? lock.reason : (database as PromiseRejectedResult).reason;
 }
 
 /** Publishes the results of the tables if any of them changed. */
