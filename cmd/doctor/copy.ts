@@ -1,30 +1,38 @@
-import { createHost, isAgnesError } from "../../lib/base/mod.ts";
+import { createHost } from "../../lib/base/mod.ts";
 import { copyAdvice, readCopyState, type CopyState, type Workspace } from "../../lib/workspace/mod.ts";
 import { plural } from "../terminal/figures.ts";
-import { ok, warning, type Check } from "./check.ts";
+import { failed, ok, warning, type Check } from "./check.ts";
 
 /** How many tables without a copy are named. */
 const TABLES_SHOWN = 5;
 
+/** Reads the state of the copies; null: there are none, or it cannot be read, which is a check. */
+export async function readCopies({ config, dataDirectory }: Workspace): Promise<{
+  readonly state: CopyState | null;
+  readonly checks: readonly Check[];
+}> {
+  try {
+    const state = await readCopyState(createHost(), dataDirectory);
+    return { state, checks: copyChecks(config, state) };
+  } catch (error) {
+    return { state: null, checks: [failed("copy", error)] };
+  }
+}
+
 /** Of which server the workspace has copies, when they were pulled, and which tables only the server has. */
-export async function copyChecks({ config, dataDirectory }: Workspace): Promise<readonly Check[]> {
-  const state = await readCopyState(createHost(), dataDirectory);
-  const server = config.copy?.server ?? state?.server;
+function copyChecks({ copy }: Workspace["config"], state: CopyState | null): readonly Check[] {
+  const server = copy?.server ?? state?.server;
   if (server === undefined) return [];
   if (state === null) return [warning("copy", `of ${server}, nothing pulled yet`, "Run `agnes pull`.")];
   return [pullCheck(server, state), ...missingChecks(state)];
 }
 
 /** The checks with hints that name `agnes pull` where `agnes sync` would be rejected. */
-export async function withCopyAdvice(
+export function withCopyAdvice(
   checks: readonly Check[],
-  { config, dataDirectory }: Workspace,
-): Promise<readonly Check[]> {
-  const state = await readCopyState(createHost(), dataDirectory).catch((error: unknown) => {
-    // It has a check of its own.
-    if (!isAgnesError(error)) throw error;
-    return null;
-  });
+  config: Workspace["config"],
+  state: CopyState | null,
+): readonly Check[] {
   return checks.map((check) =>
     check.hint === undefined
       ? check

@@ -17,7 +17,7 @@ import { plural } from "../terminal/figures.ts";
 import { conflictRemedy, conflictText, publishRemedy } from "../sync/remedies.ts";
 import { catalogChecks } from "./catalogs.ts";
 import { attempt, dependent, failed, ok, warning, type Check } from "./check.ts";
-import { copyChecks, withCopyAdvice } from "./copy.ts";
+import { readCopies, withCopyAdvice } from "./copy.ts";
 import { eventChecks } from "./events.ts";
 import { publishedText } from "./machine.ts";
 import { profileChecks } from "./profiles.ts";
@@ -33,6 +33,7 @@ export async function workspaceChecks(agnes: Agnes, installExtensions: boolean):
   const { directory, dataDirectory, config } = agnes.workspace;
   const sources = Object.entries(config.sources);
   const failures = agnes.plugins.failures();
+  const copies = await readCopies(agnes.workspace);
   const checks: readonly (readonly Check[])[] = [
     [ok("workspace", `${join(directory, CONFIG_FILE)}, ${plural(sources.length, "source")}`)],
     failures.map(({ file, error }) => failed(`plugin ${file}`, error)),
@@ -45,7 +46,7 @@ export async function workspaceChecks(agnes: Agnes, installExtensions: boolean):
           .join(", "),
       ),
     ],
-    await attempt("copy", () => copyChecks(agnes.workspace)),
+    copies.checks,
     await attempt("registry", () => registryChecks(agnes)),
     await catalogChecks(dataDirectory),
     await attempt("profiles", () => profileChecks(dataDirectory)),
@@ -71,7 +72,7 @@ export async function workspaceChecks(agnes: Agnes, installExtensions: boolean):
     ),
     await attempt("analytics", () => analyticsChecks(dataDirectory, new Set(Object.keys(config.sources)))),
   ];
-  return withCopyAdvice(checks.flat(), agnes.workspace);
+  return withCopyAdvice(checks.flat(), config, copies.state);
 }
 
 /** Reads the registry's whole log to detect any damage. */
