@@ -54,7 +54,11 @@ export async function subscribedIds(
   return new Set(tables.filter(includes).map(({ id }) => id));
 }
 
-async function accessTest(services: ServeServices, principal: Principal) {
+/** Returns a test for tables that a principal may access. */
+export async function accessTest(
+  services: ServeServices,
+  principal: Principal,
+): Promise<(table: ManifestTable) => boolean> {
   return testOf(await services.accessOf(principal));
 }
 

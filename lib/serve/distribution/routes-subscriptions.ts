@@ -4,7 +4,7 @@ import { AgnesError } from "../../base/mod.ts";
 import type { Principal } from "../auth/principal.ts";
 import { route, type Route } from "../http/route.ts";
 import type { ServeServices } from "../services.ts";
-import { accessibleTables, subscriptionOf } from "./caller.ts";
+import { accessibleTables, accessTest, subscriptionOf } from "./caller.ts";
 import type { ManifestTable } from "./manifest-table.ts";
 import { settingsBody, settingsChange, subscriptionBody, subscriptionChange } from "./schemas.ts";
 import type { Subscription } from "./subscriptions.ts";
@@ -111,9 +111,9 @@ async function change(
   body: v.InferOutput<typeof subscriptionChange>,
   groupField: "groups" | "datasets" = "groups",
 ): Promise<VisibleSubscription> {
-  const tables = await accessibleTables(services, principal);
-  const known = namesOf(tables);
-  const all = namesOf((await services.manifests.read()).tables);
+  const manifest = await services.manifests.read();
+  const tables = manifest.tables.filter(await accessTest(services, principal));
+  const [known, all] = [namesOf(tables), namesOf(manifest.tables)];
   const subscriptions = await services.workspace.subscriptions();
   const changed = await subscriptions.change(
     principal.name,
