@@ -255,7 +255,8 @@ function countdown({ monotonicMs }: Pick<Host, "monotonicMs">, wholeMs: number):
 }
 
 function tooLate(table: string): ProfileOutcome {
-  const reason = "the other profiles of this sync took 10 minutes; the next sync computes it";
+  const minutes = PROFILE_TIMEOUT_MS / 60_000;
+  const reason = `the other profiles of this sync took the ${minutes} minutes for all of them; the next sync computes it`;
   return { table, status: "failed", reason, elapsedMs: 0 };
 }
 

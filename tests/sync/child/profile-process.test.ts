@@ -97,7 +97,7 @@ test("a profile without an end is stopped at the time limit, and the others have
     { table: "shop.people", status: "failed", code: "timed_out" },
     { table: "shop.orders", status: "failed" },
   ]);
-  expect(outcomes[1]!.reason).toContain("the next sync computes it");
+  expect(outcomes[1]!.reason).toContain("the 10 minutes for all of them; the next sync computes it");
   expect(await own.kept("people")).toMatchObject({ row_count: 1, stale: { code: "timed_out" } });
   expect((await own.kept("orders")).stale).toMatchObject({ code: null });
 });
