@@ -42,6 +42,25 @@ test("checkFolder() lists only folders that contain files of the tables", async 
   ]);
 });
 
+test.each(["EXTRACT.duckdb", "extract.DuckDB.wal"])(
+  "checkFolder() looks at %s where the file system ignores case",
+  async (name) => {
+    await using place = await withLinks();
+    await symlink("/etc/hostname", join(place.directory, name));
+    const listed = name.toLowerCase();
+    const real = nodeFiles();
+    // The name in lower case leads to the file, as it does on such a file system.
+    const files: Files = {
+      ...real,
+      realPath: (path) => real.realPath(path.endsWith(listed) ? join(place.directory, name) : path),
+    };
+    const error = await checkFolder(files, place.root, "crm").catch((thrown: unknown) => thrown);
+    expect(isAgnesError(error, "extract_refused") && error.details.reason).toContain(
+      "is a link that leads outside the extract",
+    );
+  },
+);
+
 test("findUnsafe() finds the same tables as a listing of the whole folder", async () => {
   await using place = await withLinks();
   const paths = {
