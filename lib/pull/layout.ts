@@ -52,6 +52,8 @@ interface Layout {
 }
 
 type Published = Pick<PublishedTable, "parts">;
+/** What decides where the files of a table are. */
+type NamedTable = Pick<ManifestTable, "id" | "source" | "viewName" | "folder">;
 
 /** The layout of a workspace; null if it has none and none is requested. @throws `copy_unreadable` */
 async function openLayout(
@@ -103,7 +105,7 @@ export async function checkLayout(
  */
 export async function layOut(
   services: PullServices,
-  tables: readonly ManifestTable[],
+  tables: readonly NamedTable[],
   published: ReadonlyMap<string, Published>,
   requested: "folders" | undefined,
 ): Promise<readonly string[]> {
@@ -145,7 +147,7 @@ export async function layOut(
 /** The places of tables. */
 function placesOf(
   dataDirectory: string,
-  tables: readonly ManifestTable[],
+  tables: readonly NamedTable[],
   published: ReadonlyMap<string, Published>,
 ): { readonly places: readonly Place[]; readonly notes: string[] } {
   const places: Place[] = [];

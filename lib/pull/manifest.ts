@@ -121,6 +121,12 @@ export function parseManifest(server: string, content: unknown): Manifest {
   return { tables, invalid };
 }
 
+/** The tables of which the list has nothing certain, so that their copies stay as they are. */
+export function uncertainIds({ tables, invalid }: Manifest): readonly string[] {
+  const unreadable = tables.filter(({ unavailable }) => unavailable?.code === "unreadable");
+  return [...unreadable.map(({ id }) => id), ...invalid.keys()];
+}
+
 const shortId = (id: string) => JSON.stringify(id.slice(0, 200));
 
 type Parsed = v.InferOutput<typeof manifestTable>;

@@ -12,7 +12,7 @@ import {
 import { openPullClient, type PullClient } from "./client.ts";
 import { checkLayout, layOut } from "./layout.ts";
 import { checkNoLinks } from "./no-links.ts";
-import { parseManifest, type Manifest, type ManifestTable } from "./manifest.ts";
+import { parseManifest, uncertainIds, type Manifest, type ManifestTable } from "./manifest.ts";
 import { registerCopies } from "./register.ts";
 import { downloadsDirectory, pullRound, type RoundResult, type RoundTable } from "./round.ts";
 import { readStoredManifest, writeStoredManifest, type StoredManifest } from "./stored-manifest.ts";
@@ -101,8 +101,9 @@ async function pullLocked(
   }
   const last = results.at(-1)!;
   const names = new Map((await services.tables.list()).map(({ id, viewName }) => [id, viewName]));
-  const copied = manifest.tables.filter(({ id }) => last.published.has(id));
-  const notes = [...(await registerCopies(services.tables, sources, copied))];
+  const uncertain = new Set(uncertainIds(manifest));
+  const copied = manifest.tables.filter(({ id }) => last.published.has(id) && !uncertain.has(id));
+  const notes = [...(await registerCopies(services.tables, { sources, published: copied, uncertain }))];
   await services.rebuild();
   await removeGone(services, sources, last);
   const left = sources.filter((source) =>
@@ -118,7 +119,10 @@ async function pullLocked(
   const hasFailed = last.tables.some(({ error }) => error !== null);
   // Unfinished downloads of tables that failed continue at the next pull.
   if (!hasFailed) await host.files.removeDirectory(downloadsDirectory(dataDirectory));
-  notes.push(...(await layOut(services, copied, last.published, options.layout)));
+  const kept = (await services.tables.list()).filter(
+    ({ id }) => uncertain.has(id) && last.published.has(id),
+  );
+  notes.push(...(await layOut(services, [...copied, ...kept], last.published, options.layout)));
   return reportOf(server, { manifest, results, names, notes });
 }
 
@@ -187,32 +191,30 @@ async function removeParts({ files }: Host, directory: string, name: string): Pr
   await files.removeDirectory(join(directory, "data", name.toLowerCase()));
 }
 
-const REASONS: Readonly<Record<string, string>> = {
-  remote: "the server reads it from its source",
-  server_only: "it may only be read on the server",
-  foreign: "another program wrote it on the server, which cannot be downloaded",
-  unreadable: "the server cannot read it at the moment",
-  not_published: "the server has not published it yet",
-};
+/** By the code of the server, which may be any text. */
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ["remote", "the server reads it from its source"],
+  ["server_only", "it may only be read on the server"],
+  ["foreign", "another program wrote it on the server, which cannot be downloaded"],
+  ["unreadable", "the server cannot read it at the moment"],
+  ["not_published", "the server has not published it yet"],
+]);
 
 /** The tables that only the server has, for the errors of queries. */
 function missingTables({ tables }: Manifest, result: RoundResult | null): readonly MissingTable[] {
   const failed = new Set(result?.tables.filter(({ error }) => error !== null).map(({ table }) => table.id));
   return tables.flatMap(({ id, viewName, unavailable }) => {
     if (result?.published.has(id) === true) return [];
-    const known = unavailable === null ? undefined : REASONS[unavailable.code];
+    const known = unavailable === null ? undefined : REASONS.get(unavailable.code);
     const reason = failed.has(id) ? "its download failed; run `agnes pull` again" : known;
     return reason === undefined ? [] : [{ id, viewName: viewName ?? id, reason }];
   });
 }
 
 /** The tables whose current rows the pull could not get. */
-function failedIds({ tables, invalid }: Manifest, result: RoundResult): string[] {
-  return [
-    ...result.tables.filter(({ error }) => error !== null).map(({ table }) => table.id),
-    ...tables.filter(({ unavailable }) => unavailable?.code === "unreadable").map(({ id }) => id),
-    ...invalid.keys(),
-  ].toSorted();
+function failedIds(manifest: Manifest, result: RoundResult): string[] {
+  const failed = result.tables.filter(({ error }) => error !== null).map(({ table }) => table.id);
+  return [...failed, ...uncertainIds(manifest)].toSorted();
 }
 
 function reportOf(
@@ -272,7 +274,7 @@ function tableReport(table: ManifestTable, results: readonly RoundResult[]): Pul
   const { id, viewName, copy, unavailable } = table;
   const base = reportBase(id, viewName ?? id);
   if (unavailable !== null)
-    return { ...base, status: "unavailable", reason: REASONS[unavailable.code] ?? unavailable.message };
+    return { ...base, status: "unavailable", reason: REASONS.get(unavailable.code) ?? unavailable.message };
   const outcomes = results.flatMap((result) => result.tables.filter((one) => one.table.id === id));
   const sum = (count: (one: RoundTable) => number) => outcomes.reduce((total, one) => total + count(one), 0);
   const error = outcomes.at(-1)?.error ?? null;

@@ -10,18 +10,26 @@ type NamedTable = ManifestTable & { readonly viewName: string };
 /**
  * Registers the published tables of a copy under the server's view names, and unregisters those that are gone.
  *
- * @param sources the pulled sources; other tables are not changed
+ * @param options.sources the pulled sources; other tables are not changed
+ * @param options.uncertain tables that stay registered as they are
  * @returns notes about tables that have another name here
  */
 export async function registerCopies(
   tables: TableRegistry,
-  sources: readonly string[],
-  published: readonly ManifestTable[],
+  {
+    sources,
+    published,
+    uncertain,
+  }: {
+    readonly sources: readonly string[];
+    readonly published: readonly ManifestTable[];
+    readonly uncertain: ReadonlySet<string>;
+  },
 ): Promise<readonly string[]> {
   const copied = published.filter((table): table is NamedTable => table.viewName !== null);
   const present = new Set(copied.map(({ id }) => id.toLowerCase()));
   for (const { id, source } of await tables.list())
-    if (sources.includes(source) && !present.has(id.toLowerCase())) await tables.unregister(id);
+    if (!uncertain.has(id) && sources.includes(source) && !present.has(id.toLowerCase())) await tables.unregister(id);
   const skipped = await importAll(tables, copied, (table) => ({
     ...entryOf(table),
     description: table.description,

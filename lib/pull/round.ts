@@ -6,7 +6,7 @@ import { dataPaths } from "../workspace/mod.ts";
 import type { PullClient } from "./client.ts";
 import { CopyDatabase } from "./copy-database.ts";
 import { downloadPart, partialPath, PartGone, placePart, type PartRequest } from "./download.ts";
-import type { Manifest, ManifestTable } from "./manifest.ts";
+import { uncertainIds, type Manifest, type ManifestTable } from "./manifest.ts";
 import {
   planTable,
   publishedTables,
@@ -162,12 +162,10 @@ async function planSource(
     const totalBytes = plan.missing.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     tables.push({ plan, totalBytes, left, downloadedParts: 0, receivedBytes: 0, error: null, isGone: false });
   }
-  const unknown = new Set([
-    // The server cannot read its own extract at the moment.
-    ...listed.filter(({ unavailable }) => unavailable?.code === "unreadable").map(({ id }) => id),
-    ...manifest.invalid.keys(),
-  ]);
-  const kept = new Set(published.map(({ name }) => name).filter((name) => unknown.has(`${source}.${name}`)));
+  const uncertain = new Set(uncertainIds(manifest));
+  const kept = new Set(
+    published.map(({ name }) => name).filter((name) => uncertain.has(`${source}.${name}`)),
+  );
   return { source, directory, published, tables, kept, left: tables.filter(({ left }) => left > 0).length };
 }
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Agnes } from "../../lib/agnes.ts";
 import { createAgnes } from "../../lib/create-agnes.ts";
 import { served, type Served } from "../serve/harness.ts";
-import { distribute, TOKEN, type Distribution } from "./distribution.ts";
+import { distribute, TOKEN, type Distribution, type SentTable } from "./distribution.ts";
 
 let shop: Served;
 let server: Distribution;
@@ -146,6 +146,49 @@ describe("Agnes.pull", () => {
     expect(await statuses(pull())).toEqual({ "shop.customers": "unchanged", "shop.orders": "updated" });
     expect(await copy.rows("SELECT count(*) AS n FROM orders")).toEqual([{ n: 1 }]);
   });
+
+  const spoiled: readonly [string, (table: SentTable) => void][] = [
+    ["cannot be used", (table) => Object.assign(table, { rows: -1 })],
+    [
+      "is unreadable on the server",
+      (table) => {
+        const unavailable = { code: "unreadable", message: "later" };
+        Object.assign(table, { unavailable, view_name: null, columns: [], layouts: [], parts: [] });
+      },
+    ],
+  ];
+  test.each(spoiled)("a table that %s keeps its copy, names and files", async (_what, spoil) => {
+    const tables = await shop.agnes.tables();
+    await tables.update("shop.orders", { viewName: "sales", primaryKey: ["id"], folder: "eu" });
+    await shop.agnes.sync();
+    await pull({ layout: "folders" });
+    const known = await copy.rows("SELECT * FROM sales ORDER BY id");
+    server.change = (manifest) => spoil(manifest.tables["shop.orders"]!);
+    await pull();
+    expect(await copy.rows("SELECT * FROM sales ORDER BY id")).toEqual(known);
+    expect((await copy.describe("shop.orders")).primaryKey).toEqual(["id"]);
+    expect(await readdir(join(folder, "parquet", "eu"))).toEqual(["sales.parquet"]);
+    server.change = () => {};
+    server.requests.length = 0;
+    await pull();
+    expect(downloads()).toEqual([]);
+  });
+
+  test.each(["constructor", "__proto__", "hasOwnProperty"])(
+    "an unknown reason with the code %s is shown by its message, and later pulls go on",
+    async (code) => {
+      await pull();
+      server.change = (manifest) =>
+        Object.assign(manifest.tables["shop.orders"]!, { unavailable: { code, message: "not today" } });
+      const { tables } = await pull();
+      expect(tables.find(({ id }) => id === "shop.orders")).toMatchObject({
+        status: "unavailable",
+        reason: "not today",
+      });
+      server.change = () => {};
+      expect(await statuses(pull())).toMatchObject({ "shop.orders": "updated" });
+    },
+  );
 
   test("--verify downloads a damaged part again", async () => {
     await pull();
