@@ -3,12 +3,9 @@ import { inspect, types } from "node:util";
 import { AgnesError, attempt, inspected, readableError } from "./errors/mod.ts";
 import { plainDetails } from "./plain-data.ts";
 import { holdsSecret, redact } from "./redact.ts";
-import { secretSpellings } from "./secret-forms.ts";
 
 /** A shorter secret may be ordinary text, such as a password `postgres` and a table `postgres_jobs`. */
 const NAME_SECRET_LENGTH_MIN = 12;
-/** A prefix of a secret of at least this length, before `…`, is a truncated secret. */
-const CUT_LENGTH_MIN = 6;
 
 /**
  * Redacts secrets in a value: in its strings, lists and plain objects, including keys.
@@ -36,8 +33,8 @@ function redactIntact<E extends AgnesError>(error: E, hidden: readonly string[])
   const plain = plainDetails(error.details);
   const details = redactValue(plain, hidden);
   const cause = redactCause(error.cause, hidden);
-  const stack = cleanText(error.stack ?? "", hidden);
-  const texts = { message: cleanText(error.message, hidden), hint: cleanText(textOf(error.hint), hidden) };
+  const stack = redact(error.stack ?? "", hidden);
+  const texts = { message: redact(error.message, hidden), hint: redact(textOf(error.hint), hidden) };
   const isClean =
     stack === (error.stack ?? "") && texts.hint === error.hint && texts.message === error.message;
   if (isClean && details === error.details && cause === error.cause && !hasExtras(error)) return error;
@@ -61,11 +58,11 @@ function textsOf(
 ): { readonly message: string; readonly hint: string } {
   const made = attempt(() => {
     const { message, hint } = make();
-    return { message: cleanText(message, hidden), hint: cleanText(textOf(hint), hidden) };
+    return { message: redact(message, hidden), hint: redact(textOf(hint), hidden) };
   });
   return (
     made ?? {
-      message: cleanText(
+      message: redact(
         `the source failed with ${code}, and the message of this error cannot be shown`,
         hidden,
       ),
@@ -108,11 +105,11 @@ function redactCause(thrown: unknown, hidden: readonly string[]): unknown {
   if (thrown instanceof AgnesError) return redactReadable(thrown, hidden);
   const all = everythingIn(thrown);
   // Reading a proxy runs its code, also after this check.
-  if (all !== null && cleanText(all, hidden) === all && !types.isProxy(thrown)) return thrown;
-  if (!(thrown instanceof Error)) return new Error(cleanText(inspected(thrown), hidden));
-  const clean = new Error(cleanText(thrown.message, hidden));
-  clean.name = cleanText(thrown.name, hidden);
-  clean.stack = cleanText(thrown.stack ?? "", hidden);
+  if (all !== null && redact(all, hidden) === all && !types.isProxy(thrown)) return thrown;
+  if (!(thrown instanceof Error)) return new Error(redact(inspected(thrown), hidden));
+  const clean = new Error(redact(thrown.message, hidden));
+  clean.name = redact(thrown.name, hidden);
+  clean.stack = redact(thrown.stack ?? "", hidden);
   return clean;
 }
 
@@ -173,7 +170,7 @@ interface Progress {
 const DEPTH_MAX = 100;
 
 function cleanValue(value: unknown, { secrets, clean, depth }: Progress): unknown {
-  if (typeof value === "string") return cleanText(value, secrets);
+  if (typeof value === "string") return redact(value, secrets);
   if (typeof value !== "object" || value === null) return value;
   if (clean.has(value)) return clean.get(value);
   if (value instanceof Error) return redactThrown(value, secrets);
@@ -197,33 +194,8 @@ function cleanItems(value: object, progress: Progress): unknown {
   }
   const entries = Object.entries(value);
   const clean = entries.map(
-    ([key, item]) => [cleanText(key, progress.secrets), cleanValue(item, progress)] as const,
+    ([key, item]) => [redact(key, progress.secrets), cleanValue(item, progress)] as const,
   );
   const isSame = clean.every(([key, item], at) => key === entries[at]![0] && item === entries[at]![1]);
   return isSame ? value : Object.fromEntries(clean);
-}
-
-function cleanText(text: string, secrets: readonly string[]): string {
-  const clean = redact(text, secrets);
-  return clean.includes("…") ? clean.split("…").map(withoutCut(secrets)).join("…") : clean;
-}
-
-/** Redacts the prefix of a secret at the end of truncated text. */
-function withoutCut(
-  secrets: readonly string[],
-): (text: string, at: number, pieces: readonly string[]) => string {
-  const spellings = secrets.flatMap(secretSpellings);
-  return (text, at, pieces) => {
-    if (at === pieces.length - 1) return text;
-    const longest = Math.max(0, ...spellings.map((spelling) => cutLength(text, spelling)));
-    return longest < CUT_LENGTH_MIN ? text : `${text.slice(0, -longest)}[redacted]`;
-  };
-}
-
-/** Returns the length of the longest secret prefix at the end of the text. */
-function cutLength(text: string, secret: string): number {
-  for (let length = Math.min(secret.length - 1, text.length); length >= CUT_LENGTH_MIN; length -= 1) {
-    if (text.endsWith(secret.slice(0, length))) return length;
-  }
-  return 0;
 }

@@ -60,7 +60,7 @@ export class LastLine {
   }
 }
 
-/** Splits a stream into lines, which are cut off after some characters. */
+/** Splits a stream into lines. A longer line ends with `…`, by which the log finds a part of a secret before it. */
 export class Lines {
   readonly #decoder = new TextDecoder();
   readonly #lengthMax: number;
@@ -76,12 +76,14 @@ export class Lines {
     const parts = this.#decoder.decode(bytes, { stream: true }).split("\n");
     for (const [at, part] of parts.entries()) {
       if (at > 0) this.end();
-      this.#current = (this.#current + part).slice(0, this.#lengthMax);
+      this.#current = (this.#current + part).slice(0, this.#lengthMax + 1);
     }
   }
 
   end(): void {
-    const line = this.#current.replace(/\p{Cc}/gu, " ").trim();
+    const isCut = this.#current.length > this.#lengthMax;
+    const text = isCut ? `${this.#current.slice(0, this.#lengthMax)}…` : this.#current;
+    const line = text.replace(/\p{Cc}/gu, " ").trim();
     this.#current = "";
     if (line !== "") this.#onLine(line);
   }

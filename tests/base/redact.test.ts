@@ -122,6 +122,21 @@ test("redactValue() redacts the prefix of a secret in truncated text, in every e
   }
 });
 
+test("redact() redacts single lines of a secret with several, but not its short ones", () => {
+  const secret = "-----BEGIN KEY-----\r\nMIIEvQIBADANBgkq\r\n}\nend\n";
+  const lines = ["key -----BEGIN KEY-----", "MIIEvQIBADANBgkq.", "}", "the end", base64("MIIEvQIBADANBgkq")];
+  expect(lines.map((line) => redact(line, [secret]))).toEqual([
+    "key [redacted]",
+    "[redacted].",
+    "}",
+    "the end",
+    "[redacted]",
+  ]);
+  expect(redact("MIIEvQIBAD…", [secret])).toBe("[redacted]…");
+  // Rows and names may have such lines.
+  expect(holdsSecret("MIIEvQIBADANBgkq", [secret])).toBe(false);
+});
+
 test("redact() detects a secret that is too long for a pattern", () => {
   const secret = `-----BEGIN KEY-----\n${"abc/+=def\n".repeat(20_000)}`;
   const forms = [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret), base64(secret)];

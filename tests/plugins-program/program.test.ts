@@ -148,6 +148,17 @@ describe("a bad program", () => {
     expect(await own.agnes.rows("SELECT count(*) AS n FROM orders")).toEqual([{ n: 3 }]);
   });
 
+  test("leaves no line of a secret, nor a part of it in a long line, in the log and the error", async () => {
+    const secret = "first-line-of-key\nsecond-line-of-key\n";
+    const env = { T: secret };
+    await using bad = await programs({ mode: "prints secret" }, { secrets: { TOKEN: "T" }, env });
+    const { error } = await syncOf(bad);
+    expect(error).toMatchObject({ code: "program/program_failed" });
+    const shown = [...bad.messages, error!.message, JSON.stringify(error!.details)].join("\n");
+    expect(shown).toContain("[redacted]");
+    expect(shown).not.toMatch(/first-l|second-l/);
+  });
+
   test("that uses a newer DuckDB is advised which one to install", async () => {
     await using own = await programs({ mode: "newer" });
     const { error } = await syncOf(own);

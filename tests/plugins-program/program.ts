@@ -87,6 +87,11 @@ switch (mode) {
     await write(...ORDERS);
     await done({ invoices: { error: "the vendor is down" } });
     break;
+  case "prints secret":
+    await warn(process.env["TOKEN"]!);
+    await warn(`${"x".repeat(1990)}${process.env["TOKEN"]}`);
+    process.exit(3);
+    break;
   case "exit":
     await write(...ORDERS);
     await warn("Traceback");

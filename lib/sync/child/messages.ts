@@ -81,7 +81,7 @@ const MARK = "\u001e";
 /** The longest message. A report has a few hundred bytes for each table. */
 const MESSAGE_LENGTH_MAX = 1 << 26;
 
-/** Longer text of a connector is passed on in pieces. */
+/** A longer line of a connector is cut off: two pieces of a secret in two log entries would not be found. */
 const TEXT_LENGTH_MAX = 8192;
 
 /** Values that JSON lacks are objects with one of these keys. */
@@ -143,7 +143,7 @@ export class MessageReader<M extends ToProcess | FromProcess> {
     }
     if (this.#isMessage) {
       if (this.#rest.length > MESSAGE_LENGTH_MAX) throw unreadable("it is too long");
-    } else if (this.#rest.length > TEXT_LENGTH_MAX) this.#endLine();
+    } else this.#rest = this.#rest.slice(0, TEXT_LENGTH_MAX + 1);
   }
 
   /** Passes on the text after the last line. A message without its end is ignored: its process was killed. */
@@ -163,8 +163,8 @@ export class MessageReader<M extends ToProcess | FromProcess> {
     this.#isMessage = false;
     const at = line.lastIndexOf(MARK);
     const text = at === -1 ? line : line.slice(0, at);
-    for (let start = 0; start < text.length; start += TEXT_LENGTH_MAX)
-      this.#handlers.text(text.slice(start, start + TEXT_LENGTH_MAX));
+    const isCut = text.length > TEXT_LENGTH_MAX;
+    if (text !== "") this.#handlers.text(isCut ? `${text.slice(0, TEXT_LENGTH_MAX)}…` : text);
     if (at !== -1) this.#handlers.message(parsed(line.slice(at + 1)) as M);
   }
 }
