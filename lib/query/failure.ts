@@ -48,6 +48,7 @@ export function queryFailure(error: unknown, scope: FailureScope): unknown {
       { cause: error },
     );
   }
+  if (isAgnesError(error, "plugin_failed") && scope.isRestricted) return sourceFailure(error);
   // The error contains the next statement, which may be an internal one.
   if (isAgnesError(error, "duckdb_stuck"))
     return new AgnesError(error.code, { ...error.details, what: "the query" }, { cause: error });
@@ -84,6 +85,21 @@ function statementFailure(error: AgnesError<"duckdb_failed">, scope: FailureScop
     { kind, reason: redacted, ...refusal, ...(place === undefined ? {} : { place }) },
     { cause },
   );
+}
+
+/** The failure of a source without its text, which may name tables and columns that the caller may not access. */
+function sourceFailure(error: AgnesError<"plugin_failed">): AgnesError {
+  const { plugin, source, operation, table, code } = error.details;
+  const details = {
+    plugin,
+    source,
+    operation,
+    ...(table !== undefined && { table }),
+    reason: "only callers with access to all tables get the reason",
+    ...(code !== undefined && { code }),
+    advice: "Try again later, or ask an administrator to run the query.",
+  };
+  return new AgnesError("plugin_failed", details, { cause: error, retry: error.retry });
 }
 
 /** Returns the place of a DuckDB error in the SQL as entered. */

@@ -236,6 +236,21 @@ describe("an error of a query", () => {
     }
   });
 
+  test("contains no text of a source if access is restricted", () => {
+    const details = { plugin: "duckdb", source: "wh", operation: "read", table: "orders" };
+    const reason = 'Table with name orders does not exist! Did you mean "secret_pay"?';
+    const thrown = new AgnesError(
+      "plugin_failed",
+      { ...details, reason, code: "duckdb_failed", advice: "Read secret_pay." },
+      { retry: "transient" },
+    );
+    const scope = { dataDirectory: "/data", home: null, secrets: [] };
+    expect(queryFailure(thrown, { ...scope, isRestricted: false })).toBe(thrown);
+    const hidden = queryFailure(thrown, { ...scope, isRestricted: true }) as AgnesError;
+    expect(hidden).toMatchObject({ code: "plugin_failed", retry: "transient", details });
+    expect(JSON.stringify([hidden.message, hidden.hint, hidden.details])).not.toContain("secret_pay");
+  });
+
   test("contains the path of the damaged file, relative to the data folder", async () => {
     await using own = await published();
     await writeFile(join(own.data, "extracts", "crm", "data", "orders.parquet"), "nothing");

@@ -7,6 +7,8 @@ import type { ServeServices } from "../services.ts";
 import { refreshBody, runningBody, statusBody, tableQuery, tableRefreshBody } from "./schemas.ts";
 
 const TAG = "metadata";
+/** For callers with access to some tables only: the error of a source may name others. */
+const HIDDEN_MESSAGE = "the last refresh failed";
 
 /** The metadata cache of remote tables. */
 export function metadataRoutes(): readonly Route[] {
@@ -115,7 +117,12 @@ function statusRoute(): Route {
           no_data_at: table.noDataAt,
           error_at: lastError?.at ?? null,
           error_code: lastError?.code ?? null,
-          error_msg: lastError === null ? null : hidePaths(lastError.message, services.folders),
+          error_msg:
+            lastError === null
+              ? null
+              : granted === null
+                ? hidePaths(lastError.message, services.folders)
+                : HIDDEN_MESSAGE,
           ...figuresOf(table.metadata),
         })),
       });

@@ -182,6 +182,10 @@ test("GET /api/v2/metadata-cache/status lists the granted remote tables to any u
     const analyst = await server.token({ role: "analyst", grants });
     const granted = await get(server, STATUS, analyst);
     expect(granted.tables).toEqual([all.tables[1]!]);
+    // The text of a source may name other tables.
+    const failing = { tables: ["shop.people"], sources: [], folders: [] };
+    const limited = await get(server, STATUS, await server.token({ role: "analyst", grants: failing }));
+    expect(limited.tables).toEqual([{ ...all.tables[2]!, error_msg: "the last refresh failed" }]);
     expect((await server.request(STATUS)).status).toBe(401);
     for (const path of [...ALIASES, "/api/v2/metadata-cache/refresh?table=orders"])
       expect((await post(server, path, analyst)).status).toBe(403);
