@@ -4,6 +4,7 @@ import { analyticsPath } from "../../analytics/mod.ts";
 import type { CheckedEntry } from "../../query/mod.ts";
 import type { TableSyncStatus } from "../../sync/mod.ts";
 import type { RegisteredTable } from "../../tables/mod.ts";
+import { sentStaleReason } from "../http/stale-reason.ts";
 import type { ServeServices } from "../services.ts";
 
 /** The published tables, and each of them as JSON. */
@@ -134,7 +135,7 @@ function listed(
     checked_at: entry.checkedAt,
     attempted_at: sync?.attemptedAt?.toISOString() ?? null,
     sync_status: sync?.status ?? null,
-    stale_reason: entry.staleReason,
+    stale_reason: sentStaleReason(entry.staleReason),
     freshness: entry.freshness,
     metadata_refreshed_at: entry.metadataAt,
   });

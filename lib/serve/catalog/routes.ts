@@ -6,6 +6,7 @@ import { subscribedIds } from "../distribution/caller.ts";
 import { linksTo } from "../http/describe-route.ts";
 import { route, type Route } from "../http/route.ts";
 import { tablePath } from "../http/schemas.ts";
+import { sentStaleReason } from "../http/stale-reason.ts";
 import { describeTable, findTable } from "./find-table.ts";
 import { accessTest, PublishedCatalog } from "./published-catalog.ts";
 import { queryStatuses } from "./query-statuses.ts";
@@ -73,7 +74,7 @@ function schemaRoute(catalog: PublishedCatalog): Route {
         rows: table.rows,
         size_bytes: table.sizeBytes,
         extracted_at: table.extractedAt,
-        stale_reason: table.staleReason,
+        stale_reason: sentStaleReason(table.staleReason),
         columns: table.schema,
         primary_key: table.primaryKey,
         partition_by: found.listed.partitionBy,

@@ -1,7 +1,7 @@
 import { AgnesError } from "../../base/mod.ts";
 import type { EncodedResult, Receipt } from "../../query/mod.ts";
 import type { ResponseFormat } from "./formats.ts";
-import { snakeCase } from "./snake-case.ts";
+import { sentReceipt } from "./sent-receipt.ts";
 
 const BYTE_ORDER_MARK = Uint8Array.of(0xef, 0xbb, 0xbf);
 
@@ -29,10 +29,10 @@ const encoder = new TextEncoder();
 /** The members after `columns` and `rows`. */
 function jsonTail(id: string, receipt: Receipt): Uint8Array {
   const { rows, truncated } = receipt;
-  const members = { row_count: rows, truncated, query_id: id, receipt: snakeCase(receipt) };
+  const members = { row_count: rows, truncated, query_id: id, receipt: sentReceipt(receipt) };
   return encoder.encode(`,${JSON.stringify(members).slice(1)}\n`);
 }
 
 function receiptLine(id: string, receipt: Receipt): Uint8Array {
-  return encoder.encode(`${JSON.stringify({ query_id: id, receipt: snakeCase(receipt) })}\n`);
+  return encoder.encode(`${JSON.stringify({ query_id: id, receipt: sentReceipt(receipt) })}\n`);
 }

@@ -19,7 +19,7 @@ import {
   queryStateBody,
   resultBody,
 } from "./schemas.ts";
-import { snakeCase } from "./snake-case.ts";
+import { sentReceipt } from "./sent-receipt.ts";
 
 const LOGGED = 100;
 
@@ -140,7 +140,7 @@ function stateOf({ id, state, startedAt, sentBytes, receipt, error }: QueryRecor
     state,
     started_at: startedAt.toISOString(),
     progress: { sent_bytes: sentBytes },
-    receipt: snakeCase(receipt),
+    receipt: receipt && sentReceipt(receipt),
     error,
   };
 }

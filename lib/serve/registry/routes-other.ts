@@ -1,4 +1,5 @@
 import { storedChange, type TableRegistry } from "../../tables/mod.ts";
+import { hidePaths } from "../http/hide-paths.ts";
 import { route, type Route } from "../http/route.ts";
 import { changeRegistry } from "./changes.ts";
 import { etagHeader, ifMatch, taggedJson } from "./etag.ts";
@@ -42,8 +43,8 @@ function rebuildRoute(): Route {
           view_name: viewName,
           access_mode: accessMode,
         })),
-        skipped,
-        errors,
+        skipped: hidePaths(skipped, services.folders),
+        errors: hidePaths(errors, services.folders),
         conflicts,
       });
     },

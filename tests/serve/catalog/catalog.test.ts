@@ -36,6 +36,31 @@ describe("GET /api/v2/catalog", () => {
     expect(Date.parse(String(body["server_time"]))).toBeGreaterThan(0);
   });
 
+  test("names no file of the server as the reason of an earlier state, nor does any other response", async () => {
+    await using own = await served();
+    const admin = await own.token();
+    await writeFile(join(own.directory, "data", "extracts", "shop", "extract.duckdb"), "damaged");
+    const rebuilt = await own.request("/api/admin/registry/rebuild", { token: admin, method: "POST" });
+    const grants = { tables: ["shop.orders"], sources: [], folders: [] };
+    const token = await own.token({ role: "analyst", grants });
+    const query = { token, json: { sql: "FROM orders" } };
+    const id = { "x-agnes-query-id": "stale-query" };
+    const responses = [
+      await own.request("/api/v2/catalog", { token }),
+      await own.request("/api/v2/schema/orders", { token }),
+      await own.request("/api/query", { ...query, headers: id }),
+      await own.request("/api/query?format=ndjson&receipt=1", query),
+      await own.request("/api/queries/stale-query", { token }),
+    ];
+    const texts = await Promise.all([rebuilt, ...responses].map((response) => response.text()));
+    expect(texts[0]).toContain("extract.duckdb");
+    for (const text of texts.slice(1)) {
+      expect(text).toContain('"stale_reason":"the last extract of its source could not be published');
+      expect(text).not.toContain("extract.duckdb");
+    }
+    expect(texts.join("\n")).not.toContain(own.directory);
+  });
+
   test("has the state of the syncs of each table, and is listed without it if it cannot be read", async () => {
     await using own = await served();
     const token = await own.token();
