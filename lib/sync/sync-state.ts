@@ -39,7 +39,7 @@ export interface TableSyncState {
 }
 
 /** The run of an attempt; its id is null if it could not begin. */
-interface AttemptingRun extends Pick<Run, "startedAt"> {
+export interface AttemptingRun extends Pick<Run, "startedAt"> {
   readonly id: string | null;
 }
 

@@ -17,7 +17,7 @@ import { dueTime, NextTimes } from "./schedule/due.ts";
 import { takeLease } from "./schedule/scheduler.ts";
 import type { SyncServices } from "./services.ts";
 import { syncSource, wantedRecords, type SourceRequest } from "./source.ts";
-import type { SyncState } from "./sync-state.ts";
+import type { AttemptingRun, SyncState } from "./sync-state.ts";
 import { dropLeftTables } from "./unregister.ts";
 
 /** The services of a sync, with what is kept of each run. */
@@ -211,9 +211,7 @@ async function runSource(
       processes === null
         ? await syncSource(services, request)
         : await syncInProcess(services, processes, { ...request, actor: services.actor });
-    const startedAt = run.startedAt.toISOString();
-    const attempts = attemptsOf(report, only ?? (await readNames(services.tables, source)));
-    await services.state.record(source, { id: run.id, startedAt }, attempts);
+    await recordAttempts(services, report, { id: run.id, startedAt: run.startedAt.toISOString() }, only);
     await services.health.recordRun(report);
     // Tables that were unregistered while the run had their extract.
     const left = await namesOf(services.tables, source);
@@ -236,10 +234,28 @@ async function failedToBegin(
   if (!isAgnesError(error)) throw error;
   const report = { source, status: "failed", error, registered: [], notes: [] } as const;
   if (isAgnesError(error, "source_running")) return report;
-  const startedAt = services.host.now().toISOString();
-  const attempts = attemptsOf(report, only ?? (await readNames(services.tables, source)));
-  await services.state.record(source, { id: null, startedAt }, attempts);
+  await recordAttempts(services, report, { id: null, startedAt: services.host.now().toISOString() }, only);
   return report;
+}
+
+/**
+ * Records what a run did with its registered tables. A table that could never be read is not registered, and state of it would
+ * show a registry that is still empty as lost; see `unregisteredExtracts`.
+ */
+async function recordAttempts(
+  { state, tables }: RecordedServices,
+  report: SourceReport,
+  run: AttemptingRun,
+  only: readonly string[] | null,
+): Promise<void> {
+  const { source } = report;
+  const attempts = attemptsOf(report, only ?? (await readNames(tables, source)));
+  const registered = new Set(await namesOf(tables, source));
+  await state.record(
+    source,
+    run,
+    attempts.filter(({ table }) => registered.has(table)),
+  );
 }
 
 /** The tables that a run of the whole source reads. */

@@ -1,4 +1,8 @@
 import { expect, test } from "bun:test";
+import { join } from "node:path";
+
+import { createAgnes, type AgnesError } from "agnes";
+import files from "agnes/plugins/files";
 
 import { newShop, openShop, temporaryFolder } from "./workspace.ts";
 
@@ -54,4 +58,26 @@ test("syncStatus() says whether each table is new, queued, late, on time or fail
   const { sources } = await agnes.sync({ only: ["shop.none", "shop.people"] });
   expect(sources[0]!.error!.code).toBe("table_not_registered");
   expect(await words()).toEqual(["new", "on_time"]);
+});
+
+test("sync() reports a table that could never be read in each run, and its source as synced once it can be read", async () => {
+  using folder = temporaryFolder();
+  const file = join(folder.path, "exports", "bad.csv");
+  await Bun.write(file, "id,amount\n1,2\n1\n");
+  const config = {
+    version: 1,
+    sources: { exports: { plugin: "files", options: { path: "./exports" } } },
+  } as const;
+  for (const run of ["first", "second"]) {
+    await using agnes = await createAgnes({ workspace: folder.path, plugins: [files], config });
+    const { sources } = await agnes.sync();
+    expect({ run, code: (sources[0]!.stats!.errors[0]!.error as AgnesError).code }).toEqual({
+      run,
+      code: "file_row_invalid",
+    });
+    expect(await agnes.syncStatus()).toEqual([]);
+  }
+  await Bun.write(file, "id,amount\n1,2\n");
+  await using agnes = await createAgnes({ workspace: folder.path, plugins: [files], config });
+  expect((await agnes.sync()).status).toBe("complete");
 });
