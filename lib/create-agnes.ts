@@ -18,6 +18,7 @@ import {
   documentedTable,
   IsolatedSession,
   openQuerySession,
+  withRegisteredDescriptions,
   workerSettings,
   type AccessOptions,
   type CheckedEntry,
@@ -259,7 +260,8 @@ class WorkspaceAgnes implements Agnes {
       ),
     );
     const checked = new Map<string, Date>(known.flat());
-    const described = await this.metadata.withFacts(entries);
+    const registered = async () => (await this.tables()).list();
+    const described = await withRegisteredDescriptions(await this.metadata.withFacts(entries), registered);
     return described.map((entry) => ({ ...entry, checkedAt: checked.get(entry.id)?.toISOString() ?? null }));
   }
 

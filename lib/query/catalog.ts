@@ -9,7 +9,7 @@ export interface CatalogEntry {
   /** `source.table`. The id never changes and is also a valid name in SQL. */
   readonly id: string;
   readonly source: string;
-  /** The description from the source; empty if there is none. */
+  /** The description of the registry, otherwise that of the source; empty if there is none. */
   readonly description: string;
   /** The query mode: `local`, `remote` or `materialized`. */
   readonly mode: AnalyticsTable["mode"];

@@ -1,4 +1,5 @@
-import type { MetadataFreshness, TableSettings } from "../tables/mod.ts";
+import { isAgnesError } from "../base/mod.ts";
+import type { MetadataFreshness, RegisteredTable, TableSettings } from "../tables/mod.ts";
 import type { CatalogEntry, TableDescription } from "./catalog.ts";
 
 /** One table of the catalog, with its freshness. */
@@ -41,12 +42,29 @@ export function documentedTable(
 ): DocumentedTable {
   const documented = {
     ...table,
+    description: record?.description || table.description,
     schema: withDescriptions(table.schema, record?.columnMetadata ?? {}),
     foreignKeys: record?.foreignKeys ?? [],
     documentation: record?.documentation ?? {},
     sourceMetadata: record?.sourceMetadata ?? {},
   };
   return accessible === null ? documented : withoutOtherTables(documented, accessible);
+}
+
+/**
+ * Returns entries of the catalog with the descriptions of the registry, which come before those of the source. Published rows
+ * can be listed without the registry, so if it cannot be read, the published descriptions stay.
+ */
+export async function withRegisteredDescriptions<E extends CatalogEntry>(
+  entries: readonly E[],
+  registered: () => Promise<readonly RegisteredTable[]>,
+): Promise<readonly E[]> {
+  const records = await registered().catch((error: unknown) => {
+    if (!isAgnesError(error)) throw error;
+    return [];
+  });
+  const known = new Map(records.map(({ id, description }) => [id, description]));
+  return entries.map((entry) => ({ ...entry, description: known.get(entry.id) || entry.description }));
 }
 
 /** The columns with the descriptions of the registry, which come before those of the source. */

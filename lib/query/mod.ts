@@ -1,5 +1,10 @@
 export type { CatalogEntry, ColumnDescription, TableDescription } from "./catalog.ts";
-export { documentedTable, type CheckedEntry, type DocumentedTable } from "./documented-table.ts";
+export {
+  documentedTable,
+  withRegisteredDescriptions,
+  type CheckedEntry,
+  type DocumentedTable,
+} from "./documented-table.ts";
 export type { QueryResult, Receipt, RemoteReceipt } from "./run.ts";
 export type { HybridSources, RegisteredQuery, RegisteredReceipt, RegisterLimits } from "./hybrid/mod.ts";
 export type { PushedDown } from "./live/pushed-down.ts";

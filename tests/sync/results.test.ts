@@ -58,6 +58,17 @@ describe("access", () => {
     expect(await agnes.catalog({ access: new Set() })).toEqual([]);
   });
 
+  test("catalog() and describe() return a registered description before the next sync", async () => {
+    using folder = temporaryFolder();
+    await using agnes = await openPair(folder.path);
+    await (await agnes.tables()).update("pair.one", { description: "numbers" });
+    expect((await agnes.catalog()).map(({ description }) => description)).toEqual(["numbers", ""]);
+    expect((await agnes.describe("one")).description).toBe("numbers");
+    await writeFile(join(folder.path, "data/state/tables/log/00000000/000000000001.json"), "{ torn");
+    await using damaged = await createAgnes({ workspace: folder.path, plugins: [], config: { version: 1 } });
+    expect((await damaged.catalog()).map(({ name }) => name)).toEqual(["one", "two"]);
+  });
+
   test("describe() does not name other tables in the documentation of a table", async () => {
     using folder = temporaryFolder();
     await using agnes = await openPair(folder.path);

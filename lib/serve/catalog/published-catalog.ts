@@ -120,7 +120,7 @@ function listed(
   const json = JSON.stringify({
     id: entry.id,
     name: entry.name,
-    description: record?.description || entry.description,
+    description: entry.description,
     source: entry.source,
     source_type: sourceType,
     query_mode: entry.mode,
