@@ -1,6 +1,5 @@
 import { AgnesError, nearest, receivedError } from "../../lib/base/mod.ts";
 import { storedRun, type RunError, type RunWithProgress, type TableProgress } from "../../lib/sync/mod.ts";
-import { copyAdvice } from "../../lib/workspace/mod.ts";
 import type { Cli } from "../cli/cli.ts";
 import { command } from "../cli/command.ts";
 import { wholeNumber } from "../cli/strict-args.ts";
@@ -38,8 +37,14 @@ export default command({
     }
     const found = await runs.list({ limit, ...(source === undefined ? {} : { source }) });
     if (cli.json) return await cli.printJson({ runs: found.map(storedRun) });
-    if (found.length === 0)
-      return cli.info(copyAdvice("There are no runs yet. Run `agnes sync`.", agnes.workspace.config));
+    if (found.length === 0) {
+      const isCopy = agnes.workspace.config.copy !== undefined && Object.keys(sources).length === 0;
+      return cli.info(
+        isCopy
+          ? "A copy has no runs: `agnes pull` updates it, and `agnes doctor` shows its last pull."
+          : "There are no runs yet. Run `agnes sync`.",
+      );
+    }
     await printRows(
       cli,
       ["run", "source", "started", { name: "time", align: "right" }, "requested by", "status", "tables"],

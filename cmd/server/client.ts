@@ -2,8 +2,8 @@ import {
   AgnesError,
   checkServerAddress,
   checkServerToken,
+  connectionReason,
   isAgnesError,
-  messageOf,
   throwIfAborted,
   withDeadline,
 } from "../../lib/base/mod.ts";
@@ -11,11 +11,6 @@ import { serverAdvice } from "./advice.ts";
 import { errorOf } from "./server-error.ts";
 
 const TIMEOUT_MS = 30_000;
-
-const REASONS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "no server listens there",
-  ENOTFOUND: "the host name is not known",
-};
 
 interface Place {
   readonly server: string;
@@ -141,8 +136,7 @@ async function reached<T>(place: Place, work: () => Promise<T>, signal?: AbortSi
   } catch (error) {
     throwIfAborted(signal, `the request to ${server}`);
     if (isAgnesError(error)) throw error;
-    const { code = "" } = error as { readonly code?: string };
-    const details = { server, reason: REASONS[code] ?? messageOf(error) };
+    const details = { server, reason: connectionReason(error) };
     const failed = new AgnesError("server_unreachable", details, { cause: error });
     if (!isDefault) throw failed;
     const hint = `${failed.hint} The address is from AGNES_SERVER; \`--workspace DIR\` uses the workspace instead.`;

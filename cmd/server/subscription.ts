@@ -146,7 +146,9 @@ export async function printSubscription(
   if (rows.length > 0) await printRows(cli, ["kind", "name", column], rows);
   if (mode === "explicit")
     return cli.info(
-      rows.length > 0 ? "The mode is explicit." : "The mode is explicit, and nothing is chosen.",
+      rows.some(([, , subscribed]) => subscribed === "yes")
+        ? "The mode is explicit."
+        : "The mode is explicit, and you subscribe to nothing: the next pull removes all tables of a copy.",
     );
   const advice = server.advice("`agnes subscription mode explicit`");
   return cli.info(

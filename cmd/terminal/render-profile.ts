@@ -1,5 +1,5 @@
 import type { ColumnProfile, TableProfile } from "../../lib/profile/mod.ts";
-import { countText, plural } from "./figures.ts";
+import { countText, plural, sizeText } from "./figures.ts";
 import { oneLine, renderTable, shorten } from "./print-table.ts";
 import type { Style } from "./style.ts";
 
@@ -62,7 +62,7 @@ export function profileFacts(profile: TableProfile): readonly string[] {
   return [
     [
       `${plural(row_count, "row")}, ${plural(column_count, "column")}`,
-      ...(size === null ? [] : [`${size} MB`]),
+      ...(size === null ? [] : [size < 0.001 ? "less than 1 kB" : sizeText(size * 1e6)]),
       ...(avg_completeness === null ? [] : [`${avg_completeness} % of the values are not null`]),
       plural(duplicate_rows, "duplicate row"),
     ].join(", "),

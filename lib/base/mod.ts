@@ -94,4 +94,4 @@ export { isSentError, knownError, receivedError, sentError } from "./sent-error.
 export type { SentError } from "./sent-error.ts";
 export { createTurns } from "./turns.ts";
 export { StallTimer, startTimer } from "./timer.ts";
-export { checkServerAddress, checkServerToken } from "./server-address.ts";
+export { checkServerAddress, checkServerToken, connectionReason } from "./server-address.ts";

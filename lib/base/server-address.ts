@@ -1,4 +1,16 @@
-import { AgnesError } from "./errors/mod.ts";
+import { AgnesError, causesOf, messageOf } from "./errors/mod.ts";
+
+const CONNECTION_REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "no server listens there",
+  ENOTFOUND: "the host name is not known",
+};
+
+/** Why a request did not reach a server. Node has the code in the cause of the error. */
+export function connectionReason(error: unknown): string {
+  const codes = causesOf(error).map((cause) => (cause as { readonly code?: unknown } | null)?.code);
+  const known = codes.find((code) => typeof code === "string" && Object.hasOwn(CONNECTION_REASONS, code));
+  return known === undefined ? messageOf(error) : CONNECTION_REASONS[known as string]!;
+}
 
 /**
  * Checks the address of a server of Agnes: a token is sent over https only, or to this machine.

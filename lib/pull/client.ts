@@ -2,9 +2,9 @@ import {
   AgnesError,
   checkServerAddress,
   checkServerToken,
+  connectionReason,
   isAgnesError,
   linkedController,
-  messageOf,
   StallTimer,
   throwIfAborted,
   type Host,
@@ -92,7 +92,11 @@ async function openResponse(
   const failed = (error: unknown) => {
     throwIfAborted(signal, what);
     if (controller.signal.reason === stalled) return stalled;
-    return new AgnesError("server_unreachable", { server, reason: messageOf(error) }, { cause: error });
+    return new AgnesError(
+      "server_unreachable",
+      { server, reason: connectionReason(error) },
+      { cause: error },
+    );
   };
   const pieces = async function* (response: Response) {
     const reader = response.body?.getReader();

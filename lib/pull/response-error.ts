@@ -4,7 +4,7 @@ import { allBytes } from "./all-bytes.ts";
 const ERROR_BYTES_MAX = 1024 * 1024;
 
 const TOKEN_HINT =
-  "Set AGNES_TOKEN to a token of the server. An administrator creates one with `agnes token create NAME`.";
+  "Set AGNES_TOKEN to a token of the server. An administrator creates one with `agnes token create NAME` on the server.";
 
 /** The error of a response that is not ok, with the texts of the server. */
 export async function responseError(

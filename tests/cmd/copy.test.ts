@@ -44,6 +44,7 @@ describe("a copy", () => {
     ].map(({ stderr }) => stderr);
     for (const stderr of hints) expect(stderr).toContain("`agnes pull`");
     for (const stderr of hints) expect(stderr).not.toContain("agnes sync");
+    expect(hints[2]).toContain("A copy has no runs");
     expect(hints[0]).toContain(`\`agnes subscription show --server ${address}\``);
   });
 
@@ -56,6 +57,7 @@ describe("a copy", () => {
       ["shop.customers", null],
       ["shop.orders", null],
     ]);
+    expect((await copy.run("catalog")).stdout).not.toContain("NULL");
     const updated = await copy.run("table", "update", "orders", "--schedule", "daily 05:00");
     expect(updated.stderr).toContain("the schedule has no effect");
     const parts = join(copy.path, "data/extracts/shop/data/orders");

@@ -43,6 +43,11 @@ describe("agnes pull", () => {
     const pulled = await run(["pull", server.address], folder.path, { AGNES_TOKEN: "wrong" });
     expect([pulled.status, pulled.stderr]).toEqual([2, expect.stringContaining("token_invalid")]);
     expect(await readdir(folder.path)).not.toContain("agnes.yaml");
+    const unreachable = await run(["pull", "http://127.0.0.1:1"], folder.path);
+    expect([unreachable.status, unreachable.stderr]).toEqual([
+      1,
+      expect.stringContaining("failed: no server listens there\n"),
+    ]);
   });
 
   test("names the server of AGNES_SERVER, and asks for one without it", async () => {

@@ -81,4 +81,6 @@ test("profileFacts() has the facts of the whole table", () => {
   expect(profileFacts(profile)[0]).toBe(
     "16 rows, 4 columns, 93.75 % of the values are not null, 0 duplicate rows",
   );
+  expect(profileFacts({ ...profile, file_size_mb: 0 })[0]).toContain("columns, less than 1 kB, 93.75 %");
+  expect(profileFacts({ ...profile, file_size_mb: 0.087 })[0]).toContain("columns, 87 kB, 93.75 %");
 });

@@ -60,6 +60,11 @@ describe("agnes subscription", () => {
       folders: { eu: false },
     });
     expect((await agnes("show")).stdout).toMatch(/table +shop\.customers +no\n/);
+    const nothing = await agnes("remove", "orders", "--group", "sales");
+    expect(nothing.stderr).toContain(
+      "you subscribe to nothing: the next pull removes all tables of a copy.\n",
+    );
+    await agnes("add", "orders", "--group", "sales");
     const reset = await agnes("reset", "customers", "--folder", "eu", "--json");
     expect(JSON.parse(reset.stdout)).toMatchObject({ tables: { "shop.orders": true }, folders: {} });
   });
