@@ -113,8 +113,10 @@ function parse(name: string, rawArgs: readonly string[], args: ArgsDef): ParsedA
     // eslint-disable-next-line no-control-regex -- citty colours its messages
     const message = error.message.replace(/\u001B\[\d+m/g, "").replace(/\.$/, "");
     const choice = /^Invalid value for argument: (\S+) \((.*)\)\. Expected one of: (.*)$/s.exec(message);
-    if (choice === null)
-      throw new AgnesError("usage_wrong", { command: name, reason: message }, { cause: error });
+    if (choice === null) {
+      const reason = message.replace(/^Missing required (?:positional )?argument: (.+)$/s, "$1 is missing");
+      throw new AgnesError("usage_wrong", { command: name, reason }, { cause: error });
+    }
     const [, flag, value, known = ""] = choice;
     const near = nearest(value!, known.split(", "));
     const reason = `${flag} cannot be ${JSON.stringify(value)}`;

@@ -64,7 +64,8 @@ export async function openWorkspace(
     named === undefined ? await findWorkspace(host.files, options.from ?? process.cwd()) : resolve(named);
   const path = join(directory, CONFIG_FILE);
   const bytes = await host.files.read(path);
-  if (bytes === null) throw new AgnesError("workspace_missing", { directory });
+  if (bytes === null)
+    throw new AgnesError("workspace_missing", { directory, isSelected: named !== undefined });
   const { content, placeOf } = await parseYaml(new TextDecoder().decode(bytes), path);
   const config = checkConfig(content, path, placeOf);
   return { directory, dataDirectory: dataDirectoryOf(host.env, directory), config, placeOf };

@@ -18,6 +18,19 @@ describe("usage", () => {
     expect(stderr).toContain("Usage: agnes COMMAND");
   });
 
+  test.each([
+    [["schema"], "TABLE is missing", "`agnes schema --help`"],
+    [["push", "orders", "--mode", "append"], "--sql is missing", "`agnes push --help`"],
+    [["table", "register", "exports"], "TABLE is missing", "`agnes table discover exports --dry-run`"],
+    [["token", "create", "ann", "--table", "none"], 'no registered table "none"', "`agnes table list`"],
+  ])("agnes %p names what is missing", async (args, reason, hint) => {
+    using directory = temporaryDirectory();
+    await runCli(["init", "."], { cwd: directory.path });
+    const { status, stderr } = await runCli(args, { cwd: directory.path });
+    expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(reason) });
+    expect(stderr).toContain(hint);
+  });
+
   test("agnes prints its version when asked", async () => {
     const { status, stdout } = await runCli(["--version"], { cwd: "/" });
     expect({ status, stdout }).toEqual({ status: 0, stdout: `${manifest.version}\n` });

@@ -106,6 +106,7 @@ describe("openWorkspace", () => {
     const error = await failure(openWorkspace({ ...createHost(), env: {} }, { exact: deep }));
     expect(error.code).toBe("workspace_missing");
     expect(error.hint).toContain("agnes init");
+    expect(error.message).toBe(`there is no agnes.yaml in ${deep}`);
   });
 
   const bad: readonly (readonly [name: string, yaml: string, code: string, words: string])[] = [

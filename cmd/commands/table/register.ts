@@ -1,3 +1,4 @@
+import { AgnesError } from "../../../lib/base/mod.ts";
 import { command } from "../../cli/command.ts";
 import { openRegistry } from "../../server/open-registry.ts";
 import { serverArgs } from "../../server/server-args.ts";
@@ -43,6 +44,14 @@ export default command({
       source: args.source,
       ...(args.table === undefined ? {} : { sourceTable: args.table }),
     };
+    if (change.sourceTable === undefined && change.name === undefined && change.sourceQuery === undefined)
+      throw new AgnesError("usage_wrong", {
+        command: cli.name,
+        reason: "TABLE is missing",
+        next: registry.advice(
+          `\`agnes table discover ${change.source} --dry-run\` lists the tables of the source.`,
+        ),
+      });
     const options = { ...changeOptions(cli.name, args), isSourceChecked: true };
     const write = await registry.register(change, options);
     await reportWrite(cli, write, "registered", nextStep(registry, `agnes sync ${write.table.id}`));

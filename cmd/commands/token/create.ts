@@ -1,4 +1,4 @@
-import { AgnesError, currentActor, createHost } from "../../../lib/base/mod.ts";
+import { AgnesError, currentActor, createHost, nearest } from "../../../lib/base/mod.ts";
 import { folderOf } from "../../../lib/tables/mod.ts";
 import type { Agnes } from "../../../lib/agnes.ts";
 import type { Grants, Role } from "../../../lib/serve/mod.ts";
@@ -95,6 +95,17 @@ async function knownGrants(agnes: Agnes, grants: Grants) {
     const id =
       tables.find((one) => same(one.id, table) || same(one.viewName, table))?.id ??
       published.find((one) => same(one.id, table) || same(one.name, table))?.id;
+    // Only an id can be that of a table that is registered later.
+    if (id === undefined && !table.includes(".")) {
+      const near = nearest(
+        table,
+        tables.map(({ viewName }) => viewName),
+      );
+      throw new AgnesError("table_not_registered", {
+        id: table,
+        ...(near !== undefined && { nearest: near }),
+      });
+    }
     if (id === undefined) unknown.push(`the table ${table}`);
     return id ?? table;
   });

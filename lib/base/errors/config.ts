@@ -2,11 +2,14 @@ import { errorSpec, formatValue } from "./spec.ts";
 
 /** Errors of the workspace and its `agnes.yaml`. */
 export const configErrors = {
-  workspace_missing: errorSpec<{ directory: string }>({
+  workspace_missing: errorSpec<{ directory: string; isSelected?: boolean }>({
     status: 404,
     exit: 2,
-    message: (d) => `there is no agnes.yaml in ${d.directory} or above it`,
-    hint: () => "Run `agnes init` to create a workspace here, or select one with --workspace.",
+    message: (d) => `there is no agnes.yaml in ${d.directory}${d.isSelected === true ? "" : " or above it"}`,
+    hint: (d) =>
+      d.isSelected === true
+        ? "Set --workspace or AGNES_WORKSPACE to the folder that contains it, or run `agnes init DIR` to create one."
+        : "Run `agnes init` to create a workspace here, or select one with --workspace.",
   }),
   workspace_exists: errorSpec<{ path: string }>({
     status: 409,
