@@ -3,16 +3,13 @@ import { resolve } from "node:path";
 
 import { AgnesError, fileError, isAgnesError, messageOf, TEMPORARY_SUFFIX, type Files } from "../base/mod.ts";
 import { lockHolder } from "./errors.ts";
-import native from "@duckdb/node-bindings";
+import { LockedFile } from "./locked-file.ts";
 
 /** The file operations of a lock. */
 type LockFiles = Pick<Files, "stat" | "link" | "remove">;
 
-/**
- * Locks of this process, because the operating system does not prevent a process from locking twice, and a database
- * without references is closed.
- */
-const held = new Map<string, native.Database | null>();
+/** Locks of this process, because the operating system does not prevent a process from locking twice. */
+const held = new Set<string>();
 
 /**
  * Acquires an exclusive lock, among all processes of the machine and within this one. It is released when the returned
@@ -27,14 +24,13 @@ const held = new Map<string, native.Database | null>();
 export async function acquireLock(files: LockFiles, path: string, what: string): Promise<AsyncDisposable> {
   const key = resolve(path);
   if (held.has(key)) throw new AgnesError("locked", { what, holder: "another run of this process" });
-  held.set(key, null);
+  held.add(key);
   try {
-    const database = await open(files, key, what);
-    held.set(key, database);
+    const file = await open(files, key, what);
     return {
       async [Symbol.asyncDispose]() {
         if (!held.has(key)) return;
-        native.close_sync(database);
+        await file.close();
         held.delete(key);
       },
     };
@@ -44,9 +40,9 @@ export async function acquireLock(files: LockFiles, path: string, what: string):
   }
 }
 
-async function open(files: LockFiles, path: string, what: string): Promise<native.Database> {
+async function open(files: LockFiles, path: string, what: string): Promise<LockedFile> {
   try {
-    return (await create(files, path)) ?? (await openNative(path));
+    return (await create(files, path)) ?? (await LockedFile.open(path));
   } catch (error) {
     if (isAgnesError(error)) throw error;
     const text = messageOf(error);
@@ -72,30 +68,22 @@ function damageOf(text: string): string | null {
  *
  * The temporary file of a killed process is removed by the next holder, possibly while this function runs.
  */
-async function create(files: LockFiles, path: string): Promise<native.Database | null> {
+async function create(files: LockFiles, path: string): Promise<LockedFile | null> {
   if ((await files.stat(path)) !== null) return null;
   const temporary = `${path}.${process.pid}.${randomUUID()}${TEMPORARY_SUFFIX}`;
-  let database: native.Database | null = null;
+  let file: LockedFile | null = null;
   try {
-    database = await openNative(temporary);
+    file = await LockedFile.open(temporary);
     // The lock belongs to the file, not to its name.
-    if (await files.link(temporary, path)) return database;
+    if (await files.link(temporary, path)) return file;
   } catch (error) {
-    if (database !== null) native.close_sync(database);
+    await file?.close();
     // The temporary file may have been swept by a holder of the lock.
     if ((await files.stat(path)) === null) throw error;
     return null;
   } finally {
     await files.remove(temporary);
   }
-  native.close_sync(database);
+  await file.close();
   return null;
-}
-
-async function openNative(path: string): Promise<native.Database> {
-  const config = native.create_config();
-  native.set_config(config, "threads", "1");
-  native.set_config(config, "memory_limit", "16MB");
-  native.set_config(config, "autoload_known_extensions", "false");
-  return native.open(path, config);
 }
