@@ -29,6 +29,11 @@ export interface BuildTools {
   readonly onCopy: boolean;
 }
 
+/** After a crash, nothing refers to the temporary file, so each commit would sync its log for nothing. */
+const WITHOUT_LOG = "RECOVERY_MODE no_wal_writes";
+/** Small blocks, because each column of the small tables of the state takes at least one. A copy keeps its own size. */
+const BLOCK_SIZE_BYTES = 16_384;
+
 /** Builds `analytics.duckdb`; null if the copy was written by another version of Agnes. */
 export async function buildAnalytics(
   services: AnalyticsServices,
@@ -37,8 +42,9 @@ export async function buildAnalytics(
 ): Promise<Built | null> {
   const { connection, place } = tools;
   const catalog = databaseNames.analytics;
+  const options = tools.onCopy ? WITHOUT_LOG : `${WITHOUT_LOG}, BLOCK_SIZE ${BLOCK_SIZE_BYTES}`;
   await connection.run(
-    `ATTACH ${quoteLiteral(place.temporary)} AS ${quoteIdentifier(catalog)};
+    `ATTACH ${quoteLiteral(place.temporary)} AS ${quoteIdentifier(catalog)} (${options});
      ATTACH ':memory:' AS ${quoteIdentifier(databaseNames.session)};
      USE ${quoteIdentifier(catalog)};`,
   );
@@ -72,9 +78,10 @@ export async function buildAnalytics(
   const generation = Math.max(previous?.generation ?? 0, place.last?.generation ?? 0) + (changed ? 1 : 0);
   if (changed) {
     await connection.run(
-      `BEGIN; ${statements.map((sql) => `${sql};`).join("\n")} ${stampState(catalog, generation, services.host.now())} COMMIT;
-       CHECKPOINT ${quoteIdentifier(catalog)};`,
+      `BEGIN; ${statements.map((sql) => `${sql};`).join("\n")} ${stampState(catalog, generation, services.host.now())} COMMIT`,
     );
+    // A thread of the pool would spin while the disk is synced.
+    await connection.run(`CHECKPOINT ${quoteIdentifier(catalog)}`, { inBackground: true });
   }
   await connection.run(`USE memory; DETACH ${quoteIdentifier(catalog)}`);
   return { changed, report: reportOf({ generation, sources, tables }, names, reserved) };
