@@ -42,7 +42,7 @@ export class PartGone extends Error {
 const GONE_STATUSES = new Set([403, 404, 409, 410, 412]);
 /** A part that arrived damaged is requested from its start this often. */
 const DAMAGED_MAX = 2;
-const WRITE_BYTES = 1024 * 1024;
+const READ_BYTES = 1024 * 1024;
 
 /** The file of an unfinished download. A later pull continues it. Two tables may have the same part. */
 export function partialPath(directory: string, table: string, sha256: string): string {
@@ -115,7 +115,7 @@ async function resume(files: Files, partial: string, part: PartRequest): Promise
     await files.removeDirectory(partial);
     return received;
   }
-  for await (const chunk of files.readChunks(partial, WRITE_BYTES)) {
+  for await (const chunk of files.readChunks(partial, READ_BYTES)) {
     received.hash.update(chunk);
     received.sizeBytes += chunk.length;
   }
@@ -157,42 +157,22 @@ function isRest(headers: Headers, from: number, sizeBytes: number): boolean {
   return headers.get("content-range") === `bytes ${from}-${sizeBytes - 1}/${sizeBytes}`;
 }
 
-/** Writes a body in large pieces, through one buffer. It must not have more bytes than the part. */
+/** Writes a body as it arrives: copying it into larger pieces costs more than it saves. It must not be longer than the part. */
 async function append(
   { host, client, onBytes }: DownloadServices,
   response: OpenResponse,
   { part, partial, received }: { part: PartRequest; partial: string; received: Received },
 ): Promise<void> {
   const file = await host.files.open(partial, { resume: true });
-  const buffer = new Uint8Array(Math.min(WRITE_BYTES, part.sizeBytes - received.sizeBytes));
-  let waitingBytes = 0;
-  const flush = async () => {
-    const bytes = buffer.subarray(0, waitingBytes);
-    waitingBytes = 0;
-    await file.write(bytes, received.sizeBytes);
-    received.hash.update(bytes);
-    received.sizeBytes += bytes.length;
-  };
   try {
-    try {
-      for await (const piece of response.pieces()) {
-        if (received.sizeBytes + waitingBytes + piece.length > part.sizeBytes)
-          throw damage(part, `it is longer than ${counted(part.sizeBytes, "byte")}`);
-        onBytes(piece.length);
-        for (let at = 0; at < piece.length;) {
-          const taken = piece.subarray(at, at + buffer.length - waitingBytes);
-          buffer.set(taken, waitingBytes);
-          waitingBytes += taken.length;
-          at += taken.length;
-          if (waitingBytes === buffer.length) await flush();
-        }
-      }
-    } catch (error) {
-      // What arrived is kept, so that the next request continues after it.
-      if (!isAgnesError(error, "part_damaged")) await flush();
-      throw error;
+    for await (const piece of response.pieces()) {
+      if (received.sizeBytes + piece.length > part.sizeBytes)
+        throw damage(part, `it is longer than ${counted(part.sizeBytes, "byte")}`);
+      onBytes(piece.length);
+      await file.write(piece, received.sizeBytes);
+      received.hash.update(piece);
+      received.sizeBytes += piece.length;
     }
-    await flush();
   } finally {
     await file.close();
   }
