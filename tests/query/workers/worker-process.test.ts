@@ -24,15 +24,15 @@ async function started() {
   return { worker, idle };
 }
 
-function newJob(timeoutMs: number): Job {
-  const task = { kind: "describe", table: "orders" } as const;
+function newJob(timeoutMs: number, table = "orders"): Job {
+  const task = { kind: "describe", table } as const;
   const space = {
     files: nodeFiles(),
     newPath: async () => "",
     memoryBytes: 0,
     filesBytes: 0,
     usedBytes: 0,
-    stalledMs: 1000,
+    stalledMs: 60_000,
   };
   return new Job(
     { task, access: null, limits: {}, format: null },
@@ -52,6 +52,38 @@ test("a killed worker takes no query, even if its last message arrives after tha
   expect(idle[0]).toBe(true);
   expect(idle.slice(1)).not.toContain(true);
   expect(worker.isIdle).toBe(false);
+});
+
+test("a worker takes the next query after one whose last rows found no room", async () => {
+  const { worker } = await started();
+  for (const table of ["many", "many", "orders"]) {
+    const job = newJob(10_000, table);
+    worker.run(job);
+    await job.started;
+    await until(() => worker.isIdle, 5000);
+    job.close();
+  }
+  worker.kill();
+  await worker.ended;
+});
+
+test("a worker whose rows wait for room is stopped without being killed", async () => {
+  const { worker } = await started();
+  const job = newJob(10_000, "endless");
+  let taken = 0;
+  const take = job.take.bind(job);
+  job.take = (bytes) => {
+    taken += bytes.length;
+    return take(bytes);
+  };
+  job.started.catch(() => {});
+  worker.run(job);
+  await until(() => taken === 2);
+  worker.stop(60_000);
+  await until(() => worker.isIdle, 5000);
+  job.close();
+  worker.kill();
+  await worker.ended;
 });
 
 test("a query without a timeout has none in its worker", async () => {
