@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import { join } from "node:path";
 
 import native from "@duckdb/node-bindings";
@@ -78,6 +78,25 @@ test("a repeated small query returns the same rows in the same batches, also whe
   for (let n = 0; n < 3; n += 1) expect(await read(4096)).toEqual(whole);
   await write(0);
   for (let n = 0; n < 5; n += 1) expect(await read(4096)).toEqual([]);
+});
+
+test("a repeated query is streamed again after its result grew", async () => {
+  await using session = await open();
+  const { connection } = session;
+  await connection.run("CREATE TABLE t AS SELECT range AS id FROM range(5)");
+  const isStreamed = async () => {
+    const spy = spyOn(native, "execute_prepared_streaming");
+    try {
+      for await (const _ of (await connection.stream("SELECT id FROM t", { isKept: true })).batches);
+      return spy.mock.calls.length > 0;
+    } finally {
+      spy.mockRestore();
+    }
+  };
+  for (let n = 0; n < 5; n += 1) await isStreamed();
+  expect(await isStreamed()).toBe(false);
+  await connection.run("INSERT INTO t FROM range(5000)");
+  expect([await isStreamed(), await isStreamed()]).toEqual([false, true]);
 });
 
 test("a materialized result that is not read to its end is like a streamed one", async () => {
