@@ -51,6 +51,29 @@ export default definePlugin({
   expect(runs).toMatchObject([{ status: "skipped", skips: { count: 2 } }]);
 });
 
+test("agnes runs counts the tables that a run updated, left unchanged, and failed to read", async () => {
+  using directory = temporaryDirectory();
+  await mkdir(join(directory.path, "in"));
+  const write = (name: string, text: string) => writeFile(join(directory.path, "in", name), text);
+  await writeFile(
+    join(directory.path, "agnes.yaml"),
+    "version: 1\nsources:\n  shop: { plugin: files, options: { path: in } }\n",
+  );
+  const agnes = (...args: string[]) => runCli(args, { cwd: directory.path });
+  for (const name of ["a.csv", "b.csv", "same.csv"]) await write(name, "id\n1\n");
+  await write("bad.ndjson", '{"id":1}\n');
+  await agnes("sync");
+  for (const name of ["a.csv", "b.csv"]) await write(name, "id\n1\n2\n");
+  await write("bad.ndjson", '{"id":1');
+  expect((await agnes("sync")).status).toBe(3);
+  const { stdout } = await agnes("runs");
+  expect(stdout).toMatch(
+    /partial +2 updated, 1 unchanged, 1 failed\n.*complete +4 updated, 0 unchanged, 0 failed/,
+  );
+  const [id] = /[0-9a-z]{15}/.exec(stdout)!;
+  expect((await agnes("runs", id)).stderr).toContain("2 updated, 1 unchanged, 1 failed");
+});
+
 test("agnes runs says that its argument is neither a source nor a run", async () => {
   using directory = temporaryDirectory();
   await writeFile(join(directory.path, "agnes.yaml"), "version: 1\nsources: {}\n");

@@ -59,6 +59,7 @@ test("sync() records its runs with their results and errors", async () => {
   ]);
   expect(Date.parse(first!.endedAt!)).toBeGreaterThanOrEqual(Date.parse(first!.startedAt));
   expect(second).toMatchObject({ trigger: "library", full: true, status: "partial", generation: 2 });
+  expect(second!.counts).toEqual({ extracted: 1, unchanged: 0, failed: 1 });
   expect(second!.tables.map(({ name, status }) => `${name} ${status}`)).toEqual([
     "people failed",
     "orders extracted",
