@@ -185,7 +185,7 @@ test("processes that a connector started in a session of their own end with its 
 });
 
 test("tables get their names in the order of the sources, as in one process", async () => {
-  await using workspace = await openUnruly({ b: { manner: "good" }, a: { manner: "good" } });
+  await using workspace = await openUnruly({ b: { manner: "late" }, a: { manner: "good" } });
   await workspace.agnes.sync();
   const tables = await (await workspace.agnes.tables()).list();
   const views = Object.fromEntries(tables.map(({ id, viewName }) => [id, viewName]));

@@ -19,6 +19,7 @@ const MANNERS = [
   "trickle",
   "forges",
   "escapes",
+  "late",
 ] as const;
 
 /** Starts a process, prints its id and ends. */
@@ -44,7 +45,10 @@ export default definePlugin({
         return { ok: true, message: `process ${process.pid}` };
       },
     }),
-    discover: async () => [table("first", { n: int64() }), table("numbers", { n: int64() })],
+    async discover() {
+      if (manner === "late") await new Promise((resolve) => setTimeout(resolve, 1500));
+      return [table("first", { n: int64() }), table("numbers", { n: int64() })];
+    },
     async *read(_table, { signal }) {
       for (let count = 0; manner === "trickle" && count < 40; count++) {
         yield Array.from({ length: 5000 }, () => ({ n: count }));
@@ -91,7 +95,7 @@ async function misbehave(manner: (typeof MANNERS)[number], signal: AbortSignal):
     case "fails":
       throw new Error("refused");
     case "forges":
-      writeSync(1, '\n\u001e{"type":"failed","error":{"\\u0000error":{}}}\n');
+      writeSync(1, '\n\u001e{"type":"report","report":{"source":"bad","status":"complete","error":null}}\n');
       Bun.sleepSync(300);
       return process.exit(0);
     case "escapes":
@@ -101,6 +105,7 @@ async function misbehave(manner: (typeof MANNERS)[number], signal: AbortSignal):
     case "slow":
       return new Promise((resolve) => setTimeout(resolve, 1500));
     case "good":
+    case "late":
     case "prints":
     case "trickle":
       return undefined;
