@@ -47,3 +47,21 @@ test("GrowingHash fails if an early sync failed, because a later one may succeed
   });
   expect(await failing.catch((error: unknown) => (error as AgnesError).code)).toBe("file_failed");
 });
+
+test("GrowingHash leaves the sync of a small file to its caller", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "agnes-hash-"));
+  const path = join(folder, "part");
+  const bytes = CHUNK.subarray(0, 8 * 1024 * 1024);
+  let syncs = 0;
+  const hash = new GrowingHash({ ...nodeFiles(), sync: async () => void (syncs += 1) }, path);
+  try {
+    await writeFile(path, bytes);
+    // It reads them before it is complete.
+    await Bun.sleep(200);
+    expect(await hash.finish(bytes.length)).toBe(createHash("sha256").update(bytes).digest("hex"));
+    expect(syncs).toBe(0);
+  } finally {
+    await hash.stop();
+    await rm(folder, { recursive: true });
+  }
+});
