@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { appendFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -8,6 +8,12 @@ import { AgnesError, nodeFiles, type Files } from "../../lib/base/mod.ts";
 import { GrowingHash } from "../../lib/duckdb/growing-hash.ts";
 
 const CHUNK = new Uint8Array(20 * 1024 * 1024).fill(7);
+
+/** Creates a file as DuckDB does; `writeFile` of Bun makes a large file long before its bytes are in it. */
+async function create(path: string, bytes: Uint8Array): Promise<void> {
+  await using file = await open(path, "w");
+  for (let at = 0; at < bytes.length; at += 1 << 20) await file.write(bytes, at, 1 << 20, at);
+}
 
 /** Writes a file in two pieces while it is hashed, the second one after the first was synced. */
 async function hashed(
@@ -25,7 +31,7 @@ async function hashed(
   };
   const hash = new GrowingHash(files, path);
   try {
-    await writeFile(path, CHUNK);
+    await create(path, CHUNK);
     for (let waited = 0; syncs === 0 && waited < 10_000; waited++) await Bun.sleep(1);
     await appendFile(path, "the end");
     return { sha256: await hash.finish(CHUNK.length + 7), syncs };
@@ -55,7 +61,7 @@ test("GrowingHash leaves the sync of a small file to its caller", async () => {
   let syncs = 0;
   const hash = new GrowingHash({ ...nodeFiles(), sync: async () => void (syncs += 1) }, path);
   try {
-    await writeFile(path, bytes);
+    await create(path, bytes);
     // It reads them before it is complete.
     await Bun.sleep(200);
     expect(await hash.finish(bytes.length)).toBe(createHash("sha256").update(bytes).digest("hex"));
