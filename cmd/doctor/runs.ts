@@ -3,11 +3,20 @@ import type { RunWithProgress } from "../../lib/sync/mod.ts";
 import { plural } from "../terminal/figures.ts";
 import { warning, type Check } from "./check.ts";
 
-/** The sources whose last run failed. A run that was skipped is shown by the health of its source. */
+/** As many runs may be wrong requests before an earlier failure is no longer shown. */
+const RUNS_READ = 20;
+
+/**
+ * The sources whose last run failed. A run that was skipped is shown by the health of its source, and one of a table that is
+ * not registered was a wrong request.
+ */
 export async function runChecks(agnes: Agnes): Promise<readonly Check[]> {
   const runs = await agnes.runs();
   const last = await Promise.all(
-    Object.keys(agnes.workspace.config.sources).map((source) => runs.list({ source, limit: 1 })),
+    Object.keys(agnes.workspace.config.sources).map(async (source) => {
+      const latest = await runs.list({ source, limit: RUNS_READ });
+      return latest.find(({ error }) => error?.code !== "table_not_registered") ?? [];
+    }),
   );
   return last.flat().flatMap(checksOf);
 }

@@ -122,6 +122,16 @@ test("agnes connector health keeps what it found, so that agnes doctor is right 
   expect(await health()).toMatchObject({ state: "ok" });
 });
 
+test("agnes doctor does not count a sync of a table that does not exist, and still shows the failure before it", async () => {
+  const lastRun = async () => (await doctor()).found.get("last run of shop");
+  expect((await runCli(["sync", "shop.none"], { cwd })).status).toBe(2);
+  expect(await lastRun()).toBeUndefined();
+  await writeFile(join(cwd, "in", "orders.csv"), "id,n\n1,2\n1\n");
+  expect((await runCli(["sync", "--full"], { cwd })).status).toBe(1);
+  expect((await runCli(["sync", "shop.none"], { cwd })).status).toBe(2);
+  expect(await lastRun()).toMatchObject({ state: "error" });
+});
+
 test("agnes doctor shows the failed first run of a source, with its code and the next command", async () => {
   const options = `{ command: [${JSON.stringify(process.execPath)}, "-e", "process.exit(3)"] }`;
   await writeFile(
