@@ -134,6 +134,7 @@ test("agnes table unregister asks on a terminal, and does nothing unless the ans
   const refused = await onTerminal(args, { question, answer: "n" });
   expect(refused.status).toBe(1);
   expect(refused.text).toContain("aborted");
+  expect(refused.text).toContain("s.orders was not unregistered");
   const left = await onTerminal(args, { question, answer: "\u0003" });
   expect(left.status).toBe(1);
   const done = await onTerminal(args, { question, answer: "y" });

@@ -27,7 +27,7 @@ export default command({
     const options = changeOptions(cli.name, args);
     const isAsked = !options.dryRun && args.yes !== true;
     if (isAsked && !(await cli.confirm(`Unregister ${id} and remove its published data?`)))
-      throw new AgnesError("aborted", { what: `\`${cli.name}\`` });
+      throw declined(cli.name, id);
     const done = await registry.unregister(table, options);
     const failures = done.failures.map(({ message }) => message);
     if (cli.json) await cli.printJson({ ...done, failures });
@@ -45,3 +45,9 @@ export default command({
     return failures.length > 0 ? 1 : 0;
   },
 });
+
+function declined(name: string, id: string): AgnesError {
+  const error = new AgnesError("aborted", { what: `\`${name}\`` });
+  const texts = { message: `${id} was not unregistered`, hint: "Run it again and choose Yes, or add --yes." };
+  return error.withDetails(error.details, { texts });
+}
