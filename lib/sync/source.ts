@@ -288,11 +288,13 @@ export async function wantedRecords(
 ): Promise<readonly RegisteredTable[]> {
   const records = await tables.list({ source });
   if (only === null) return records.filter(({ syncPaused }) => !syncPaused);
-  return Promise.all(
+  const found = await Promise.all(
     only.map(
       async (name) => records.find((record) => record.name === name) ?? tables.find(`${source}.${name}`),
     ),
   );
+  // A request may name a table twice, also in another case. A second plan for it would publish its rows twice.
+  return [...new Map(found.map((record) => [record.id, record])).values()];
 }
 
 async function keptNames(tables: TableRegistry, source: string): Promise<readonly string[]> {

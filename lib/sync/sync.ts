@@ -341,7 +341,7 @@ export function wantedSources(
     if (!known.includes(source)) throw unknownSource(source, known);
     const names = wanted.get(source);
     if (name === undefined || names === null) wanted.set(source, null);
-    else wanted.set(source, [...(names ?? []), name]);
+    else wanted.set(source, [...new Set(names ?? []).add(name)]);
   }
   return new Map(known.filter((source) => wanted.has(source)).map((source) => [source, wanted.get(source)!]));
 }

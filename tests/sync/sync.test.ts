@@ -212,12 +212,21 @@ describe("sync", () => {
     expect(shop.reads.map(({ table }) => table).sort()).toEqual(["orders", "people"]);
   });
 
+  test("sync() reads a table once that is named several times", async () => {
+    using folder = temporaryFolder();
+    await using agnes = await openShop(folder.path, newShop());
+    await agnes.sync();
+    const { sources } = await agnes.sync({ only: ["orders", "shop.orders", "shop.ORDERS"] });
+    expect(sources[0]!.stats!.tables.map(({ name }) => name)).toEqual(["orders"]);
+    expect(await agnes.rows("SELECT count(*) AS n FROM orders")).toEqual([{ n: 2 }]);
+  });
+
   test("wantedSources() keeps the order of agnes.yaml, and prefers a source to its tables", () => {
     expect([...wantedSources(["a", "b"], undefined)]).toEqual([
       ["a", null],
       ["b", null],
     ]);
-    expect([...wantedSources(["a", "b"], ["b.x", "a", "b.y", "a.z"])]).toEqual([
+    expect([...wantedSources(["a", "b"], ["b.x", "a", "b.y", "a.z", "b.x"])]).toEqual([
       ["a", null],
       ["b", ["x", "y"]],
     ]);
