@@ -268,7 +268,8 @@ class Extraction {
       const folded = name.toLowerCase();
       return !requested.has(folded) && (kept?.has(folded) ?? true);
     });
-    const found = results.flatMap(({ table }) => table ?? []);
+    // Plans of one name fail, and each keeps the same published table.
+    const found = new Set(results.flatMap(({ table }) => table ?? []));
     return [...others, ...found].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 

@@ -168,6 +168,15 @@ test("extractSource() rejects hostile, reserved and duplicate names, and keys th
   expect(await bench.rows("SELECT table_name AS n FROM _meta")).toEqual([{ n: "good" }]);
 });
 
+test("extractSource() keeps the published table once if two plans have its name", async () => {
+  await using bench = await openBench();
+  await bench.run([planOf(t, { name: "twice" })], good);
+  const count = async () => (await bench.rows("SELECT count(*) AS n FROM _meta"))[0];
+  const stats = await bench.run([planOf(t, { name: "twice" }), planOf(t, { name: "TWICE" })], good);
+  expect(stats).toMatchObject({ tablesFailed: 2, published: false });
+  expect(await count()).toEqual({ n: 1n });
+});
+
 test("extractSource() accepts columns with hostile names", async () => {
   await using bench = await openBench();
   const names = ['a"b', "c'd; DROP", "ř 😀", "select"];
