@@ -10,7 +10,7 @@ import {
   type RebuildReport,
   type RemoteTable,
 } from "./analytics/mod.ts";
-import { AgnesError, createHost, formatValue, type Host } from "./base/mod.ts";
+import { AgnesError, createHost, formatValue, OpenedOnce, type Host } from "./base/mod.ts";
 import { rollbackExtract } from "./extract/mod.ts";
 import type { MetadataCache } from "./metadata/mod.ts";
 import type { PluginRegistry } from "./plugins/mod.ts";
@@ -140,7 +140,7 @@ class WorkspaceAgnes implements Agnes {
   readonly #profiles: Profiles;
   /** The processes in which syncs run the sources; null: in this one. */
   readonly #processes: SyncProcessSettings | null;
-  #server: Promise<Server> | undefined;
+  readonly #server = new OpenedOnce(() => this.#openServer());
 
   constructor(
     services: SourceServices,
@@ -285,21 +285,19 @@ class WorkspaceAgnes implements Agnes {
   }
 
   async fetch(request: Request, info?: RequestInfo): Promise<Response> {
-    this.#server ??= this.#openServer();
-    return (await this.#server).fetch(request, info);
+    return (await this.#server.get()).fetch(request, info);
   }
 
   async startScheduler(): Promise<void> {
-    this.#server ??= this.#openServer();
-    (await this.#server).startScheduler();
+    (await this.#server.get()).startScheduler();
   }
 
   async stopScheduler(): Promise<void> {
-    await (await this.#server)?.stopScheduler();
+    await (await this.#server.opened())?.stopScheduler();
   }
 
   async close(): Promise<void> {
-    await (await this.#server?.catch(() => undefined))?.close();
+    await (await this.#server.opened())?.close();
     await this.#session.close();
     await this.#live[Symbol.asyncDispose]();
     await this.#state.close();

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 
 import { rebuild } from "./analytics/mod.ts";
-import { currentActor } from "./base/mod.ts";
+import { currentActor, OpenedOnce } from "./base/mod.ts";
 import { fileStorage, type CatalogStorage } from "./catalog/mod.ts";
 import { MetadataCache, metadataSettings } from "./metadata/mod.ts";
 import type { Subscriptions, Tokens } from "./serve/mod.ts";
@@ -42,12 +42,12 @@ export class WorkspaceState {
   readonly health: HealthChecks;
   readonly #services: SourceServices;
   readonly #onUnregister: UnregisteredHandler;
-  #tables: Promise<TableRegistry> | undefined;
-  #syncs: Promise<SyncState> | undefined;
-  #runs: Promise<Runs> | undefined;
-  #tokens: Promise<Tokens> | undefined;
-  #subscriptions: Promise<Subscriptions> | undefined;
-  #health: Promise<HealthRecords> | undefined;
+  readonly #tables = new OpenedOnce(() => this.#openTables());
+  readonly #syncs = new OpenedOnce(() => SyncState.open(this.#catalogServices()));
+  readonly #runs = new OpenedOnce(() => this.#openRuns());
+  readonly #tokens = new OpenedOnce(() => this.#openTokens());
+  readonly #subscriptions = new OpenedOnce(() => this.#openSubscriptions());
+  readonly #health = new OpenedOnce(() => HealthRecords.open(this.#catalogServices()));
 
   constructor(
     services: SourceServices,
@@ -56,7 +56,7 @@ export class WorkspaceState {
     this.#services = services;
     this.#onUnregister = onUnregister;
     this.actor = actor ?? currentActor(services.host);
-    this.health = new HealthChecks(services, () => this.#openHealth(), healthProcess);
+    this.health = new HealthChecks(services, () => this.#health.get(), healthProcess);
     this.metadata = new MetadataCache({
       ...services,
       storage: () => this.#storage(),
@@ -66,57 +66,44 @@ export class WorkspaceState {
   }
 
   tables(): Promise<TableRegistry> {
-    this.#tables ??= this.#openTables();
-    return this.#tables;
+    return this.#tables.get();
   }
 
   syncs(): Promise<SyncState> {
-    const { host, log } = this.#services;
-    this.#syncs ??= SyncState.open({ storage: this.#storage(), host, log });
-    return this.#syncs;
+    return this.#syncs.get();
   }
 
   runs(): Promise<Runs> {
-    const { host, log, workspace } = this.#services;
-    const directory = dataPaths.running(workspace.dataDirectory);
-    this.#runs ??= Runs.open({ storage: this.#storage(), directory, host, log });
-    return this.#runs;
+    return this.#runs.get();
   }
 
   tokens(): Promise<Tokens> {
-    this.#tokens ??= this.#openTokens();
-    return this.#tokens;
+    return this.#tokens.get();
   }
 
   subscriptions(): Promise<Subscriptions> {
-    this.#subscriptions ??= this.#openSubscriptions();
-    return this.#subscriptions;
+    return this.#subscriptions.get();
   }
 
   async close(): Promise<void> {
     await this.metadata.close();
     const catalogs = [this.#syncs, this.#runs, this.#health, this.#tokens, this.#subscriptions, this.#tables];
-    for (const opened of catalogs) {
-      await (await opened?.catch(() => undefined))?.close();
-    }
+    for (const catalog of catalogs) await (await catalog.opened())?.close();
   }
 
-  #openHealth(): Promise<HealthRecords> {
-    const { host, log } = this.#services;
-    this.#health ??= HealthRecords.open({ storage: this.#storage(), host, log });
-    return this.#health;
+  #openRuns(): Promise<Runs> {
+    const directory = dataPaths.running(this.#services.workspace.dataDirectory);
+    return Runs.open({ ...this.#catalogServices(), directory });
   }
 
   async #openTokens(): Promise<Tokens> {
     const { Tokens: TokensOfWorkspace } = await import("./serve/mod.ts");
-    const { host, log } = this.#services;
-    return TokensOfWorkspace.open({ storage: this.#storage(), host, log });
+    return TokensOfWorkspace.open(this.#catalogServices());
   }
 
   async #openSubscriptions(): Promise<Subscriptions> {
     const { Subscriptions: SubscriptionsOfWorkspace } = await import("./serve/mod.ts");
-    const { host, log } = this.#services;
-    return SubscriptionsOfWorkspace.open({ storage: this.#storage(), host, log });
+    return SubscriptionsOfWorkspace.open(this.#catalogServices());
   }
 
   async #openTables(): Promise<TableRegistry> {
@@ -129,9 +116,7 @@ export class WorkspaceState {
       );
     }
     const registry = await openTableRegistry({
-      storage: this.#storage(),
-      host,
-      log,
+      ...this.#catalogServices(),
       actor: this.actor,
       checkTable: (table, id) => this.#checkTable(table, id),
     });
@@ -164,6 +149,11 @@ export class WorkspaceState {
     const { name, capabilities, sourceQuery: schema } = plugin;
     const queryForm = schema && { schema, now: host.now() };
     checkSourceRules(table, id, { plugin: name, capabilities, ...(queryForm && { queryForm }) });
+  }
+
+  #catalogServices() {
+    const { host, log } = this.#services;
+    return { storage: this.#storage(), host, log };
   }
 
   #storage(): CatalogStorage {

@@ -77,6 +77,7 @@ export type { Log, LogEntry, LogLevel } from "./log.ts";
 export { machineLimits } from "./machine.ts";
 export { Mutex } from "./mutex.ts";
 export { nearest } from "./nearest.ts";
+export { OpenedOnce } from "./opened-once.ts";
 export { bigintAsText } from "./json.ts";
 export {
   makeDirectoryDurably,

@@ -1,8 +1,8 @@
-import { AgnesError, type Host } from "../base/mod.ts";
+import { AgnesError, OpenedOnce, type Host } from "../base/mod.ts";
 import type { DuckDBEngine } from "../kit/mod.ts";
 import { changedSpace } from "./changed-spaces.ts";
 import type { Connection } from "./connection.ts";
-import { openDatabase, type Database, type DuckDBLimits } from "./database.ts";
+import { openDatabase, type DuckDBLimits } from "./database.ts";
 import { inspectFiles } from "./files/inspect.ts";
 import { attachSql, closing, LockedDatabases } from "./locked-databases.ts";
 import { quoteIdentifier } from "./sql.ts";
@@ -18,21 +18,19 @@ export interface Engine extends DuckDBEngine, AsyncDisposable {
  * Each query has its own connection. A file that several queries attach under the same name is attached once.
  */
 export function createEngine({ files }: Pick<Host, "files">, limits: DuckDBLimits): Engine {
-  let opened: Promise<Database> | null = null;
+  const own = new OpenedOnce(() => openDatabase({ files, limits }));
   const locked = new LockedDatabases(files, limits);
   let closed = false;
   const attachments = new Attachments();
   const connect = async (): Promise<Connection> => {
     if (closed)
       throw new AgnesError("internal", { what: "the source's DuckDB was used after it was closed" });
-    opened ??= openDatabase({ files, limits });
-    const database = await opened;
-    return database.connect();
+    return (await own.get()).connect();
   };
   const close = async () => {
     closed = true;
     await locked.close();
-    await (await opened?.catch(() => null))?.close();
+    await (await own.opened())?.close();
   };
   return {
     close,

@@ -34,7 +34,7 @@ function catalogRoute(catalog: PublishedCatalog): Route {
         links: linksTo(["getSchema", "getSample"], { id: "$response.body#/tables/0/id" }),
       },
     },
-    errors: [503],
+    errors: [503, 507],
     async handle({ services, principal }) {
       const mayAccess = accessTest(await services.accessOf(principal));
       const { tables } = await catalog.read(services);

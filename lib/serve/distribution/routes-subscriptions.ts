@@ -39,7 +39,7 @@ function getRoute(path: string, operationId: string): Route {
     description: DESCRIPTION,
     access: "signed_in",
     responses: { 200: { description: "The subscription", schema: subscriptionBody } },
-    errors: [503],
+    errors: [503, 507],
     handle: async ({ services, principal }) => Response.json(await current(services, principal)),
   });
 }
@@ -70,7 +70,7 @@ function getSettings(): Route {
     description: `They are \`groups\` of \`GET ${PATH}\`. ${DESCRIPTION}`,
     access: "signed_in",
     responses: { 200: { description: "The datasets", schema: settingsBody } },
-    errors: [503],
+    errors: [503, 507],
     handle: async ({ services, principal }) => settingsOf(await current(services, principal)),
   });
 }

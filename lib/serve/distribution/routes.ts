@@ -37,7 +37,7 @@ function manifestRoute(): Route {
       },
       304: { description: "The tables have not changed", headers: { ETag: "The same ETag" } },
     },
-    errors: [503],
+    errors: [503, 507],
     async handle({ services, principal, request }) {
       const tables = await accessibleTables(services, principal);
       const { subscription, includes } = await subscriptionOf(services, principal);
