@@ -119,9 +119,7 @@ async function pullLocked(
   const hasFailed = last.tables.some(({ error }) => error !== null);
   // Unfinished downloads of tables that failed continue at the next pull.
   if (!hasFailed) await host.files.removeDirectory(downloadsDirectory(dataDirectory));
-  const kept = (await services.tables.list()).filter(
-    ({ id }) => uncertain.has(id) && last.published.has(id),
-  );
+  const kept = (await services.tables.list()).filter(({ id }) => uncertain.has(id) && last.published.has(id));
   notes.push(...(await layOut(services, [...copied, ...kept], last.published, options.layout)));
   return reportOf(server, { manifest, results, names, notes });
 }

@@ -29,7 +29,8 @@ export async function registerCopies(
   const copied = published.filter((table): table is NamedTable => table.viewName !== null);
   const present = new Set(copied.map(({ id }) => id.toLowerCase()));
   for (const { id, source } of await tables.list())
-    if (!uncertain.has(id) && sources.includes(source) && !present.has(id.toLowerCase())) await tables.unregister(id);
+    if (!uncertain.has(id) && sources.includes(source) && !present.has(id.toLowerCase()))
+      await tables.unregister(id);
   const skipped = await importAll(tables, copied, (table) => ({
     ...entryOf(table),
     description: table.description,
