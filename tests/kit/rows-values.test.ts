@@ -113,6 +113,11 @@ describe("createRowBuilder() converts values", () => {
     expect(built(utf8(), values)).toEqual([...values.slice(0, 7), "1", String(2n ** 70n), "false", null]);
     expect(built(utf8(), [new Date(0)])).toEqual(["1970-01-01T00:00:00.000Z"]);
     expect(built(arrowColumn(new arrow.LargeUtf8()), ["a", "é", null])).toEqual(["a", "é", null]);
+    // UTF-8 would make both U+FFFD, so two keys would become one.
+    for (const half of ["a\ud800", "\udc00é"])
+      for (const column of [utf8(), json()])
+        expect(refusal(column, half)).toBe("it contains half of a surrogate pair, which is not Unicode text");
+    expect(built(utf8(), ["😀", "\u{10ffff}é", ""])).toEqual(["😀", "\u{10ffff}é", ""]);
     expect(refusal(utf8(), { a: 1 })).toBe("an object is not text; declare the column as json() to keep it");
   });
 

@@ -7,6 +7,11 @@ const encoder = new TextEncoder();
 /** From this size on the text is measured before it is copied: three bytes per character may not fit in memory. */
 const LARGE_UNITS = 16 * 1024 * 1024;
 
+/** Much faster than `HALF`, and most texts have neither. */
+const SURROGATE = /[\ud800-\udfff]/;
+/** Half of a surrogate pair, which UTF-8 would replace by U+FFFD, so that different keys could become the same. */
+const HALF = /\p{Surrogate}/u;
+
 /** Text. Numbers, booleans and Dates are converted to text; objects are rejected. */
 export function textBuilder(type: arrow.Utf8 | arrow.LargeUtf8): ColumnBuilder {
   return textOf(type, (value, index, reject) => {
@@ -57,6 +62,14 @@ function textOf(
     // A column with one multi-byte character probably has more, and a failed attempt costs as much as the encoding.
     const ascii = isAscii && units < LARGE_UNITS ? asciiBytes(texts, units) : undefined;
     isAscii = ascii !== undefined || units >= LARGE_UNITS;
+    if (ascii === undefined) {
+      for (let i = 0; i < length; i += 1) {
+        if (!SURROGATE.test(texts[i]!) || !HALF.test(texts[i]!)) continue;
+        reject(i, values[i], "it contains half of a surrogate pair, which is not Unicode text");
+        validity.setNull(i);
+        texts[i] = "";
+      }
+    }
     const { bytes, offsets } = ascii ?? utf8Bytes(texts, units);
     const valueOffsets = arrow.DataType.isLargeUtf8(type) ? BigInt64Array.from(offsets, BigInt) : offsets;
     return arrow.makeData({ type, ...validity.parts(), valueOffsets, data: bytes } as never);
