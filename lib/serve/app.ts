@@ -32,7 +32,8 @@ export function createApp(
     log.info("request", {
       requestId,
       method: c.req.method,
-      path: c.req.path.slice(0, PATH_LENGTH_MAX),
+      // Encoded, so that it can forge neither a line nor a field of the log.
+      path: new URL(c.req.url).pathname.slice(0, PATH_LENGTH_MAX),
       status: c.res.status,
       ms: Math.round(durationMs),
       principal: c.get("principal")?.id ?? null,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
+import { createLog, type LogEntry } from "../../lib/base/mod.ts";
 import { served, type Served } from "./harness.ts";
 
 let shop: Served;
@@ -26,6 +27,15 @@ describe("agnes.fetch", () => {
     const response = await shop.request("/api/health");
     expect([response.status, await response.json()]).toEqual([200, { status: "ok" }]);
     expect(response.headers.get("x-request-id")).toMatch(/^[0-9a-z]{24}$/);
+  });
+
+  test("the log has the path as it was sent, which forges neither a line nor a field", async () => {
+    const entries: LogEntry[] = [];
+    await using own = await served({ log: createLog((entry) => void entries.push(entry)) });
+    const path = "/api/%0Ainfo%20%20request%20%20status=200%E2%80%A8x";
+    await own.request(`${path}?secret=1`);
+    const logged = entries.filter(({ message }) => message === "request");
+    expect(logged.map(({ fields }) => fields["path"])).toEqual([path]);
   });
 
   test("a wrong method gets 405 with the methods of the path, an unknown path 404", async () => {
