@@ -138,6 +138,9 @@ function withoutPaths(text: string, { dataDirectory, home, isRestricted }: Failu
     .replace(/"?agnes:[^\s."']*"?/g, "the database");
   const escaped = (path: string) => path.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
   const inData = new RegExp(`${escaped(dataDirectory)}${escaped(sep)}([^"'\\n]*)`, "g");
+  // DuckDB suggests names of all tables, for example if the view of another program refers to one that is gone.
+  if (isRestricted && /\bTable with name\b/.test(redacted))
+    redacted = redacted.replace(/\s*Did you mean "[^\n]*/g, "");
   redacted = redacted.replace(inData, (_whole, rest: string) => (isRestricted ? "a file of a table" : rest));
   if (home !== null && home.length > 1) redacted = redacted.replaceAll(home + sep, `~${sep}`);
   return redacted;

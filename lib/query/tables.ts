@@ -57,6 +57,13 @@ export class TableNames {
           use.place,
         );
       }
+      // Names of views have no dots, so DuckDB would not find it, and would suggest names of all tables.
+      if (isOneName(use) && use.name.includes("."))
+        refuse(
+          `${formatValue(use.name)} is quoted as one name`,
+          'Write source.table, or "source"."table".',
+          use.place,
+        );
       // A place is computed when it is read.
       return this.#byName.get(nameOf(use).toLowerCase()) ?? this.find(nameOf(use), use.place);
     });
@@ -87,7 +94,11 @@ export class TableNames {
 
 const SUGGESTIONS = 8;
 
-/** View names are in the schema `main`. */
 function nameOf(use: TableUse): string {
-  return use.schema === "" || use.schema.toLowerCase() === "main" ? use.name : `${use.schema}.${use.name}`;
+  return isOneName(use) ? use.name : `${use.schema}.${use.name}`;
+}
+
+/** View names are in the schema `main`. */
+function isOneName({ schema }: TableUse): boolean {
+  return schema === "" || schema.toLowerCase() === "main";
 }

@@ -95,3 +95,17 @@ test("runQuery() compares names in `access` and in SQL case-insensitively", asyn
     }
   }
 });
+
+test.each([
+  'FROM "crm.orders"',
+  'SELECT * FROM main."CRM.Orders"',
+  'DESCRIBE "crm.orders"',
+  'SUMMARIZE "crm.orders"',
+])("%s is an error that names no other table", async (sql) => {
+  await using own = await published();
+  const access = new Set(["crm.orders"]);
+  const error = await rowsOf(own.session, sql, { access }).catch((thrown: unknown) => thrown);
+  expect(isAgnesError(error, "sql_not_allowed")).toBe(true);
+  expect((error as Error).message).toContain("quoted as one name");
+  expect((error as Error).message).not.toMatch(/customers|stock/);
+});

@@ -236,6 +236,13 @@ describe("an error of a query", () => {
     }
   });
 
+  test("contains no suggestion of a table if access is restricted", () => {
+    const thrown =
+      'Catalog Error: Table with name gone does not exist!\nDid you mean "secret_pay"?\n\nLINE 1: x';
+    expect(messageOf(thrown, { isRestricted: true, secrets: [] })).not.toContain("secret_pay");
+    expect(messageOf(thrown)).toContain("secret_pay");
+  });
+
   test("contains no text of a source if access is restricted", () => {
     const details = { plugin: "duckdb", source: "wh", operation: "read", table: "orders" };
     const reason = 'Table with name orders does not exist! Did you mean "secret_pay"?';
