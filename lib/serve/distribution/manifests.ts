@@ -23,8 +23,8 @@ export interface ManifestState {
 /** A manifest for one caller. */
 export interface Manifest {
   readonly etag: string;
-  /** The body. @param serverTime ISO 8601 */
-  text(serverTime: string): string;
+  /** The body, in pieces, because as a whole it may have hundreds of megabytes. @param serverTime ISO 8601 */
+  pieces(serverTime: string): Iterator<string, void>;
 }
 
 /** How many tables are described before other requests get their turn. */
@@ -137,6 +137,8 @@ function versionsOf(extracts: ReadonlyMap<string, PublishedExtract>): string {
   return JSON.stringify([...extracts].map(([source, { version }]) => [source, version]));
 }
 
+const PIECE_LENGTH = 1 << 18;
+
 /** The manifest of some tables. */
 export function manifestOf(tables: readonly ManifestTable[], tableMode: "all" | "explicit"): Manifest {
   const head = `"version":1,"table_mode":${JSON.stringify(tableMode)},"grace_seconds":${PART_GRACE_MS / 1000}`;
@@ -144,9 +146,15 @@ export function manifestOf(tables: readonly ManifestTable[], tableMode: "all" | 
   for (const { id, digest } of tables) hash.update(`\n${id} ${digest}`);
   return {
     etag: `"${hash.digest("hex")}"`,
-    text(serverTime) {
-      const listed = tables.map(({ id, json }) => `${JSON.stringify(id)}:${json}`);
-      return `{${head},"server_time":${JSON.stringify(serverTime)},"tables":{${listed.join(",")}}}`;
+    *pieces(serverTime) {
+      let piece = `{${head},"server_time":${JSON.stringify(serverTime)},"tables":{`;
+      for (const [at, { id, json }] of tables.entries()) {
+        piece += `${at === 0 ? "" : ","}${JSON.stringify(id)}:${json}`;
+        if (piece.length < PIECE_LENGTH) continue;
+        yield piece;
+        piece = "";
+      }
+      yield `${piece}}}`;
     },
   };
 }

@@ -45,11 +45,26 @@ function manifestRoute(): Route {
       const headers = { etag: manifest.etag, "cache-control": "private, no-cache" };
       if (isKnown(request.headers.get("if-none-match"), manifest.etag))
         return new Response(null, { status: 304, headers });
-      return new Response(manifest.text(services.host.now().toISOString()), {
+      return new Response(streamOf(manifest.pieces(services.host.now().toISOString())), {
         headers: { ...headers, "content-type": "application/json" },
       });
     },
   });
+}
+
+/** A piece is made when the client has taken the one before it. */
+function streamOf(pieces: Iterator<string, void>): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  return new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        const { done, value } = pieces.next();
+        if (done === true) controller.close();
+        else controller.enqueue(encoder.encode(value));
+      },
+    },
+    { highWaterMark: 0 },
+  );
 }
 
 const PART_HEADERS = {
