@@ -1,10 +1,11 @@
 import type { Connection } from "../duckdb/mod.ts";
 import type { OpenedTable } from "../query/mod.ts";
 import { alertsOf } from "./alerts.ts";
+import type { Bounds } from "./bounds.ts";
 import { profiledColumn, type ProfiledColumn } from "./columns.ts";
 import { countDuplicates } from "./duplicates.ts";
 import { estimateDifferent } from "./estimate.ts";
-import { passSql, SAMPLE_SQL, sampleSize } from "./pass.ts";
+import { differentSql, firstRowsSql, passSql, sampleSql } from "./pass.ts";
 import { readSample, type Range, type SampledColumn } from "./sample.ts";
 import { numberOf, percentOf, valueOf } from "./values.ts";
 import type { NumericStats, TableFigures } from "./types.ts";
@@ -12,44 +13,85 @@ import type { NumericStats, TableFigures } from "./types.ts";
 type Row = Readonly<Record<string, unknown>>;
 
 /**
- * Computes the figures of a table. One statement reads all its rows: it computes what is exact, and takes a sample of at most
- * 500,000 rows for the rest. Only a table with rows of equal hashes is read again, to compare these rows.
- *
+ * Computes the figures of a table. One statement computes what is exact from all rows, and one takes a sample of at most 500,000
+ * rows for the rest. A table with many columns has these two statements for each group of columns, so that they fit the memory.
+ * Only a table with rows of equal hashes is read again, to compare these rows.
  */
-export async function computeFigures({ connection, table, from }: OpenedTable): Promise<TableFigures> {
+export async function computeFigures(
+  { connection, table, from }: OpenedTable,
+  { groupsOf, sampleRows }: Bounds,
+): Promise<TableFigures> {
   const described = await connection.describe(`SELECT * FROM ${from}`);
   const columns = described.map(profiledColumn);
-  const size = sampleSize(columns);
   // What another program states about its extract may be wrong.
   const expected = (table.generation === null ? null : table.rows) ?? (await rowsOf(connection, from));
-  await connection.run(passSql(from, columns, expected > size ? size / expected : null));
-  await connection.run(SAMPLE_SQL);
-  const [pass] = await connection.rows("SELECT * EXCLUDE (sample) FROM pass");
-  await connection.run("DROP TABLE pass");
+  const groups: GroupFigures[] = [];
+  const parts = groupsOf(columns);
+  for (const part of parts) {
+    const size = sampleRows(part);
+    const share = expected > size ? size / expected : null;
+    groups.push(await readGroup(connection, from, part, { isWhole: parts.length === 1, share }));
+  }
+  const { total, different = await differentOf(connection, from, columns) } = groups[0]!;
+  const shown = await connection.rows(firstRowsSql(from, columns));
+  return {
+    row_count: total,
+    duplicate_rows: different === total ? 0 : await countDuplicates(connection, from, columns),
+    sampled: groups.some(({ isSampled }) => isSampled),
+    sampled_rows: Math.min(...groups.map(({ taken }) => taken)),
+    columns: groups.flatMap((group) => group.columns),
+    days: groups.flatMap(({ days }) => days),
+    sample_rows: shown.map((row) => columns.map(({ category }, at) => valueOf(category, row[`c${at}`]))),
+  };
+}
+
+async function differentOf(
+  connection: Connection,
+  from: string,
+  columns: readonly ProfiledColumn[],
+): Promise<number> {
+  const [row] = await connection.rows<{ different: bigint }>(differentSql(from, columns));
+  return Number(row!.different);
+}
+
+/** The figures of a group of columns. */
+interface GroupFigures extends Pick<TableFigures, "columns" | "days"> {
+  readonly total: number;
+  /** The different hashes of rows, if the group has all columns. */
+  readonly different?: number;
+  /** The rows of the sample. */
+  readonly taken: number;
+  readonly isSampled: boolean;
+}
+
+async function readGroup(
+  connection: Connection,
+  from: string,
+  columns: readonly ProfiledColumn[],
+  { isWhole, share }: { readonly isWhole: boolean; readonly share: number | null },
+): Promise<GroupFigures> {
+  const [row] = await connection.rows(passSql(from, columns, { isWhole, isSampled: share !== null }));
+  const pass = row!;
+  await connection.run(sampleSql(from, columns, share));
   const sampled = await readSample(
     connection,
     columns,
-    columns.map((column, at) => rangeOf(column, at, pass!)),
+    columns.map((column, at) => rangeOf(column, at, pass)),
   );
-  const total = Number(pass!["total"]);
+  const total = Number(pass["total"]);
   const [counted] = await connection.rows<{ taken: bigint }>("SELECT count(*) AS taken FROM sample");
   const taken = Number(counted!.taken);
   const isSampled = taken < total;
-  const shown = await connection.rows(
-    `SELECT ${columns.map((_, at) => `CAST(c${at} AS VARCHAR) AS c${at}`).join(", ")} FROM sample LIMIT 5`,
-  );
   await connection.run("DROP TABLE sample");
-  const isUnequal = Number(pass!["different"]) === total;
   return {
-    row_count: total,
-    duplicate_rows: isUnequal ? 0 : await countDuplicates(connection, from, columns),
-    sampled: isSampled,
-    sampled_rows: taken,
+    total,
+    ...(isWhole && { different: Number(pass["different"]) }),
+    taken,
+    isSampled,
     columns: columns.map((column, at) =>
-      columnProfile(column, at, { pass: pass!, sample: sampled[at]!, isSampled }),
+      columnProfile(column, at, { pass, sample: sampled[at]!, isSampled }),
     ),
-    days: columns.map(({ category }, at) => (isTime(category) ? daysOf(pass!, at) : null)),
-    sample_rows: shown.map((row) => columns.map(({ category }, at) => valueOf(category, row[`c${at}`]))),
+    days: columns.map(({ category }, at) => (isTime(category) ? daysOf(pass, at) : null)),
   };
 }
 

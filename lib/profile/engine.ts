@@ -1,6 +1,7 @@
 import { machineLimits, raceAbort, withTimeout } from "../base/mod.ts";
 import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import { openQuerySession } from "../query/mod.ts";
+import { boundsOf, type Bounds } from "./bounds.ts";
 import { computeFigures } from "./compute.ts";
 import type { ProfileServices } from "./services.ts";
 import type { TableFigures } from "./types.ts";
@@ -22,11 +23,14 @@ export interface Computed {
 /** A DuckDB instance for profiles alone: at most 2 GB of memory, or half of the machine's, and 2 threads. */
 export class ProfileEngine implements AsyncDisposable {
   readonly #session: ReturnType<typeof openQuerySession>;
+  readonly #bounds: Bounds;
 
   constructor({ workspace, ...services }: ProfileServices) {
-    const limits = { ...services.limits, memoryMb: profileMemoryMb(), threads: THREADS };
+    const memoryMb = profileMemoryMb();
+    const limits = { ...services.limits, memoryMb, threads: THREADS };
     const { dataDirectory } = workspace;
     this.#session = openQuerySession({ ...services, limits }, { dataDirectory });
+    this.#bounds = boundsOf(memoryMb);
   }
 
   /** Computes the figures of a table. @throws `timed_out`, `aborted`, and the errors of a query */
@@ -38,7 +42,7 @@ export class ProfileEngine implements AsyncDisposable {
     using timer = withTimeout(what, timeoutMs, signal);
     const computing = this.#session.readTable(tableId(table), timer.signal, async (opened) => ({
       table: opened.table,
-      figures: await computeFigures(opened),
+      figures: await computeFigures(opened, this.#bounds),
     }));
     return await raceAbort(computing, timer.signal, what);
   }

@@ -1,14 +1,6 @@
 import { quoteIdentifier } from "../duckdb/mod.ts";
 import { asDouble, isWide, mayOverflow, type ProfiledColumn } from "./columns.ts";
 
-/** The rows from which percentiles, histograms and top values are computed; a smaller table is used whole. */
-const SAMPLE_ROWS = 500_000;
-
-/** About the memory of a sample. It exists twice for a moment, so it must be far below the limit of the engine. */
-const SAMPLE_BYTES = 400_000_000;
-const TEXT_BYTES = 80;
-const VALUE_BYTES = 16;
-
 /** The characters of a text that are kept. */
 const TEXT_LENGTH = 100;
 
@@ -18,43 +10,66 @@ export const HASH_SHARE = 64;
 /** Beyond this, the square of a value may overflow when many are added. */
 const SQUARE_MAX = "1e140";
 
-/** The rows of a sample of these columns. */
-export function sampleSize(columns: readonly ProfiledColumn[]): number {
-  const rowBytes = columns.reduce(
-    (sum, { category }) => sum + (category === "STRING" ? TEXT_BYTES : VALUE_BYTES),
-    0,
-  );
-  return Math.min(SAMPLE_ROWS, Math.max(1000, Math.floor(SAMPLE_BYTES / rowBytes)));
-}
-
 /**
- * The statement that reads the table once. Its one row, in the temporary table `pass`, has the figures of all rows and a
- * list of the rows of the sample.
+ * The statement that creates the temporary table `sample`. A list in the statement of `passSql` would need four times its memory,
+ * and more time than reading the table again.
  *
  * @param share the share of the rows in the sample; null: all
  */
-export function passSql(from: string, columns: readonly ProfiledColumn[], share: number | null): string {
-  const names = columns.map(({ name }, at) => `${quoteIdentifier(name)} AS c${at}`);
-  const hashes = columns.map((column, at) =>
-    share === null && column.category !== "STRING"
-      ? []
-      : [`CASE WHEN c${at} IS NOT NULL THEN hash(c${at}) END AS h${at}`],
-  );
-  const finite = columns.map(({ mayBeInfinite }, at) =>
-    mayBeInfinite ? [`CASE WHEN isfinite(c${at}) THEN c${at} END AS x${at}`] : [],
-  );
-  return `CREATE TEMP TABLE pass AS SELECT
-    count(*) AS total,
-    count(DISTINCT ${rowHash(columns)}) AS different,
-    ${columns.map((column, at) => aggregates(column, at, share !== null).join(", ")).join(",\n")},
-    list({${columns.map(sampled).join(", ")}}) FILTER (WHERE taken) AS sample
-  FROM (SELECT *, ${[...hashes.flat(), ...finite.flat(), `${share === null ? "true" : `random() < ${share}`} AS taken`].join(", ")}
-    FROM (SELECT ${names.join(", ")} FROM ${from}))`;
+export function sampleSql(from: string, columns: readonly ProfiledColumn[], share: number | null): string {
+  const where = share === null ? "" : `WHERE random() < ${share}`;
+  return `CREATE TEMP TABLE sample AS SELECT ${columns.map(sampled).join(", ")}
+    FROM (SELECT ${namesSql(columns)} FROM ${from} ${where})`;
 }
 
-/** The rows of the sample as the temporary table `sample`, one column for each field. */
-export const SAMPLE_SQL =
-  "CREATE TEMP TABLE sample AS SELECT unnest(taken) FROM (SELECT unnest(sample) AS taken FROM pass)";
+/** What the statement for the figures of all rows computes. */
+interface PassOptions {
+  /** Whether these are all columns of the table, so that different rows are counted too. */
+  readonly isWhole: boolean;
+  /** Whether to count hashes, because the sample has not all rows. */
+  readonly isSampled: boolean;
+}
+
+/** The statement that computes the figures of all rows. */
+export function passSql(
+  from: string,
+  columns: readonly ProfiledColumn[],
+  { isWhole, isSampled }: PassOptions,
+): string {
+  const derived = columns.flatMap(({ category, mayBeInfinite }, at) => [
+    ...(isSampled || category === "STRING" ? [`${hashOf(at)} AS h${at}`] : []),
+    ...(mayBeInfinite ? [`CASE WHEN isfinite(c${at}) THEN c${at} END AS x${at}`] : []),
+  ]);
+  const figures = [
+    "count(*) AS total",
+    ...(isWhole ? [differentRows(columns)] : []),
+    ...columns.flatMap((column, at) => aggregates(column, at, isSampled)),
+  ];
+  return `SELECT ${figures.join(",\n")}
+    FROM (SELECT ${["*", ...derived].join(", ")} FROM (SELECT ${namesSql(columns)} FROM ${from}))`;
+}
+
+/** The statement that counts the different rows of a table, by their hashes. */
+export function differentSql(from: string, columns: readonly ProfiledColumn[]): string {
+  return `SELECT ${differentRows(columns)} FROM (SELECT ${namesSql(columns)} FROM ${from})`;
+}
+
+function differentRows(columns: readonly ProfiledColumn[]): string {
+  return `count(DISTINCT ${rowHash(columns)}) AS different`;
+}
+
+/** The statement that reads the first five rows, with the texts of their values. */
+export function firstRowsSql(from: string, columns: readonly ProfiledColumn[]): string {
+  const texts = columns.map(({ category }, at) => {
+    const text = category === "STRING" ? startOf(`c${at}`) : `CAST(c${at} AS VARCHAR)`;
+    return `${text} AS c${at}`;
+  });
+  return `SELECT ${texts.join(", ")} FROM (SELECT ${namesSql(columns)} FROM ${from} LIMIT 5)`;
+}
+
+function namesSql(columns: readonly ProfiledColumn[]): string {
+  return columns.map(({ name }, at) => `${quoteIdentifier(name)} AS c${at}`).join(", ");
+}
 
 /** A hash of the values of a row; equal rows have equal hashes. */
 export function rowHash(columns: readonly ProfiledColumn[]): string {
@@ -63,12 +78,17 @@ export function rowHash(columns: readonly ProfiledColumn[]): string {
 
 /** The fields of a column in the sample: its value, or the start of its text and the hash of the whole. */
 function sampled({ category }: ProfiledColumn, at: number): string {
-  if (category !== "STRING") return `c${at}: c${at}`;
-  const text = `CAST(c${at} AS VARCHAR)`;
-  return (
-    `c${at}: CASE WHEN taken AND length(${text}) > ${TEXT_LENGTH} THEN left(${text}, ${TEXT_LENGTH}) || '…' ` +
-    `WHEN taken THEN ${text} END, h${at}: h${at}`
-  );
+  return category === "STRING" ? `${startOf(`c${at}`)} AS c${at}, ${hashOf(at)} AS h${at}` : `c${at}`;
+}
+
+function hashOf(at: number): string {
+  return `CASE WHEN c${at} IS NOT NULL THEN hash(c${at}) END`;
+}
+
+/** The SQL of the start of the text of a value. */
+function startOf(value: string): string {
+  const text = `CAST(${value} AS VARCHAR)`;
+  return `CASE WHEN length(${text}) > ${TEXT_LENGTH} THEN left(${text}, ${TEXT_LENGTH}) || '…' ELSE ${text} END`;
 }
 
 /** The figures of all rows of a column. A FILTER would copy the values of all columns, for each of its aggregates. */

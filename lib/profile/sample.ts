@@ -9,9 +9,6 @@ const BINS = 15;
 const TOP_VALUES = 10;
 const QUARTERS = 200;
 
-/** The columns of one statement: DuckDB needs memory for each aggregate. */
-const COLUMNS_AT_ONCE = 50;
-
 /** The most values of a column of which one may be an imbalance. */
 export const BALANCED_MAX = 50;
 
@@ -52,11 +49,8 @@ export async function readSample(
     `count(DISTINCT ${column.category === "STRING" ? "h" : "c"}${at}) AS different${at}`,
     ...(edges[at] == null ? [] : numeric(column, at, edges[at])),
   ]);
-  const row: Record<string, unknown> = {};
-  for (let at = 0; at < columns.length; at += COLUMNS_AT_ONCE) {
-    const some = fields.slice(at, at + COLUMNS_AT_ONCE).flat();
-    Object.assign(row, (await connection.rows(`SELECT ${some.join(", ")} FROM sample`))[0]);
-  }
+  const [read] = await connection.rows(`SELECT ${fields.flat().join(", ")} FROM sample`);
+  const row = read!;
   const sampled: SampledColumn[] = [];
   for (const [at, column] of columns.entries()) {
     const filled = Number(row[`filled${at}`]);

@@ -169,7 +169,7 @@ export interface TableProfile {
    * of all rows, except `unique_count`, which is then an estimate.
    */
   readonly sampled: boolean;
-  /** The rows of the sample, or all rows. */
+  /** The rows of the sample, or all rows. Many columns are profiled in groups with samples of their own: of the smallest one. */
   readonly sampled_rows: number;
   /** Start of the last successful sync; ISO 8601, UTC; null: unknown. */
   readonly last_sync: string | null;

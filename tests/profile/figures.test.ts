@@ -64,6 +64,22 @@ test("computeFigures() finds what plain JavaScript finds", async () => {
   );
 }, 120_000);
 
+test("computeFigures() finds the same for columns in groups as for all at once", async () => {
+  const grouped = fc.record({ table: tables, size: fc.integer({ min: 1, max: 3 }) });
+  await fc.assert(
+    fc.asyncProperty(grouped, async ({ table: { types, rows }, size }) => {
+      const select = selectOf(types, [...rows, ...rows.slice(0, 2)]);
+      const inGroups = await figuresOf(select, null, { groupsOf: (columns) => chunks(columns, size) });
+      expect(inGroups).toEqual(await figuresOf(select, null, { groupsOf: (columns) => [columns] }));
+    }),
+    { numRuns: 30 },
+  );
+}, 120_000);
+
+function chunks<T>(all: readonly T[], size: number): readonly (readonly T[])[] {
+  return all.flatMap((_, at) => (at % size === 0 ? [all.slice(at, at + size)] : []));
+}
+
 describe("a histogram", () => {
   test("has the exact minimum and maximum as its edges, however small they are", async () => {
     const { numeric_stats: stats } = await columnOf("SELECT unnest([0.001, 0.0012, 0.0039]) AS x");

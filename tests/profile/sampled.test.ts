@@ -1,8 +1,8 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 
 import { estimateDifferent } from "../../lib/profile/estimate.ts";
-import { sampleSize } from "../../lib/profile/pass.ts";
-import { profiledColumn } from "../../lib/profile/columns.ts";
+import { boundsOf } from "../../lib/profile/bounds.ts";
+import { profiledColumn, type ProfiledColumn } from "../../lib/profile/columns.ts";
 import { figuresOf } from "./figures-of.ts";
 
 const ROWS = 600_000;
@@ -41,9 +41,48 @@ test("estimateDifferent() uses the sample for few values and the hashes for many
   expect(estimateDifferent(constant)).toBe(1);
 });
 
-test("a wide table has a smaller sample, so that it fits the memory", () => {
-  const columns = (count: number) =>
-    Array.from({ length: count }, (_, at) => profiledColumn({ name: `c${at}`, type: "VARCHAR" }));
-  expect(sampleSize(columns(8))).toBe(500_000);
-  expect(sampleSize(columns(1000))).toBe(5000);
+test("groups of columns have samples of their own, and all other figures of all rows", async () => {
+  const select = `SELECT range AS id, range % 7 AS seven, 'text ' || range AS text, DATE '2020-01-01' + range::INTEGER AS day
+    FROM range(20000) UNION ALL SELECT 0, 0, 'text 0', DATE '2020-01-01'`;
+  const figures = await figuresOf(select, 20_001, {
+    sampleRows: () => 2000,
+    groupsOf: (columns) => [columns.slice(0, 2), columns.slice(2)],
+  });
+  const [id, seven, text, day] = figures.columns;
+  expect(figures).toMatchObject({ row_count: 20_001, duplicate_rows: 1, sampled: true });
+  expect(figures.sampled_rows).toBeWithin(1700, 2300);
+  expect(id!.numeric_stats).toMatchObject({ min: 0, max: 19_999, zeros: 2 });
+  expect(id!.numeric_stats!.histogram.counts.reduce((sum, count) => sum + count, 0)).toBeWithin(1700, 2300);
+  expect(seven!.unique_count).toBe(7);
+  expect(text!.string_stats).toMatchObject({ min_length: 6, max_length: 10 });
+  expect(day!.date_stats).toMatchObject({ earliest: "2020-01-01", span_days: 19_999 });
+  expect(figures.sample_rows).toHaveLength(5);
+  for (const [number, rest, name] of figures.sample_rows)
+    expect([rest, name]).toEqual([Number(number) % 7, `text ${number}`]);
+});
+
+describe("boundsOf()", () => {
+  const columns = (count: number, type = "VARCHAR") =>
+    Array.from({ length: count }, (_, at) => profiledColumn({ name: `c${at}`, type }));
+
+  test("gives many columns a smaller sample, so that it fits the memory", () => {
+    const { sampleRows } = boundsOf(2048);
+    expect(sampleRows(columns(8))).toBe(500_000);
+    expect(sampleRows(columns(1000))).toBe(5000);
+    expect(boundsOf(512).sampleRows(columns(40))).toBe(32_000);
+  });
+
+  test("divides many columns into groups, and few not", () => {
+    const sizes = (memoryMb: number, all: readonly ProfiledColumn[]) =>
+      boundsOf(memoryMb)
+        .groupsOf(all)
+        .map(({ length }) => length);
+    expect(sizes(2048, [...columns(25), ...columns(50, "BIGINT")])).toEqual([75]);
+    expect(sizes(2048, columns(100))).toEqual([42, 42, 16]);
+    expect(sizes(2048, columns(1000, "DATE"))).toEqual([128, 128, 128, 128, 128, 128, 128, 104]);
+    expect(sizes(512, columns(21))).toEqual([10, 10, 1]);
+    expect(boundsOf(2048).groupsOf(columns(100)).flat()).toEqual(
+      columns(100).map((_, at) => expect.objectContaining({ name: `c${at}` })),
+    );
+  });
 });
