@@ -76,6 +76,16 @@ function workersIn(folder: string): readonly number[] {
     });
 }
 
+/** Kills a process; false if one that was killed before has ended since it was listed. */
+function wasKilled(pid: number): boolean {
+  try {
+    return process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    return false;
+  }
+}
+
 const folders = () => readdirSync(join(shop.path, "tmp")).filter((name) => name.startsWith("agnes-workers-"));
 
 test(`no worker outlives a server that is killed, and the next start needs no help: ${SERVER_SEEDS} seeds`, async () => {
@@ -122,8 +132,7 @@ test(`a killed worker costs its own query only, and is replaced: ${WORKER_SEEDS}
     const loading = load(server.url, random);
     await Bun.sleep(random() * 300);
     const workers = server.workers();
-    const killed = workers.filter((_pid, at) => at === 0 || random() < 0.3);
-    for (const pid of killed) process.kill(pid, "SIGKILL");
+    const killed = workers.filter((pid, at) => (at === 0 || random() < 0.3) && wasKilled(pid));
     kills += killed.length;
     void loading;
     if (seed % 5 !== 0) continue;
