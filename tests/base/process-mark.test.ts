@@ -5,7 +5,6 @@ import { readdirSync, readFileSync } from "node:fs";
 
 import { processMark, type ProcessMark } from "../../lib/base/mod.ts";
 
-const isLinux = process.platform === "linux";
 let marks: ProcessMark[] = [];
 
 afterEach(() => {
@@ -43,20 +42,17 @@ async function untilNone(mark: ProcessMark): Promise<void> {
   expect(processesWith(textOf(mark))).toEqual([]);
 }
 
-test.if(isLinux)(
-  "kill() ends processes of other sessions whose parents have ended, and no others",
-  async () => {
-    const [mark, other] = [newMark(), newMark()];
-    for (const { env } of [mark, other])
-      await once(shell("setsid sh -c 'sleep 60 & sleep 60 &' & wait", env), "exit");
-    expect(processesWith(textOf(mark))).toHaveLength(2);
-    mark.kill();
-    await untilNone(mark);
-    expect(processesWith(textOf(other))).toHaveLength(2);
-  },
-);
+test("kill() ends processes of other sessions whose parents have ended, and no others", async () => {
+  const [mark, other] = [newMark(), newMark()];
+  for (const { env } of [mark, other])
+    await once(shell("setsid sh -c 'sleep 60 & sleep 60 &' & wait", env), "exit");
+  expect(processesWith(textOf(mark))).toHaveLength(2);
+  mark.kill();
+  await untilNone(mark);
+  expect(processesWith(textOf(other))).toHaveLength(2);
+});
 
-test.if(isLinux)("kill() ends processes that start while it looks for them", async () => {
+test("kill() ends processes that start while it looks for them", async () => {
   for (let round = 0; round < 5; round++) {
     const mark = newMark();
     shell("for i in $(seq 500); do setsid sleep 20 & done", mark.env);
@@ -66,7 +62,7 @@ test.if(isLinux)("kill() ends processes that start while it looks for them", asy
   }
 });
 
-test.if(isLinux)("kill() of an outer run ends the processes of an inner one", async () => {
+test("kill() of an outer run ends the processes of an inner one", async () => {
   const mark = newMark();
   const [name] = Object.keys(mark.env);
   const before = process.env[name!];
