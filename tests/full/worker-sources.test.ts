@@ -2,13 +2,14 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 
 import { createAgnes, isAgnesError, type Agnes, type QueryOptions } from "agnes";
-import { definePlugin, int64, permanent, table, toSchema } from "agnes/kit";
+import { definePlugin, int64, table, toSchema } from "agnes/kit";
 import * as v from "valibot";
 
 import { temporaryFolder } from "../sync/workspace.ts";
 import { bq, openHybridShop, PAGES, spy, SPY, wh, type Call, type Register } from "../query/hybrid-shop.ts";
 import { openLiveShop, type ConnectorCall, type LiveBy } from "../query/live-shop.ts";
 import { errorOf, LONG, until, workersOf } from "../query/workers/isolated.ts";
+import { leaking } from "../query/leaking.ts";
 
 setDefaultTimeout(60_000);
 
@@ -133,19 +134,6 @@ describe("register in worker processes", () => {
 
   test("no secret of a source is in a worker or in an error", async () => {
     const key = "s3cret-of-the-spy";
-    const leaking = definePlugin({
-      name: "leaking",
-      version: "1.0.0",
-      description: "Reveals its key",
-      capabilities: ["query"],
-      options: v.strictObject({}),
-      secrets: { KEY: { description: "key", required: true } },
-      connect: ({ secrets }) => ({
-        async query() {
-          throw permanent(`failed for ${secrets.KEY.reveal()}`);
-        },
-      }),
-    });
     await using shop = await openHybridShop({ isolation: "process", plugins: [leaking], env: { KEY: key } });
     const register = { p: { source: "leaking", sql: "SELECT 1" } };
     const error = (await errorOf(shop.agnes.rows("SELECT * FROM p", { register }))) as Error;

@@ -1,8 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 
 import type { RegisteredQuery } from "agnes";
-import { definePlugin, int64, permanent, toSchema, type QueryEstimate } from "agnes/kit";
-import * as v from "valibot";
+import { int64, permanent, toSchema, type QueryEstimate } from "agnes/kit";
 
 import type { FakeTable } from "../fakes/bigquery/mod.ts";
 import {
@@ -18,6 +17,7 @@ import {
   type Call,
   type HybridShop,
 } from "./hybrid-shop.ts";
+import { leaking } from "./leaking.ts";
 
 setDefaultTimeout(60_000);
 
@@ -263,19 +263,6 @@ describe("failures of register", () => {
 
   test("no secret of a source is in an error", async () => {
     const key = "s3cret-of-the-spy";
-    const leaking = definePlugin({
-      name: "leaking",
-      version: "1.0.0",
-      description: "Reveals its key",
-      capabilities: ["query"],
-      options: v.strictObject({}),
-      secrets: { KEY: { description: "key", required: true } },
-      connect: ({ secrets }) => ({
-        async query(sql) {
-          throw permanent(`${sql} failed for ${secrets.KEY.reveal()}`);
-        },
-      }),
-    });
     await using shop = await openHybridShop({ plugins: [leaking], env: { KEY: key } });
     const error = await failure(shop, "SELECT * FROM p", {
       p: { source: "leaking", sql: `SELECT '${key}'` },
