@@ -27,7 +27,7 @@ export interface CopyOptions {
   readonly signal?: AbortSignal;
   /** Whether rows keep their order, which is about a third slower. Default: `false`. */
   readonly ordered?: boolean;
-  /** Rows per row group. Default: 61440, which is as fast as twice that, 5 % larger, and uses a third less memory. */
+  /** Rows per row group. Default: 122880 for at most 20 columns, half of that for more. */
   readonly rowGroupRows?: number;
   /** A column to partition by: it is not written, and each value gets a folder `column=value` below the path. */
   readonly partitionBy?: string;
@@ -77,7 +77,14 @@ export interface CopyResult {
   readonly sha256?: string;
 }
 
-const ROW_GROUP_ROWS = 61_440;
+/**
+ * Most Parquet files have row groups of this size. An ordered copy of such a file into smaller ones takes a fifth more
+ * processor time, because DuckDB copies the rows of each group that it splits.
+ */
+const ROW_GROUP_ROWS = 122_880;
+const WIDE_ROW_GROUP_ROWS = 61_440;
+/** Tables with more columns have smaller row groups, because a copy holds one for each thread. */
+const WIDE_COLUMNS_MIN = 21;
 /**
  * Columns with more distinct values than this in a row group get no dictionary: the file would hardly be smaller, and
  * building dictionaries takes a third of the time.
@@ -176,6 +183,9 @@ const bloomFilterOf = (columns: Columns): string =>
 const dictionariesOf = (columns: Columns): Dictionaries =>
   columns.length > LIMITED_COLUMNS_MAX ? "any" : "small";
 
+const rowGroupRowsOf = (columns: Columns): number =>
+  columns.length < WIDE_COLUMNS_MIN ? ROW_GROUP_ROWS : WIDE_ROW_GROUP_ROWS;
+
 type Columns = Awaited<ReturnType<Connection["describe"]>>;
 
 /** Returns a SELECT with each column in its stored type. */
@@ -219,7 +229,8 @@ async function copy(
   columns: Columns,
   dictionaries: Dictionaries,
 ): Promise<CopyResult> {
-  const { ordered = false, rowGroupRows = ROW_GROUP_ROWS, partitionBy, sumOf } = options;
+  const { ordered = false, partitionBy, sumOf } = options;
+  const rowGroupRows = options.rowGroupRows ?? rowGroupRowsOf(columns);
   const partitions =
     partitionBy === undefined
       ? `PRESERVE_ORDER ${ordered}`
