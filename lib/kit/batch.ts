@@ -351,6 +351,8 @@ export interface ReadOptions {
    * the origins of rows have no use.
    */
   readonly byOrigin?: boolean;
+  /** The user on whose behalf a query reads, as in `SourceQueryOptions.user`. Not set in a sync. */
+  readonly user?: string;
   /** The number of rows a batch should have. Default: 8192. */
   readonly batchRows: number;
   /** Aborts when the read must stop. */

@@ -3,7 +3,7 @@ export { isDeletions, isFileChunk, isRows } from "./batch.ts";
 export { originOf } from "./origin.ts";
 export { capabilities } from "./capability.ts";
 export { capabilityMethods, optionalMethods } from "./connector.ts";
-export type { QueryLimits } from "./connector.ts";
+export type { QueryLimits } from "./source-query.ts";
 export { entityTypes } from "./metadata.ts";
 export { secretKinds } from "./plugin.ts";
 export { backoffMs, createHttp, isTransientStatus, retryAfterMs } from "./http/mod.ts";

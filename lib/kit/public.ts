@@ -47,13 +47,12 @@ export type {
   QueryEstimate,
   SelectRequest,
   SourceResult,
-  SourceQueryLimits,
-  SourceQueryOptions,
   WriteMetadataOptions,
   WriteMode,
   WriteOptions,
   WriteTargetOptions,
 } from "./connector.ts";
+export type { SourceQueryLimits, SourceQueryOptions } from "./source-query.ts";
 export { isQueryArray } from "./query-parameter.ts";
 export type { QueryArray, QueryParameter } from "./query-parameter.ts";
 export {

@@ -12,6 +12,8 @@ export interface Opening {
   readonly onWait: (name: string | null, what?: string) => void;
   /** Whether it is for a part of a query, whose other parts may run at the same time. Default: false. */
   readonly isPart?: boolean;
+  /** On whose behalf the sources are read; see `SourceQueryOptions.user`. */
+  readonly user?: string | undefined;
   /** Receives the jobs of all sources. Default: they are not collected. */
   readonly onJob?: (job: SourceJob) => void;
 }

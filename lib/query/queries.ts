@@ -9,8 +9,9 @@ import type { QueryResult, Receipt } from "./run.ts";
 /** The caller of a query, and the tables it may access. */
 export interface AccessOptions {
   /**
-   * The caller on whose behalf a query runs, as any text. With `isolation: "process"`, all queries of one principal hold at
-   * most half of the worker processes, and only some may wait. Default: none; such queries share all processes.
+   * The caller on whose behalf a query runs, as any text that is no secret. With `isolation: "process"`, all queries of one
+   * principal hold at most half of the worker processes, and only some may wait. Sources receive it as `user`: `bigquery` counts
+   * `dailyBytes` for each, and labels the jobs with it. Default: none; such queries share all processes, and one count.
    */
   readonly principal?: string;
   /**

@@ -117,6 +117,8 @@ export interface Run extends Lease {
 }
 
 interface RunOptions {
+  /** On whose behalf it runs. */
+  readonly principal?: string;
   readonly limits?: QueryLimits;
   readonly batchRows?: number;
   readonly signal?: AbortSignal;
@@ -138,7 +140,7 @@ const WHAT = "the query";
  */
 export async function startQuery(
   host: Pick<Host, "monotonicMs">,
-  { limits = {}, signal, batchRows, onEnding, failure }: RunOptions,
+  { limits = {}, principal, signal, batchRows, onEnding, failure }: RunOptions,
   prepare: (opening: Opening) => Promise<Run>,
 ): Promise<QueryResult> {
   const startedMs = host.monotonicMs();
@@ -149,7 +151,7 @@ export async function startQuery(
   const onWait: Opening["onWait"] = (name, what = "the remote table") =>
     void (awaited = name && `${what} ${name}`);
   const jobs = new JobList();
-  const preparing = prepare({ signal: timer.signal, onWait, onJob: jobs.onJob });
+  const preparing = prepare({ signal: timer.signal, onWait, user: principal, onJob: jobs.onJob });
   const totals: Totals = { rows: 0, sizeBytes: 0, truncated: false, elapsedMs: null };
   let ended: Promise<void> | null = null;
   const release = async () => {

@@ -222,8 +222,8 @@ export class QuerySession implements AsyncDisposable {
           ? `SELECT * FROM ${from} USING SAMPLE reservoir(${rows} ROWS)`
           : `SELECT * FROM ${from} LIMIT ${rows}`;
       return readyOrReleased(lease, async () => {
-        const { signal, onJob } = opening;
-        const statement = { sql, rowsMax: rows, signal, ...(onJob && { onJob }) };
+        const { user, signal, onJob } = opening;
+        const statement = { sql, rowsMax: rows, user, signal, ...(onJob && { onJob }) };
         const replaced = await lease.prepareLive(statement);
         return { ...lease, sql: replaced?.sql ?? sql };
       });
@@ -310,7 +310,7 @@ export class QuerySession implements AsyncDisposable {
     opening: Opening,
     hybrid?: Hybrid,
   ): Promise<Run> {
-    const { signal, onJob } = opening;
+    const { user, signal, onJob } = opening;
     const { access, register, trusted: isTrusted = false } = request;
     const isRegistered = isAlias(register);
     const isAlone = hybrid === undefined && opening.isPart !== true;
@@ -341,6 +341,7 @@ export class QuerySession implements AsyncDisposable {
         rowsMax: (request.limits?.maxRows ?? Infinity) + 1,
         ...(hybrid && { load: (place) => hybrid.load(place, isExplained ? null : readAliases(query)) }),
         ...(onJob && { onJob }),
+        user,
         signal,
       });
       const whole = await this.#finish(lease, query, scope(), replaced);

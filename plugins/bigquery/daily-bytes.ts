@@ -1,6 +1,6 @@
 import type { BigQueryApi } from "./api.ts";
 import { errors } from "./errors.ts";
-import { WORKLOAD, WORKLOAD_LABEL } from "./labels.ts";
+import { USER_LABEL, userLabel, WORKLOAD, WORKLOAD_LABEL } from "./labels.ts";
 import { jobListSchema, type ListedJob } from "./schemas.ts";
 import type { Settings } from "./settings.ts";
 
@@ -12,16 +12,26 @@ export interface Reservation extends Disposable {
   readonly limitBytes: number;
 }
 
+/** A job to reserve bytes for. */
+export interface ReservationRequest {
+  /** What it will bill; undefined if that is unknown, so that it may bill all that is left. */
+  readonly bytes: number | undefined;
+  readonly limitBytes: number;
+  /** Undefined: it has no user. The jobs without a user have a count of their own. */
+  readonly user: string | undefined;
+  readonly signal: AbortSignal;
+}
+
 /**
- * The limit of bytes per day. What was billed is in BigQuery, in the jobs of the account with the label of Agnes, so it counts
- * for all processes and machines.
+ * The limit of bytes per day and user. What was billed is in BigQuery, in the jobs of the account with the labels of Agnes and
+ * of the user, so it counts for all processes and machines.
  */
 export class DailyBytes {
   readonly #api: BigQueryApi;
   readonly #settings: Settings;
   readonly #now: () => Date;
-  /** The jobs of this process that have not ended, each with its bytes. */
-  readonly #running = new Set<{ readonly bytes: number }>();
+  /** The jobs of this process that have not ended, each with its bytes and the label of its user. */
+  readonly #running = new Set<{ readonly bytes: number; readonly label: string | undefined }>();
 
   constructor(api: BigQueryApi, settings: Settings, now: () => Date) {
     this.#api = api;
@@ -31,20 +41,21 @@ export class DailyBytes {
 
   /**
    * Reserves bytes for a job.
-   * @param bytes what it will bill; undefined if that is unknown, so that it may bill all that is left
    * @throws `bigquery/daily_bytes_used`, `bigquery/locations_unreachable`
    */
-  async reserve(bytes: number | undefined, limitBytes: number, signal: AbortSignal): Promise<Reservation> {
+  async reserve({ bytes, limitBytes, user, signal }: ReservationRequest): Promise<Reservation> {
     const { dailyBytes } = this.#settings;
     if (dailyBytes === undefined) return { limitBytes, [Symbol.dispose]: () => {} };
     // A job that ends while BigQuery makes the list may be in it without what it billed.
     const runningBefore = [...this.#running];
-    let usedBytes = await this.#billedBytes(signal);
-    for (const job of new Set([...runningBefore, ...this.#running])) usedBytes += job.bytes;
+    const label = user === undefined ? undefined : userLabel(user);
+    let usedBytes = await this.#billedBytes(label, signal);
+    for (const job of new Set([...runningBefore, ...this.#running]))
+      if (job.label === label) usedBytes += job.bytes;
     const leftBytes = dailyBytes - usedBytes;
     const neededBytes = bytes ?? 1;
     if (!(neededBytes <= leftBytes)) throw errors.daily_bytes_used({ dailyBytes, usedBytes, neededBytes });
-    const job = { bytes: bytes ?? Math.min(limitBytes, leftBytes) };
+    const job = { bytes: bytes ?? Math.min(limitBytes, leftBytes), label };
     this.#running.add(job);
     return {
       limitBytes: Math.min(limitBytes, leftBytes),
@@ -52,7 +63,7 @@ export class DailyBytes {
     };
   }
 
-  async #billedBytes(signal: AbortSignal): Promise<number> {
+  async #billedBytes(label: string | undefined, signal: AbortSignal): Promise<number> {
     const { billingProject } = this.#settings;
     const now = this.#now();
     const day = Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate());
@@ -64,8 +75,10 @@ export class DailyBytes {
       for await (const { jobs, unreachable } of pages) {
         if (unreachable.length > 0)
           throw errors.locations_unreachable({ project: billingProject, locations: unreachable });
-        for (const job of jobs)
-          if (job.configuration.labels[WORKLOAD_LABEL] === WORKLOAD) sum += billedBy(job);
+        for (const job of jobs) {
+          const { labels } = job.configuration;
+          if (labels[WORKLOAD_LABEL] === WORKLOAD && labels[USER_LABEL] === label) sum += billedBy(job);
+        }
       }
     } catch (error) {
       throw this.#api.failure(error, { what: WHAT });

@@ -34,6 +34,8 @@ export interface QueryRequest {
   /** Whether it reads metadata, whose bytes a dry run does not estimate. Then only BigQuery stops it at the limit. Default: false. */
   readonly isMetadata?: boolean | undefined;
   readonly timeoutMs?: number | undefined;
+  /** For whom it runs; see `SourceQueryOptions.user`. */
+  readonly user?: string | undefined;
   /** What is queried, for errors: `table sales.orders`. */
   readonly what: string;
   readonly signal: AbortSignal;
@@ -103,7 +105,8 @@ export class Jobs {
     if (dryRun !== null) checkBytes(dryRun, request.limitBytes, this.#settings);
     const found = request.location ?? (dryRun && (await this.#locationOf(dryRun, signal)));
     const bytes = dryRun === null ? METADATA_BYTES : dryRun.scannedBytes;
-    using daily = await this.#daily.reserve(bytes, request.limitBytes, signal);
+    const { limitBytes, user } = request;
+    using daily = await this.#daily.reserve({ bytes, limitBytes, user, signal });
     const own = { ...request, limitBytes: daily.limitBytes, location: found ?? undefined };
     const { id, ...figures } = await this.#finished(own, bytes ?? 1, dryRun?.tables ?? []);
     const path = `${this.#path}/queries/${id}`;
@@ -235,9 +238,9 @@ export class Jobs {
     return { projectId: this.#settings.billingProject, ...(location === undefined ? {} : { location }) };
   }
 
-  #configuration({ sql, parameters }: Pick<QueryRequest, "sql" | "parameters">) {
+  #configuration({ sql, parameters, user }: Pick<QueryRequest, "sql" | "parameters" | "user">) {
     return {
-      labels: jobLabels(this.#settings.labels),
+      labels: jobLabels(this.#settings.labels, user),
       query: {
         query: sql,
         useLegacySql: false,

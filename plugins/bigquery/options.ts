@@ -64,7 +64,7 @@ export const bigqueryOptions = v.strictObject({
   ),
   dailyBytes: described(
     v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
-    "Bytes that jobs with the label workload_type=agnes of this account may bill in `billingProject` per day, in UTC. Needs the role BigQuery User, to list the jobs. Default: no limit",
+    "Bytes that jobs with the label workload_type=agnes of this account may bill in `billingProject` per day, in UTC: those of each user of `agnes serve` (label agnes_user), and all jobs without a user together. Needs the role BigQuery User, to list the jobs. Default: no limit",
   ),
   allowUnknownEstimates: v.optional(
     v.pipe(
@@ -88,7 +88,7 @@ export const bigqueryOptions = v.strictObject({
   ),
   labels: described(
     v.record(v.string(), v.string()),
-    "Labels of the jobs, besides workload_type=agnes. Characters that BigQuery does not accept are replaced, and labels after the 63rd are left out. Default: none",
+    "Labels of the jobs, besides workload_type and agnes_user. Characters that BigQuery does not accept are replaced, and labels beyond 64 are left out. Default: none",
   ),
   driveScope: v.optional(
     v.pipe(

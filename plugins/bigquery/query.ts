@@ -31,7 +31,7 @@ const BATCH_ROWS = 8192;
 export async function runQuery(
   { jobs, settings, storage }: Source,
   sql: string,
-  { parameters = {}, limits = {}, isMaterialized = false, signal, onJob }: SourceQueryOptions,
+  { parameters = {}, limits = {}, isMaterialized = false, user, signal, onJob }: SourceQueryOptions,
 ): Promise<SourceResult> {
   const {
     maxScannedBytes = Number.POSITIVE_INFINITY,
@@ -45,6 +45,7 @@ export async function runQuery(
     location: settings.location,
     limitBytes: Math.min(maxScannedBytes, isMaterialized ? maxBytesPerMaterialize : maxBytesPerQuery),
     timeoutMs,
+    user,
     what: WHAT,
     signal,
     onJob,
@@ -86,13 +87,14 @@ const asText = (_: string, value: unknown): unknown =>
 export async function estimateQuery(
   { jobs, datasets, settings }: Source,
   sql: string,
-  { parameters = {}, signal }: Omit<SourceQueryOptions, "limits" | "isMaterialized" | "onJob">,
+  { parameters = {}, user, signal }: Omit<SourceQueryOptions, "limits" | "isMaterialized" | "onJob">,
 ): Promise<QueryEstimate> {
   const { location } = settings;
   const dryRun = await jobs.dryRun({
     sql,
     parameters: namedParameters(parameters),
     location,
+    user,
     what: WHAT,
     signal,
   });

@@ -192,10 +192,10 @@ async function* jobRows(
   limitBytes: number,
 ): AsyncGenerator<Batch, void, void> {
   const { info, columns, location, options, idOf: idOfRow, rowOf } = read;
-  const { batchRows, signal, onProgress, onJob } = options;
+  const { batchRows, user, signal, onProgress, onJob } = options;
   onProgress?.({ phase: "querying" });
   const what = `table ${info.name}`;
-  const result = await jobs.run({ ...select, location, limitBytes, what, signal, onProgress, onJob });
+  const result = await jobs.run({ ...select, location, limitBytes, user, what, signal, onProgress, onJob });
   onProgress?.({ phase: "reading", totalRows: result.totalRows });
   const builder = createRowBuilder(info, { columns, batchRows });
   for await (const rows of result.rows(batchRows)) {

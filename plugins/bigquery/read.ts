@@ -27,7 +27,7 @@ export async function* readTable(
   info: TableInfo,
   options: ReadOptions,
 ): AsyncGenerator<Batch, ReadResult | void> {
-  const { columns, filter, limit, cursor, bucket, batchRows, signal, onProgress, onJob } = options;
+  const { columns, filter, limit, cursor, bucket, batchRows, user, signal, onProgress, onJob } = options;
   const { project, maxBytesPerQuery } = source.settings;
   const path = tablePathOf(info.name, project, bucket);
   if (path !== null && shardPrefixOf(path) !== null) return yield* readShards(source, path, info, options);
@@ -66,7 +66,7 @@ export async function* readTable(
   const select = withPartitionCondition(table, selectOf(path, schema, wanted), (condition) =>
     selectOf(path, schema, { ...wanted, condition }),
   );
-  const job = { ...select, location, what: `table ${info.name}`, signal };
+  const job = { ...select, location, user, what: `table ${info.name}`, signal };
   // An account may be allowed to create sessions and no jobs.
   const jobBytes = () =>
     source.jobs.dryRun(job).then(

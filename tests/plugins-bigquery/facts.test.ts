@@ -1,7 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 
 import { duckdbTypeOf } from "../../lib/duckdb/mod.ts";
-import { jobLabels } from "../../plugins/bigquery/labels.ts";
+import { jobLabels, userLabel } from "../../plugins/bigquery/labels.ts";
 import { fakeBigQuery, type FakeBigQuery, type FakeCell, type FakeField } from "../fakes/bigquery/mod.ts";
 import { temporaryFolder } from "../sync/workspace.ts";
 import { openShippedShop } from "./shipped-shop.ts";
@@ -152,6 +152,22 @@ describe("bigquery: labels", () => {
     const labels = jobLabels({ workload_type: "other", ...many });
     expect(Object.keys(labels)).toHaveLength(64);
     expect(labels).toMatchObject({ key_0: "x", workload_type: "agnes" });
+  });
+
+  test("name the user, and no option names another", () => {
+    const many = Object.fromEntries(Array.from({ length: 70 }, (_, at) => [`key ${at}`, "x"]));
+    const labels = jobLabels({ "Agnes User": "ben", ...many }, "7k3_-ann");
+    expect(Object.keys(labels)).toHaveLength(64);
+    expect(labels).toMatchObject({ key_0: "x", agnes_user: "7k3_-ann", workload_type: "agnes" });
+    expect(jobLabels({ agnes_user: "ben" })).toEqual({ workload_type: "agnes" });
+  });
+
+  test("of users differ if their names do, and are accepted for any name", () => {
+    const hash = userLabel("Ann");
+    const names = ["ann", "Ann", "ANN", "ann@example.com", "ann_example_com", "", hash, "a".repeat(64), "ß"];
+    const values = names.map((name) => userLabel(name));
+    expect(new Set(values).size).toBe(names.length);
+    for (const value of values) expect(value).toMatch(/^[a-z0-9_-]{1,63}$/);
   });
 
   test("have at most 63 characters, and begin with a letter of any alphabet", () => {

@@ -122,6 +122,35 @@ describe("bigquery: bytes per day", () => {
     expect(limitsOf(server)).toEqual([50 * MEBIBYTE, 30 * MEBIBYTE]);
   });
 
+  test("each user has a count of its own, and the jobs without a user have one together", async () => {
+    await using server = open(20 * MEBIBYTE);
+    const first = await connect(server, { dailyBytes, labels: { agnes_user: "ben" } });
+    const second = await connect(server, { dailyBytes });
+    const users = [{ user: "ann" }, { user: "ben" }, { user: "Ben" }, {}];
+    for (const options of users) {
+      await first.query(SQL, options);
+      expect(await second.query(SQL, options)).toHaveLength(5);
+      for (const { query } of [first, second])
+        expect(await rejection(query(SQL, options))).toMatchObject({
+          code: "bigquery/daily_bytes_used",
+          details: { usedBytes: 40 * MEBIBYTE },
+        });
+    }
+    expect(limitsOf(server)).toEqual(users.flatMap(() => [50 * MEBIBYTE, 30 * MEBIBYTE]));
+  });
+
+  test("a read counts for its user", async () => {
+    await using server = open(20 * MEBIBYTE);
+    const { read } = await connect(server, { dailyBytes: 30 * MEBIBYTE });
+    for (const user of ["ann", "ben"]) {
+      expect(await read("shop.orders", { user })).toHaveLength(5);
+      expect(await rejection(read("shop.orders", { user }))).toMatchObject({
+        code: "bigquery/daily_bytes_used",
+      });
+    }
+    expect(await read("shop.orders")).toHaveLength(5);
+  });
+
   test("jobs of the day before and those of other programs do not count", async () => {
     await using server = open(20 * MEBIBYTE);
     const { query, connector } = await connect(server, { dailyBytes: 30 * MEBIBYTE });
@@ -140,6 +169,10 @@ describe("bigquery: bytes per day", () => {
     const { query } = await connect(server, { dailyBytes });
     const outcomes = await Promise.allSettled([query(SQL), query(SQL), query(SQL)]);
     expect(outcomes.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "fulfilled", "rejected"]);
+    const users = ["ann", "ann", "ann", "ben"];
+    const byUser = await Promise.allSettled(users.map((user) => query(SQL, { user })));
+    expect(byUser.filter(({ status }) => status === "rejected")).toHaveLength(1);
+    expect(byUser[3]!.status).toBe("fulfilled");
   });
 
   test("a job that ends while the list of jobs is on its way counts", async () => {

@@ -24,6 +24,8 @@ export interface HybridRequest {
   readonly readKeys: (alias: Alias & { readonly keys: string }, signal: AbortSignal) => Promise<QueryArray>;
   /** Converts an error for the caller. */
   readonly failure: (error: unknown) => unknown;
+  /** On whose behalf the sources run the queries. */
+  readonly user: Opening["user"];
   /** Receives the jobs of the sources. */
   readonly onJob?: Opening["onJob"];
   readonly signal: AbortSignal;
@@ -67,7 +69,7 @@ export class Hybrid {
    * are not known. null: no query runs
    */
   async load({ database, connect, release }: HybridPlace, isRead: IsRead | null): Promise<void> {
-    const { services, onJob } = this.#request;
+    const { services, user, onJob } = this.#request;
     const byAlias = new Map(this.#ready.map((ready) => [ready.alias, ready]));
     await this.#together([...byAlias.keys()], async (alias, signal) => {
       const ready = byAlias.get(alias)!;
@@ -78,7 +80,7 @@ export class Hybrid {
         const isKnown = isRead === null || ready.estimate.schema !== undefined;
         const isEmpty = hasNoKeys(ready) || (!isNeeded && isKnown);
         const onStart = (running: Promise<unknown>) => void this.#running.push(running.catch(() => {}));
-        await loadAlias(ready, { database, connection, services, isEmpty, signal, onStart, onJob });
+        await loadAlias(ready, { database, connection, services, isEmpty, user, signal, onStart, onJob });
       } finally {
         await release(connection);
       }
@@ -121,7 +123,7 @@ export class Hybrid {
   }
 
   async #prepare(alias: Alias, signal: AbortSignal): Promise<ReadyAlias> {
-    const { accessible, readKeys } = this.#request;
+    const { accessible, readKeys, user } = this.#request;
     const { keys: sql } = alias;
     const keys = sql === null ? null : await readKeys({ ...alias, keys: sql }, signal);
     const parameters = keys === null ? {} : { keys };
@@ -129,7 +131,7 @@ export class Hybrid {
     const estimate = await estimateAlias(
       alias,
       handle,
-      { signal, parameters },
+      { signal, parameters, ...(user === undefined ? {} : { user }) },
       { isRestricted: accessible !== null, running: this.#running },
     );
     if (accessible !== null) checkAccess(alias, estimate, accessible);

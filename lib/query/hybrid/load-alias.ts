@@ -37,6 +37,8 @@ export interface AliasPlace {
   /** Whether the query does not run, so that the table has no rows. */
   readonly isEmpty: boolean;
   readonly signal: AbortSignal;
+  /** On whose behalf it runs. */
+  readonly user: Opening["user"];
   /** Receives the running query of a connector, which may end after its caller stopped waiting for it. */
   readonly onStart: (running: Promise<unknown>) => void;
   /** Receives the jobs of the source. */
@@ -71,7 +73,7 @@ export async function loadAlias(ready: ReadyAlias, place: AliasPlace): Promise<v
 /** Starts the query of an alias in its source. */
 export async function run(
   { alias, handle, parameters, limitBytes, totals, jobs }: ReadyAlias,
-  { onStart, onJob: onQueryJob }: Pick<AliasPlace, "onStart" | "onJob">,
+  { user, onStart, onJob: onQueryJob }: Pick<AliasPlace, "user" | "onStart" | "onJob">,
   signal: AbortSignal,
 ): Promise<SourceResult> {
   // Not `maxRows`: a connector that cut off rows would hide that there are more. The signal includes the timeout.
@@ -81,7 +83,8 @@ export async function run(
     jobs.onJob(job);
     onQueryJob?.(job);
   };
-  const running = handle.connector.query!(alias.sql, { signal, parameters, limits, onJob });
+  const own = user === undefined ? {} : { user };
+  const running = handle.connector.query!(alias.sql, { signal, parameters, limits, onJob, ...own });
   onStart(running);
   return raceAbort(running, signal, aliasText(alias));
 }

@@ -64,6 +64,7 @@ export async function openHybrid(
     },
     failure,
     ...(opening.onJob && { onJob: opening.onJob }),
+    user: opening.user,
     signal: opening.signal,
   });
 }

@@ -20,6 +20,8 @@ export interface LiveStatement {
   readonly rowsMax: number;
   /** Creates tables in the database of the query, besides the live ones. Default: there are none. */
   readonly load?: (place: HybridPlace) => Promise<void>;
+  /** On whose behalf the sources are read; see `SourceQueryOptions.user`. */
+  readonly user?: Opening["user"];
   /** Receives the jobs of the sources of live tables. Default: they are only in the receipt. */
   readonly onJob?: Opening["onJob"];
   readonly signal: AbortSignal;
@@ -41,7 +43,7 @@ export interface LivePlace {
 /** Plans the database of a query; `fill` creates its tables. */
 export async function planLive(place: LivePlace, statement: LiveStatement): Promise<QueryDatabase> {
   const { name, connection, names, tables, live, load } = place;
-  const { sql, rowsMax, signal, onJob, schemaOnly = false } = statement;
+  const { sql, rowsMax, user, signal, onJob, schemaOnly = false } = statement;
   const query: LiveQuery = {
     root: null,
     sql,
@@ -52,6 +54,7 @@ export async function planLive(place: LivePlace, statement: LiveStatement): Prom
     tables,
     live,
     rowsMax,
+    user,
     onJob,
     signal,
   };

@@ -39,6 +39,8 @@ export interface LiveQuery {
   readonly rowsMax: number;
   /** Creates further tables in this database; null: there are none. */
   readonly load: ((database: string) => Promise<void>) | null;
+  /** On whose behalf the sources are read. */
+  readonly user: Opening["user"];
   /** Receives the jobs of the sources. */
   readonly onJob: Opening["onJob"] | undefined;
   readonly signal: AbortSignal;
@@ -192,7 +194,7 @@ export class QueryDatabase {
     this.#pushed.set(id, pushed);
     const jobs = this.#jobs.get(id) ?? new JobList();
     this.#jobs.set(id, jobs);
-    const { onJob: onQueryJob } = this.#query;
+    const { user, onJob: onQueryJob } = this.#query;
     const onJob: typeof jobs.onJob = (job) => {
       jobs.onJob(job);
       onQueryJob?.(job);
@@ -203,7 +205,7 @@ export class QueryDatabase {
       async *open(columns, stop) {
         if (!demand.isSchemaOnly) Object.assign(pushed, { columns });
         if (isEmpty) return;
-        for await (const batch of live.open({ ...request, columns }, stop, onJob)) {
+        for await (const batch of live.open({ ...request, columns }, stop, { user, onJob })) {
           pushed.rows += batch.numRows;
           yield batch;
         }

@@ -43,7 +43,7 @@ export async function shipStatement(
   const sql = statement.sql ?? statement.explained ?? null;
   const whole = sourceOf(place);
   if (sql === null || whole === null) return null;
-  const { signal, rowsMax, onJob: onQueryJob, schemaOnly = false } = statement;
+  const { user, signal, rowsMax, onJob: onQueryJob, schemaOnly = false } = statement;
   const jobs = new JobList();
   const onJob: typeof jobs.onJob = (job) => {
     jobs.onJob(job);
@@ -59,7 +59,7 @@ export async function shipStatement(
       (await whole.toSql(wanted, signal)) ?? notListed("a part that the source does not translate");
     const types = wanted.columns.map(({ expression }) => expression.type);
     const schema = resultSchema(types);
-    const rows = schemaOnly ? null : await whole.run(text, schema, signal, onJob);
+    const rows = schemaOnly ? null : await whole.run(text, schema, signal, { user, onJob });
     const ran = { sql: text, rows: 0 };
     const stream = openStream(place.connection, {
       schema,

@@ -166,12 +166,13 @@ export class IsolatedSession implements Queries {
   }
 
   /** What a query may use of the sources. */
-  #remote(task: Task, access: Access, register: QueryRequest["register"] = {}): RemoteWork {
+  #remote(task: Task, access: Access, { principal, register = {} }: TaskOptions): RemoteWork {
     return new RemoteWork({
       services: this.#services,
       sources: this.#sources,
       live: this.#options.live ?? (async () => null),
       register: task.kind === "query" ? { ...register } : {},
+      user: principal,
       access,
       accessible: async () => {
         const tables = await this.#catalog.catalog({ access });
@@ -222,7 +223,7 @@ export class IsolatedSession implements Queries {
         timeoutMs,
         signal: options.signal,
         space: this.#space,
-        remote: this.#remote(task, access, options.register),
+        remote: this.#remote(task, access, options),
       },
     );
     try {

@@ -1,6 +1,6 @@
 import type { RecordBatch, Schema } from "apache-arrow";
 
-import type { Filter, SourceJob, SourceStatement, TableInfo } from "../../kit/mod.ts";
+import type { Filter, SourceJob, SourceQueryOptions, SourceStatement, TableInfo } from "../../kit/mod.ts";
 
 /** A remote table that is read through the connector of its source. */
 export interface LiveTable {
@@ -9,27 +9,32 @@ export interface LiveTable {
   readonly rows?: number;
   /** Returns the part of a request that the connector handles. DuckDB does the rest, so no requested row is lost. */
   narrow(request: LiveRequest): LiveRequest | Promise<LiveRequest>;
-  /**
-   * Reads the request that `narrow` returned. Batches contain at least its columns.
-   * @param onJob receives the jobs of the source. Default: they are not reported
-   */
-  open(request: LiveRequest, signal: AbortSignal, onJob?: OnJob): AsyncIterable<RecordBatch>;
+  /** Reads the request that `narrow` returned. Batches contain at least its columns. */
+  open(request: LiveRequest, signal: AbortSignal, caller?: LiveCaller): AsyncIterable<RecordBatch>;
   /** How its source runs a whole query of its tables. Missing if it cannot. */
   readonly whole?: WholeQueries;
 }
 
-type OnJob = (job: SourceJob) => void;
+/** For whom a source is read. */
+export interface LiveCaller {
+  /** See `SourceQueryOptions.user`. */
+  readonly user?: string | undefined;
+  /** Receives the jobs of the source. Default: they are not reported. */
+  readonly onJob?: ((job: SourceJob) => void) | undefined;
+}
 
 /** A source that runs whole queries of its tables, with one of these tables. */
 export interface WholeQueries {
   readonly table: TableInfo;
   /** Returns a statement in the SQL of the source; null if the source may evaluate it differently from DuckDB. */
   toSql(statement: SourceStatement, signal: AbortSignal): Promise<string | null>;
-  /**
-   * Runs the SQL. The batches have the columns of the schema; they are read after the promise is resolved.
-   * @param onJob receives the jobs of the source. Default: they are not reported
-   */
-  run(sql: string, schema: Schema, signal: AbortSignal, onJob?: OnJob): Promise<AsyncIterable<RecordBatch>>;
+  /** Runs the SQL. The batches have the columns of the schema; they are read after the promise is resolved. */
+  run(
+    sql: string,
+    schema: Schema,
+    signal: AbortSignal,
+    caller?: LiveCaller,
+  ): Promise<AsyncIterable<RecordBatch>>;
 }
 
 /** The part of a live table that a query needs. */
@@ -50,3 +55,8 @@ export type LiveResolver = (table: {
   readonly source: string;
   readonly name: string;
 }) => Promise<LiveTable | null>;
+
+/** Returns the options of a connector for a caller. */
+export function callerOptions({ user, onJob }: LiveCaller = {}): Pick<SourceQueryOptions, "user" | "onJob"> {
+  return { ...(user === undefined ? {} : { user }), ...(onJob === undefined ? {} : { onJob }) };
+}

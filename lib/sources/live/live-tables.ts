@@ -8,7 +8,7 @@ import { openSource, type SourceServices } from "../open.ts";
 import { resultBatches } from "../read/result-batches.ts";
 import { withTableCommand } from "../table-command.ts";
 import { describeUnlisted } from "./describe-unlisted.ts";
-import type { LiveRequest, LiveResolver, LiveTable } from "./live-table.ts";
+import { callerOptions, type LiveRequest, type LiveResolver, type LiveTable } from "./live-table.ts";
 import { BATCH_ROWS, checkResult, sourceBatches, type FileServices } from "./source-batches.ts";
 import { wholeQueries } from "./whole-queries.ts";
 
@@ -146,7 +146,7 @@ function liveTableOf(
       // A connector may ignore conditions, so its limit would count rows that do not match.
       narrow: ({ limit, ...request }) =>
         request.filter.length > 0 || limit === undefined ? request : { ...request, limit },
-      open({ columns, filter, limit }, signal, onJob) {
+      open({ columns, filter, limit }, signal, caller) {
         const selected = atLeastOne(columns, info);
         const limited = limit === undefined ? {} : { limit };
         const batches = connector.read!(info, {
@@ -155,7 +155,7 @@ function liveTableOf(
           signal,
           ...(filter.length === 0 ? {} : { filter }),
           ...limited,
-          ...(onJob === undefined ? {} : { onJob }),
+          ...callerOptions(caller),
           ...(bucket === null ? {} : { bucket }),
         });
         return sourceBatches(services, batches, info, { id, columns: selected, ...limited }, signal);
@@ -165,11 +165,11 @@ function liveTableOf(
   return {
     ...common,
     narrow: (request) => (connector.selectSql === undefined ? narrowForAnyEngine(request, info) : request),
-    async *open({ columns, filter, limit }, signal, onJob) {
+    async *open({ columns, filter, limit }, signal, caller) {
       const selected = atLeastOne(columns, info);
       const wanted = { columns: selected, filter, ...(limit === undefined ? {} : { limit }) };
       const sql = connector.selectSql?.(info, wanted) ?? toSelectSql(info.remotePath ?? [info.name], wanted);
-      const result = await connector.query!(sql, { signal, ...(onJob === undefined ? {} : { onJob }) });
+      const result = await connector.query!(sql, { signal, ...callerOptions(caller) });
       checkResult(info.name, selected, result.schema);
       yield* sourceBatches(services, resultBatches(result, { signal }), info, { id, ...wanted }, signal);
     },

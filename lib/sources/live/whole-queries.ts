@@ -4,7 +4,7 @@ import { redactThrown } from "../../base/mod.ts";
 import type { TableInfo } from "../../kit/mod.ts";
 import type { SourceHandle } from "../connect.ts";
 import { resultBatches } from "../read/result-batches.ts";
-import type { WholeQueries } from "./live-table.ts";
+import { callerOptions, type WholeQueries } from "./live-table.ts";
 import { checkResult, redactErrors, sourceBatches, type FileServices } from "./source-batches.ts";
 
 /** The name of a result in errors. */
@@ -30,10 +30,9 @@ export function wholeQueries(
   return {
     table,
     toSql: (statement, signal) => redacted(() => statementSql.call(connector, statement, { signal })),
-    run: (sql: string, schema: Schema, signal, onJob) =>
+    run: (sql: string, schema: Schema, signal, caller) =>
       redacted(async () => {
-        const options = { signal, ...(onJob === undefined ? {} : { onJob }) };
-        const result = await query.call(connector, sql, options);
+        const result = await query.call(connector, sql, { signal, ...callerOptions(caller) });
         const columns = schema.fields.map(({ name }) => String(name));
         checkResult(RESULT, columns, result.schema);
         const info = { name: RESULT, schema, primaryKey: [] };

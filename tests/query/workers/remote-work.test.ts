@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 
 import * as arrow from "apache-arrow";
 
-import { int64, toSchema, utf8 } from "../../../lib/kit/mod.ts";
+import { int64, toSchema, utf8, type SourceQueryOptions } from "../../../lib/kit/mod.ts";
 import type { HybridSources } from "../../../lib/query/mod.ts";
 import type { Ask, FromAsker, ToAsker } from "../../../lib/query/workers/remote/messages.ts";
 import { RemoteWork } from "../../../lib/query/workers/remote/remote-work.ts";
@@ -20,10 +20,15 @@ function forged(options: {
 }) {
   const read: LiveRequest[] = [];
   const ran: string[] = [];
+  const users: (string | undefined)[] = [];
   const received: ToAsker[] = [];
   const connector = {
-    estimate: async () => ({ statementType: "SELECT", referencedTables: options.referenced ?? ["a"] }),
-    query: async (sql: string) => {
+    estimate: async (_: string, { user }: SourceQueryOptions) => {
+      users.push(user);
+      return { statementType: "SELECT", referencedTables: options.referenced ?? ["a"] };
+    },
+    query: async (sql: string, { user }: SourceQueryOptions) => {
+      users.push(user);
       ran.push(sql);
       return { schema, batches: (async function* () {})() };
     },
@@ -52,15 +57,19 @@ function forged(options: {
       live: async () => ({
         schema,
         narrow: (request) => request,
-        async *open(request) {
+        open(request, _, caller) {
+          users.push(caller?.user);
           read.push(request);
-          yield new arrow.RecordBatch(schema);
+          return (async function* () {
+            yield new arrow.RecordBatch(schema);
+          })();
         },
       }),
       register: {
         p: { source: "s", sql: "SELECT 1" },
         k: { source: "s", sql: "SELECT @keys", keys: "SELECT 1" },
       },
+      user: "ann",
       access: options.access ?? null,
       accessible: async () => new Set(accessible),
       onEnding: () => {},
@@ -78,7 +87,7 @@ function forged(options: {
       return received.at(-1)!;
     };
   };
-  return { read, ran, begun };
+  return { read, ran, users, begun };
 }
 
 const request = (more: object = {}) => ({ columns: ["id"], filter: [], ...more });
@@ -127,6 +136,16 @@ test.each([
   expect(await ask({ kind: "read", table: 0, request: request() })).toMatchObject({ type: "reply" });
 });
 
+test("sources get the user of the query, which the worker cannot name", async () => {
+  const { begun, users } = forged({});
+  const ask = begun(["s.a"]);
+  const user = "ben";
+  await ask({ kind: "resolve", source: "s", name: "a" });
+  await ask({ kind: "read", table: 0, request: request(), user });
+  await ask({ kind: "estimate", alias: "p", keys: null, user });
+  expect(users).toEqual(["ann", "ann"]);
+});
+
 test("a worker runs only the aliases of its query, each once, after all estimates and with the right keys", async () => {
   const { begun, ran } = forged({});
   const ask = begun([]);
@@ -161,6 +180,7 @@ test("a worker that asks for too much at once, or pulls what it did not ask for,
     sources: {} as HybridSources,
     live: async () => new Promise(() => {}),
     register: {},
+    user: undefined,
     access: null,
     accessible: async () => new Set(["s.a"]),
     onEnding: () => {},

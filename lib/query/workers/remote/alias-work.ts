@@ -13,6 +13,7 @@ import { checkColumns, run, sourceOf, type ReadyAlias } from "../../hybrid/load-
 import { visibleRecords } from "../../hybrid/open-hybrid.ts";
 import { shareBytes } from "../../hybrid/share-bytes.ts";
 import type { Alias, HybridSources, RegisteredQuery } from "../../hybrid/types.ts";
+import type { Opening } from "../../opening.ts";
 
 /** How long connectors may cancel their jobs and close. */
 const CLOSE_GRACE_MS = 1_000;
@@ -22,6 +23,8 @@ export interface AliasServices {
   readonly services: { readonly host: Host; readonly log: Log; readonly limits: DuckDBLimits };
   readonly sources: HybridSources;
   readonly register: Readonly<Record<string, RegisteredQuery>>;
+  /** On whose behalf the sources run the queries. The worker does not name it. */
+  readonly user: Opening["user"];
   readonly access: ReadonlySet<string> | null;
 }
 
@@ -57,13 +60,13 @@ export class AliasWork {
     this.#started.add(name);
     checkKeys(alias, keys);
     return this.#clean(async () => {
-      const { access, sources } = this.#options;
+      const { access, sources, user } = this.#options;
       const handle = await this.#open(alias.source, name, signal);
       const parameters = keys === null ? {} : { keys };
       const estimate = await estimateAlias(
         alias,
         handle,
-        { signal, parameters },
+        { signal, parameters, ...(user === undefined ? {} : { user }) },
         { isRestricted: access !== null, running: this.#running },
       );
       if (access !== null) checkAccess(alias, estimate, visibleRecords(await sources.tables(), access));
@@ -96,7 +99,7 @@ export class AliasWork {
     }
     return this.#clean(async () => {
       const onStart = (running: Promise<unknown>) => void this.#running.push(running.catch(() => {}));
-      const result = await run(ready, { onStart, onJob }, signal);
+      const result = await run(ready, { user: this.#options.user, onStart, onJob }, signal);
       checkColumns(ready.alias, result.schema);
       const columns = result.schema.fields.map((field) => String(field.name));
       const rows = sourceOf(ready, result, this.#options.services).open(columns, signal);

@@ -37,7 +37,7 @@ export function parentTables(calls: ParentCalls): LiveResolver {
         const filter = received.filter.map((one, at) => own(narrowed.filter[at]!) ?? one);
         return { ...received, filter };
       },
-      async *open(request, signal, onJob) {
+      async *open(request, signal, { onJob } = {}) {
         const ask = { kind: "read", table, request: sentRequest(request) } as const;
         yield* (await calls.rows(ask, { signal, onJob })).batches;
       },

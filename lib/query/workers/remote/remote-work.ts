@@ -147,7 +147,7 @@ export class RemoteWork {
 
   async #perform(ask: Ask, call: Call, onJob: (job: SourceJob) => void): Promise<unknown> {
     const { signal } = call.stop;
-    const { access, sources } = this.#options;
+    const { access, sources, user } = this.#options;
     const tables = this.#tables!;
     switch (ask.kind) {
       case "tables":
@@ -165,7 +165,7 @@ export class RemoteWork {
         return sentRequest((await tables.narrow(ask.table, ask.request)).request);
       case "read": {
         const { live, request } = await tables.narrow(ask.table, ask.request);
-        call.rows = live.open(request, signal, onJob)[Symbol.asyncIterator]();
+        call.rows = live.open(request, signal, { user, onJob })[Symbol.asyncIterator]();
         return null;
       }
       case "open":
