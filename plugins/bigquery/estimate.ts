@@ -14,6 +14,8 @@ export interface DryRun {
   /** The bytes that the query bills at most; undefined if they are unknown, for the reason in `unknown`. */
   readonly scannedBytes: number | undefined;
   readonly unknown: string | undefined;
+  /** Whether its result is in the cache, so that it bills nothing. */
+  readonly isCached: boolean;
   readonly location: string | undefined;
   /** The tables that the query reads, those of views included: `project.dataset.table`. */
   readonly tables: readonly string[];
@@ -44,6 +46,7 @@ export function dryRunOf({ jobReference, statistics }: Job): DryRun {
     statementType: query?.statementType,
     scannedBytes: unknown === undefined ? bytes : undefined,
     unknown,
+    isCached: query?.cacheHit === true,
     location: jobReference.location,
     tables: referenced.map(({ projectId, datasetId, tableId }) => `${projectId}.${datasetId}.${tableId}`),
     hasAllTables: referenced.length < TABLES_MAX && (query?.referencedRoutines ?? []).length === 0,

@@ -13,6 +13,7 @@ import type { NamedParameter } from "./parameters.ts";
 import { resultOf, type QueryResult } from "./results.ts";
 import { jobSchema, type Job } from "./schemas.ts";
 import type { Settings } from "./settings.ts";
+import { zeroProblem } from "./zero-estimate.ts";
 
 /** What a query of metadata bills. */
 const METADATA_BYTES = 10 * 1024 ** 2;
@@ -44,6 +45,9 @@ export interface QueryRequest {
   /** Receives each job. */
   readonly onJob: ReadOptions["onJob"] | undefined;
 }
+
+/** A query to estimate. */
+type DryRunRequest = Omit<QueryRequest, "limitBytes" | "onJob">;
 
 /** A finished job. */
 interface FinishedJob {
@@ -78,7 +82,19 @@ export class Jobs {
    * Checks a query without running it, which is free.
    * @throws `bigquery/statement_refused`, `bigquery/query_invalid` and others of `failureOf`
    */
-  async dryRun(request: Omit<QueryRequest, "limitBytes" | "onJob">): Promise<DryRun> {
+  async dryRun(request: DryRunRequest): Promise<DryRun> {
+    const dryRun = await this.#dryRun(request);
+    if (dryRun.scannedBytes !== 0) return dryRun;
+    const { sql, signal, location = dryRun.location } = request;
+    const unknown = await zeroProblem(dryRun, sql, {
+      datasets: this.#datasets,
+      estimate: (other) => this.#dryRun({ ...request, sql: other, parameters: [], location }),
+      signal,
+    });
+    return unknown === undefined ? dryRun : { ...dryRun, scannedBytes: undefined, unknown };
+  }
+
+  async #dryRun(request: DryRunRequest): Promise<DryRun> {
     const { signal, what, location } = request;
     const json = {
       jobReference: this.#reference(location),

@@ -14,7 +14,7 @@ import { errors } from "./errors.ts";
 import { checkBytes, priceOf, type DryRun } from "./estimate.ts";
 import { tablePathOf } from "./names.ts";
 import { namedParameters } from "./parameters.ts";
-import { referencedTables } from "./referenced-tables.ts";
+import { namesItsTables, referencedTables } from "./referenced-tables.ts";
 import type { QueryResult } from "./results.ts";
 import { selectOf } from "./select.ts";
 import { shardPrefixOf, shardRelation } from "./shards.ts";
@@ -113,19 +113,6 @@ export async function estimateQuery(
     ...(problem === undefined ? {} : { problem }),
   };
 }
-
-/** Spaces and comments between the parts of a name. */
-const GAP = String.raw`(?:\s|/\*[^]*?\*/|(?:--|#)[^\n]*\n)*`;
-/**
- * What BigQuery does not list with the tables of a query: metadata, other databases, and models, which functions such as
- * `ML.WEIGHTS` read. A backslash may hide a name in an escape sequence.
- */
-const UNLISTED = new RegExp(
-  String.raw`\\|external_query|information_schema|__tables|\b(?:ml|ai)\x60?${GAP}\.`,
-  "i",
-);
-
-const namesItsTables = (sql: string): boolean => !UNLISTED.test(sql);
 
 /** Why a query would not run. */
 function bytesProblem(dryRun: DryRun, settings: Settings): AgnesError | undefined {

@@ -61,3 +61,17 @@ async function listedNames(
     return new Map();
   }
 }
+
+/** Spaces and comments between the parts of a name. */
+const GAP = String.raw`(?:\s|/\*[^]*?\*/|(?:--|#)[^\n]*\n)*`;
+/**
+ * What BigQuery does not list with the tables of a query: metadata, other databases, and models, which functions such as
+ * `ML.WEIGHTS` read. A backslash may hide a name in an escape sequence.
+ */
+const UNLISTED = new RegExp(
+  String.raw`\\|external_query|information_schema|__tables|\b(?:ml|ai)\x60?${GAP}\.`,
+  "i",
+);
+
+/** Whether a dry run lists all tables that the SQL names. */
+export const namesItsTables = (sql: string): boolean => !UNLISTED.test(sql);

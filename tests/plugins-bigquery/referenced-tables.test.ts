@@ -89,7 +89,8 @@ describe("bigquery: the tables that a query reads", () => {
 
   test("have the names of the dry run if the dataset cannot be listed", async () => {
     const referencedTables = [{ projectId: "shop-1", datasetId: "web", tableId: "events_20240101" }];
-    await using server = fakeBigQuery({ tables: EVENTS, script: { dryRun: { referencedTables } } });
+    const dryRun = { referencedTables, totalBytesProcessed: "8" };
+    await using server = fakeBigQuery({ tables: EVENTS, script: { dryRun } });
     server.script.rejections.push({
       path: "/datasets/web/tables",
       error: { reason: "accessDenied", message: "no", status: 403 },

@@ -297,6 +297,7 @@ describe("bigquery: results of jobs", () => {
     const rows = Array.from({ length: ROWS }, (_, id) => [`${id}.25`]);
     // A result does not have the digits of a column.
     both.server.results.set(sql, { fields: [{ name: "amount", type: "NUMERIC" }], rows });
+    both.server.script.dryRun = { totalBytesProcessed: "1000" };
     const info = (await both.connected.tables()).get("shop.v")!;
     const batches = both.connected.connector.read!(info, {
       batchRows: 100,

@@ -99,7 +99,10 @@ export class FakeJobs {
     const isHidden = script.hasRowPolicy || tables.some(({ rowPolicy }) => rowPolicy !== undefined);
     const scanned = tables.reduce((sum, { resource, rows: all = [], fields }) => {
       const columns = fields.filter(({ name }) => sql.includes(`\`${name}\``) || sql.includes("*")).length;
-      return sum + Number(resource?.["numBytes"] ?? all.length * columns * 8);
+      // `numBytes` is that of stored rows only.
+      const isStored = resource?.["type"] !== "EXTERNAL" && resource?.["streamingBuffer"] === undefined;
+      const numBytes = isStored ? resource?.["numBytes"] : undefined;
+      return sum + Number(numBytes ?? all.length * columns * 8);
     }, ownBytes);
     const bytes = isCached ? 0 : scanned;
     if (configuration.dryRun === true)
