@@ -42,6 +42,7 @@ describe("bigquery: an estimate of 0 bytes", () => {
   test.each<[string, FakeTable, string, number]>([
     ["of no column", table("orders"), ones("orders"), 3],
     ["of an empty table", table("orders", {}, 0), "SELECT `id` FROM `shop-1`.`shop`.`orders`", 0],
+    ["of strings", table("orders"), ones("orders", " WHERE 'it\\'s ai. \\x41' != ''"), 3],
     [
       "of a table that requires a condition",
       table("orders", { requirePartitionFilter: true, timePartitioning: { type: "DAY", field: "day" } }),
