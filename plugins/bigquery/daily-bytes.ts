@@ -1,3 +1,5 @@
+import type { ConnectContext } from "agnes/kit";
+
 import type { BigQueryApi } from "./api.ts";
 import { errors } from "./errors.ts";
 import { USER_LABEL, userLabel, WORKLOAD, WORKLOAD_LABEL } from "./labels.ts";
@@ -11,6 +13,17 @@ const WHAT = "the bytes billed today";
 export interface Reservation extends Disposable {
   readonly limitBytes: number;
 }
+
+type DailyServices = Pick<ConnectContext<unknown, never>, "source" | "now">;
+
+interface RunningJob {
+  readonly bytes: number;
+  /** The label of its user. */
+  readonly label: string | undefined;
+}
+
+/** The running jobs by source: queries at the same time may each have a connection of their own. */
+const RUNNING = new Map<string, Set<RunningJob>>();
 
 /** A job to reserve bytes for. */
 export interface ReservationRequest {
@@ -30,13 +43,16 @@ export class DailyBytes {
   readonly #api: BigQueryApi;
   readonly #settings: Settings;
   readonly #now: () => Date;
-  /** The jobs of this process that have not ended, each with its bytes and the label of its user. */
-  readonly #running = new Set<{ readonly bytes: number; readonly label: string | undefined }>();
+  /** The jobs of this source in this process that have not ended. */
+  readonly #running: Set<RunningJob>;
 
-  constructor(api: BigQueryApi, settings: Settings, now: () => Date) {
+  constructor(api: BigQueryApi, settings: Settings, { source, now }: DailyServices) {
     this.#api = api;
     this.#settings = settings;
     this.#now = now;
+    const key = JSON.stringify([source, settings.billingProject, settings.apiEndpoint]);
+    this.#running = RUNNING.get(key) ?? new Set();
+    RUNNING.set(key, this.#running);
   }
 
   /**

@@ -58,7 +58,7 @@ interface FinishedJob {
   readonly destination: TablePath | undefined;
 }
 
-type Services = Pick<ConnectContext<unknown, never>, "log" | "sleep" | "now">;
+type Services = Pick<ConnectContext<unknown, never>, "source" | "log" | "sleep" | "now">;
 
 /** The query jobs of a source, in its billing project. */
 export class Jobs {
@@ -74,7 +74,7 @@ export class Jobs {
     this.#settings = settings;
     this.#datasets = datasets;
     this.#services = services;
-    this.#daily = new DailyBytes(api, settings, services.now);
+    this.#daily = new DailyBytes(api, settings, services);
     this.#path = `/projects/${encodeURIComponent(settings.billingProject)}`;
   }
 

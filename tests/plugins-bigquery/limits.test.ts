@@ -167,7 +167,8 @@ describe("bigquery: bytes per day", () => {
   test("queries at the same time do not use the same bytes", async () => {
     await using server = open(20 * MEBIBYTE, { polls: 2 });
     const { query } = await connect(server, { dailyBytes });
-    const outcomes = await Promise.allSettled([query(SQL), query(SQL), query(SQL)]);
+    const other = await connect(server, { dailyBytes });
+    const outcomes = await Promise.allSettled([query(SQL), other.query(SQL), query(SQL)]);
     expect(outcomes.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "fulfilled", "rejected"]);
     const users = ["ann", "ann", "ann", "ben"];
     const byUser = await Promise.allSettled(users.map((user) => query(SQL, { user })));
