@@ -151,6 +151,14 @@ describe("bigquery: bytes per day", () => {
     expect(await read("shop.orders")).toHaveLength(5);
   });
 
+  test("a read of tables by date counts for its user", async () => {
+    const shard = { ...orders(1000), id: "orders_20260101" };
+    await using server = fakeBigQuery({ tables: [shard], script: { polls: 0 } });
+    const { read } = await connect(server);
+    expect(await read("shop.orders_YYYYMMDD", { user: "ann" })).toHaveLength(5);
+    expect(server.inserted.at(-1)!.configuration.labels).toMatchObject({ agnes_user: "ann" });
+  });
+
   test("jobs of the day before and those of other programs do not count", async () => {
     await using server = open(20 * MEBIBYTE);
     const { query, connector } = await connect(server, { dailyBytes: 30 * MEBIBYTE });
