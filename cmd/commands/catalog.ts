@@ -6,7 +6,7 @@ import { countText, sizeText } from "../terminal/figures.ts";
 import { openAgnes } from "../workspace/open-agnes.ts";
 import { serverCatalog, type CatalogEntry } from "../server/catalog.ts";
 import { serverArgs, serverOf } from "../server/server-args.ts";
-import { printRows } from "../terminal/print-rows.ts";
+import { printRows, textColumn } from "../terminal/print-rows.ts";
 
 export default command({
   args: serverArgs,
@@ -27,13 +27,13 @@ export default command({
         "table",
         "from",
         { name: "rows", align: "right" },
-        { name: "size", align: "right" },
-        "mode",
+        { name: "size", align: "right", leftOut: 2 },
+        { name: "mode", leftOut: 3 },
         "extracted",
-        "checked",
+        { name: "checked", leftOut: 1 },
         "status",
         ...(hasRemote ? ["figures"] : []),
-        "description",
+        textColumn("description", 4),
       ],
       tables.map((table) => [
         table.name,

@@ -2,7 +2,7 @@ import { isAgnesError } from "../../lib/base/mod.ts";
 import type { Cli } from "../cli/cli.ts";
 import { command } from "../cli/command.ts";
 import { openAgnes } from "../workspace/open-agnes.ts";
-import { printRows } from "../terminal/print-rows.ts";
+import { printRows, textColumn } from "../terminal/print-rows.ts";
 import { attempt, failed, warning, type Check } from "../doctor/check.ts";
 import { dataFolderChecks, duckdbChecks, runtimeCheck } from "../doctor/machine.ts";
 import { serverChecks } from "../doctor/server.ts";
@@ -38,7 +38,7 @@ export default command({
     else {
       await printRows(
         cli,
-        ["state", "what", "finding"],
+        ["state", "what", textColumn("finding")],
         checks.map(({ state, name, message }) => [state, name, message]),
       );
       for (const { name, hint } of checks) if (hint !== undefined) cli.info(`${name}: ${hint}`);

@@ -3,9 +3,6 @@ import { command } from "../cli/command.ts";
 import { profileFacts, renderColumn, renderOverview } from "../terminal/render-profile.ts";
 import { openAgnes } from "../workspace/open-agnes.ts";
 
-/** The width where there is no terminal. */
-const PLAIN_WIDTH = 100;
-
 export default command({
   args: {
     table: {
@@ -27,7 +24,7 @@ export default command({
     const columns = args.column === undefined ? profile.columns : [columnOf(args.column)];
     if (cli.json) return await cli.printJson({ ...profile, columns });
     const { stdout } = process;
-    const drawing = { style: cli.style, width: stdout.isTTY ? stdout.columns : PLAIN_WIDTH };
+    const drawing = { style: cli.style, width: stdout.isTTY ? stdout.columns : Number.POSITIVE_INFINITY };
     cli.info(`${profile.name}, profiled at ${profile.generated_at}`);
     if (args.column === undefined) {
       for (const fact of profileFacts(profile)) cli.info(fact);

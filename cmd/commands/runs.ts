@@ -4,7 +4,7 @@ import type { Cli } from "../cli/cli.ts";
 import { command } from "../cli/command.ts";
 import { wholeNumber } from "../cli/strict-args.ts";
 import { countText, durationText, sizeText } from "../terminal/figures.ts";
-import { printRows } from "../terminal/print-rows.ts";
+import { printRows, textColumn } from "../terminal/print-rows.ts";
 import { openAgnes } from "../workspace/open-agnes.ts";
 
 const RUN_ID = /^[0-9a-z]{15}$/;
@@ -47,7 +47,15 @@ export default command({
     }
     await printRows(
       cli,
-      ["run", "source", "started", { name: "time", align: "right" }, "requested by", "status", "tables"],
+      [
+        "run",
+        "source",
+        "started",
+        { name: "time", align: "right", leftOut: 2 },
+        textColumn("requested by", 1),
+        textColumn("status"),
+        textColumn("tables"),
+      ],
       found.map((run) => [
         run.id,
         run.source,
@@ -83,7 +91,7 @@ async function printRun(cli: Cli, run: RunWithProgress): Promise<void> {
   if (run.tables.length > 0)
     await printRows(
       cli,
-      ["table", "result", right("rows"), right("read"), right("size"), right("time"), "changes"],
+      ["table", "result", right("rows"), right("read"), right("size"), right("time"), textColumn("changes")],
       run.tables.map((table) => [
         table.name,
         table.status === "extracted" ? "updated" : table.status,

@@ -6,7 +6,7 @@ import { checkTableName } from "../cli/table-name.ts";
 import { serverTable } from "../server/catalog.ts";
 import { serverArgs, serverOf } from "../server/server-args.ts";
 import { openAgnes } from "../workspace/open-agnes.ts";
-import { printRows } from "../terminal/print-rows.ts";
+import { printRows, textColumn } from "../terminal/print-rows.ts";
 
 export default command({
   args: {
@@ -31,7 +31,7 @@ export default command({
     if (table.primaryKey.length > 0) cli.info(`primary key ${table.primaryKey.join(", ")}\n`);
     await printRows(
       cli,
-      ["column", "type", "null", "description"],
+      ["column", textColumn("type"), "null", textColumn("description")],
       table.schema.map((column) => [
         column.name,
         column.type,

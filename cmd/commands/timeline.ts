@@ -3,7 +3,7 @@ import { copyAdvice } from "../../lib/workspace/mod.ts";
 import { command } from "../cli/command.ts";
 import { wholeNumber } from "../cli/strict-args.ts";
 import { knownSource } from "../tables/known-source.ts";
-import { printRows } from "../terminal/print-rows.ts";
+import { printRows, textColumn } from "../terminal/print-rows.ts";
 import { openAgnes } from "../workspace/open-agnes.ts";
 
 export default command({
@@ -44,7 +44,7 @@ export default command({
       return cli.info(copyAdvice("Nothing has happened yet. Run `agnes sync`.", agnes.workspace.config));
     await printRows(
       cli,
-      ["when", "what", "of", "summary", "by"],
+      ["when", "what", "of", textColumn("summary"), { name: "by", leftOut: 1 }],
       entries.map(({ at, kind, table: id, source: of, summary, actor }) => [
         at.toISOString(),
         kind.replace("_", " "),

@@ -4,7 +4,7 @@ import type { PulledTable, PullOptions, PullProgress, PullReport } from "../../l
 import type { Cli } from "../cli/cli.ts";
 import type { ExitStatus } from "../cli/exit-status.ts";
 import { countText, durationText, plural, sizeText } from "../terminal/figures.ts";
-import { printRows } from "../terminal/print-rows.ts";
+import { printRows, textColumn } from "../terminal/print-rows.ts";
 import { openProgress } from "../terminal/progress.ts";
 
 /** Pulls, shows progress, prints the tables that changed, and returns the exit status. */
@@ -60,10 +60,10 @@ async function printReport(cli: Cli, { tables }: PullReport): Promise<void> {
     [
       "table",
       "from",
-      "result",
-      { name: "rows", align: "right" },
-      { name: "size", align: "right" },
-      { name: "downloaded", align: "right" },
+      textColumn("result"),
+      { name: "rows", align: "right", leftOut: 1 },
+      { name: "size", align: "right", leftOut: 2 },
+      { name: "downloaded", align: "right", leftOut: 3 },
     ],
     shown.map((table) => [
       table.viewName,

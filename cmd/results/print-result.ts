@@ -49,6 +49,7 @@ async function printTable(cli: Cli, result: QueryResult): Promise<void> {
   const columns = result.schema.fields.map((field, index) => ({
     name: result.names[index] ?? field.name,
     align: isNumeric(field) ? ("right" as const) : ("left" as const),
+    isText: !isNumeric(field) && !isTemporal(field),
   }));
   await printRows(cli, columns, rows);
 }
@@ -56,6 +57,10 @@ async function printTable(cli: Cli, result: QueryResult): Promise<void> {
 /** Whether a column is aligned to the right. */
 function isNumeric({ type }: Field): boolean {
   return DataType.isInt(type) || DataType.isFloat(type) || DataType.isDecimal(type);
+}
+
+function isTemporal({ type }: Field): boolean {
+  return DataType.isTimestamp(type) || DataType.isInterval(type);
 }
 
 /** Reports on stderr if a result is truncated or stale, what ran in the sources, and its totals. */

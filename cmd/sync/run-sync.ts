@@ -8,7 +8,7 @@ import { countText, durationText, plural, sizeText } from "../terminal/figures.t
 import { eventsLine } from "./events-line.ts";
 import { leftOutLines } from "./left-out.ts";
 import { jobsText } from "../terminal/jobs-text.ts";
-import { renderTable } from "../terminal/print-table.ts";
+import { printRows } from "../terminal/print-rows.ts";
 import { partStatus } from "../cli/exit-status.ts";
 import { openProgress } from "../terminal/progress.ts";
 import { conflictRemedy, conflictText } from "./remedies.ts";
@@ -101,19 +101,18 @@ async function printReport(cli: Cli, report: SyncReport): Promise<void> {
     ]),
   );
   if (rows.length === 0) return;
-  const { text } = renderTable(
+  await printRows(
+    cli,
     [
-      { name: "table" },
-      { name: "result" },
+      "table",
+      "result",
       { name: "rows", align: "right" },
-      { name: "read", align: "right" },
-      { name: "size", align: "right" },
-      { name: "time", align: "right" },
+      { name: "read", align: "right", leftOut: 1 },
+      { name: "size", align: "right", leftOut: 2 },
+      { name: "time", align: "right", leftOut: 3 },
     ],
     rows,
-    { style: cli.style },
   );
-  await cli.print(text);
 }
 
 function statusText(table: TableStats): string {

@@ -1,12 +1,12 @@
 import type { ColumnProfile, TableProfile } from "../../lib/profile/mod.ts";
 import { countText, plural, sizeText } from "./figures.ts";
-import { oneLine, renderTable, shorten } from "./print-table.ts";
+import { oneLine, renderTable, shorten, type TableColumn } from "./print-table.ts";
 import type { Style } from "./style.ts";
 
 /** How a profile is drawn. */
 interface Drawing {
   readonly style: Style;
-  /** The columns of the terminal. */
+  /** The columns of the terminal; infinite without one. */
   readonly width: number;
 }
 
@@ -36,8 +36,14 @@ export function renderOverview({ columns }: TableProfile, { style, width }: Draw
     rangeOf(column),
     lineOf(column),
   ]);
-  const names = ["column", "type", "complete", "unique", "range", "distribution"];
-  const titles = names.map((name) => ({ name, ...(name === "unique" && { align: "right" as const }) }));
+  const titles: readonly TableColumn[] = [
+    { name: "column" },
+    { name: "type", isText: true },
+    { name: "complete", leftOut: 2 },
+    { name: "unique", align: "right" },
+    { name: "range", isText: true },
+    { name: "distribution", leftOut: 1 },
+  ];
   return renderTable(titles, rows, { style, width }).text;
 }
 

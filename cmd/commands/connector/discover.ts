@@ -4,7 +4,7 @@ import type { TableInfo } from "../../../lib/kit/mod.ts";
 import { command } from "../../cli/command.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
 import { partStatus, type ExitStatus } from "../../cli/exit-status.ts";
-import { printRows } from "../../terminal/print-rows.ts";
+import { printRows, textColumn } from "../../terminal/print-rows.ts";
 
 export default command({
   args: {
@@ -33,7 +33,13 @@ export default command({
     }
     await printRows(
       cli,
-      ["table", { name: "columns", align: "right" }, "primary key", "cursor", "description"],
+      [
+        "table",
+        { name: "columns", align: "right" },
+        textColumn("primary key"),
+        "cursor",
+        textColumn("description"),
+      ],
       tables.map((table) => [
         table.name,
         table.problem === undefined ? String(table.schema.fields.length) : "",
@@ -53,7 +59,11 @@ export default command({
     );
     if (columns.length > 0) {
       await cli.print("\n");
-      await printRows(cli, ["table", "column", "type", "null", "description"], columns);
+      await printRows(
+        cli,
+        ["table", "column", textColumn("type"), "null", textColumn("description")],
+        columns,
+      );
     }
     for (const { name, reading } of tables) {
       if (reading !== undefined) cli.info(`${name} is read as ${fullReadingText(reading)}`);

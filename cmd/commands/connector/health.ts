@@ -4,7 +4,7 @@ import type { Health } from "../../../lib/kit/mod.ts";
 import type { Cli } from "../../cli/cli.ts";
 import { command } from "../../cli/command.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
-import { printRows } from "../../terminal/print-rows.ts";
+import { printRows, textColumn } from "../../terminal/print-rows.ts";
 
 export default command({
   args: {
@@ -21,19 +21,12 @@ export default command({
     const names = args._.length > 0 ? args._ : Object.keys(agnes.workspace.config.sources);
     const sources = await Promise.all(names.map((source) => askHealth(cli, agnes, source)));
     if (cli.json) await cli.printJson({ sources });
-    else {
-      const printed = await printRows(
+    else
+      await printRows(
         cli,
-        ["source", "state", "message"],
+        ["source", "state", textColumn("message")],
         sources.map(({ source, ok, message }) => [source, ok ? "ok" : "failed", message]),
       );
-      // The table truncates long messages, which end with the remedy or a warning.
-      for (const { source, ok, message } of sources) {
-        if (printed.includes(message)) continue;
-        if (ok) await cli.print(`${source}: ${message}\n`);
-        else cli.warn(`${source}: ${message}`);
-      }
-    }
     return sources.every(({ ok }) => ok) ? 0 : 1;
   },
 });

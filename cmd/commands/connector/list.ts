@@ -1,7 +1,7 @@
 import { command } from "../../cli/command.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
 import { partStatus } from "../../cli/exit-status.ts";
-import { printRows } from "../../terminal/print-rows.ts";
+import { printRows, textColumn } from "../../terminal/print-rows.ts";
 
 export default command({
   args: {},
@@ -27,7 +27,7 @@ export default command({
     }
     await printRows(
       cli,
-      ["plugin", "version", "capabilities", "sources", "description"],
+      ["plugin", "version", textColumn("capabilities"), textColumn("sources"), textColumn("description", 1)],
       plugins.map((plugin) => [
         plugin.name,
         plugin.version,

@@ -4,7 +4,7 @@ import { command } from "../../cli/command.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
 import { optionRows } from "../../connectors/option-rows.ts";
 import { writtenForm } from "../../connectors/written-form.ts";
-import { printRows } from "../../terminal/print-rows.ts";
+import { printRows, textColumn } from "../../terminal/print-rows.ts";
 
 export default command({
   args: {
@@ -55,18 +55,24 @@ async function printPlugin(
   await cli.print(`\ncapabilities: ${plugin.capabilities.join(", ") || "none"}\n`);
   const rows = optionRows(options);
   await cli.print(rows.length === 0 ? "\nIt takes no options.\n" : "\n");
-  if (rows.length > 0) await printRows(cli, ["option", "type", "default", "description"], rows);
+  if (rows.length > 0)
+    await printRows(
+      cli,
+      ["option", textColumn("type"), textColumn("default"), textColumn("description")],
+      rows,
+    );
   if (sourceQuery !== undefined) {
     await cli.print("\nsource_query of materialized tables is JSON with where_filters, columns, limit");
     const fields = optionRows(sourceQuery).map(([name, type, , description]) => [name!, type!, description!]);
     await cli.print(fields.length === 0 ? ".\n" : ", and:\n\n");
-    if (fields.length > 0) await printRows(cli, ["query field", "type", "description"], fields);
+    if (fields.length > 0)
+      await printRows(cli, ["query field", textColumn("type"), textColumn("description")], fields);
   }
   if (secrets.length === 0) return;
   await cli.print("\n");
   await printRows(
     cli,
-    ["secret", "kind", "", "description"],
+    ["secret", "kind", "", textColumn("description")],
     secrets.map(([name, spec]) => [
       name,
       kindOf(spec),

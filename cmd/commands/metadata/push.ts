@@ -1,7 +1,7 @@
 import type { PushMetadataReport } from "../../../lib/write-back/mod.ts";
 import { command } from "../../cli/command.ts";
 import { plural } from "../../terminal/figures.ts";
-import { printRows } from "../../terminal/print-rows.ts";
+import { printRows, textColumn } from "../../terminal/print-rows.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
 
 export default command({
@@ -29,7 +29,7 @@ export default command({
     const { changes, dryRun } = report;
     await printRows(
       cli,
-      ["column", "part", dryRun ? "would be" : "is", "value", "value before"],
+      ["column", "part", dryRun ? "would be" : "is", textColumn("value"), textColumn("value before")],
       changes.map(({ column, part, outcome, value, before }) => [column, part, outcome, value, before ?? ""]),
     );
     for (const { column, part, outcome, reason } of changes)

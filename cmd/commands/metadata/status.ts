@@ -1,6 +1,6 @@
 import { command } from "../../cli/command.ts";
 import { countText, sizeText } from "../../terminal/figures.ts";
-import { printRows } from "../../terminal/print-rows.ts";
+import { printRows, textColumn } from "../../terminal/print-rows.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
 
 export default command({
@@ -16,12 +16,12 @@ export default command({
       cli,
       [
         "table",
-        "state",
+        textColumn("state"),
         { name: "rows", align: "right" },
-        { name: "size", align: "right" },
-        "type",
+        { name: "size", align: "right", leftOut: 2 },
+        { name: "type", leftOut: 1 },
         "refreshed",
-        "last error",
+        textColumn("last error"),
       ],
       tables.map(({ table, freshness, canRefresh, metadata, refreshedAt, noDataAt, lastError }) => [
         table,

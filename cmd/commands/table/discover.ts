@@ -5,7 +5,7 @@ import { openRegistry } from "../../server/open-registry.ts";
 import { serverArgs } from "../../server/server-args.ts";
 import { nextStep } from "../../tables/report-write.ts";
 import { partStatus } from "../../cli/exit-status.ts";
-import { printRows } from "../../terminal/print-rows.ts";
+import { printRows, textColumn } from "../../terminal/print-rows.ts";
 
 export default command({
   args: {
@@ -51,7 +51,12 @@ async function printPlans(cli: Cli, plans: readonly RegistrationPlan[], next: st
     ...plan.candidates.map((candidate) => rowOf(plan.source, candidate)),
     ...plan.missing.map((id) => ["missing", plan.source, "", id, "", "no longer in the source"]),
   ]);
-  if (rows.length > 0) await printRows(cli, ["state", "source", "table", "id", "view", "note"], rows);
+  if (rows.length > 0)
+    await printRows(
+      cli,
+      ["state", { name: "source", leftOut: 1 }, "table", "id", "view", textColumn("note")],
+      rows,
+    );
   const fresh = count(plans, "new");
   const changed = plans
     .flatMap(({ candidates }) => candidates)

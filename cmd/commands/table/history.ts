@@ -8,7 +8,7 @@ import { countText, sizeText } from "../../terminal/figures.ts";
 import { openRegistry } from "../../server/open-registry.ts";
 import { checkNoServer, serverArgs, serverOf } from "../../server/server-args.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
-import { printRows } from "../../terminal/print-rows.ts";
+import { printRows, textColumn } from "../../terminal/print-rows.ts";
 import { wholeNumber } from "../../cli/strict-args.ts";
 
 export default command({
@@ -46,7 +46,14 @@ export default command({
     if (changes.length === 0) return cli.info("There are no changes.");
     await printRows(
       cli,
-      [{ name: "version", align: "right" }, "when", "who", "what", "of", "changed"],
+      [
+        { name: "version", align: "right" },
+        "when",
+        { name: "who", leftOut: 1 },
+        "what",
+        "of",
+        textColumn("changed"),
+      ],
       changes.map((change) => [
         String(change.version),
         change.at,
@@ -78,7 +85,16 @@ async function printGenerations(
   const right = (name: string) => ({ name, align: "right" }) as const;
   await printRows(
     cli,
-    [right("generation"), "published", "by", "who", right("tables"), right("rows"), right("size"), ""],
+    [
+      right("generation"),
+      "published",
+      "by",
+      { name: "who", leftOut: 1 },
+      right("tables"),
+      right("rows"),
+      right("size"),
+      "",
+    ],
     generations.map((generation) => [
       String(generation.number),
       generation.finishedAt.toISOString(),

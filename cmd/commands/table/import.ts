@@ -13,7 +13,7 @@ import { knownSource } from "../../tables/known-source.ts";
 import { command } from "../../cli/command.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
 import { partStatus } from "../../cli/exit-status.ts";
-import { printRows } from "../../terminal/print-rows.ts";
+import { printRows, textColumn } from "../../terminal/print-rows.ts";
 import { registryChangeFlags, changeOptions } from "../../tables/fields.ts";
 
 export default command({
@@ -78,7 +78,7 @@ function storedOutcome(outcome: ImportOutcome): object {
 async function printOutcome(cli: Cli, outcome: ImportOutcome): Promise<void> {
   await printRows(
     cli,
-    ["state", "of", "view", "changed", "note"],
+    ["state", "of", "view", textColumn("changed"), textColumn("note")],
     [
       ...outcome.tables.map(({ kind, id, viewName, changed, notes }) => [
         kind,

@@ -2,7 +2,7 @@ import { queryModes, toStoredFields, type RegisteredTable } from "../../../lib/t
 import { command } from "../../cli/command.ts";
 import { openRegistry } from "../../server/open-registry.ts";
 import { serverArgs } from "../../server/server-args.ts";
-import { printRows } from "../../terminal/print-rows.ts";
+import { printRows, textColumn } from "../../terminal/print-rows.ts";
 import { choiceOf } from "../../tables/fields.ts";
 
 export default command({
@@ -39,7 +39,15 @@ export default command({
       const keys = await keysOf();
       await printRows(
         cli,
-        ["table", "view", "mode", "strategy", "key", "schedule", "description"],
+        [
+          "table",
+          "view",
+          { name: "mode", leftOut: 2 },
+          { name: "strategy", leftOut: 1 },
+          textColumn("key"),
+          textColumn("schedule"),
+          textColumn("description", 3),
+        ],
         tables.map((table) => [
           table.id,
           table.viewName,

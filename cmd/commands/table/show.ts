@@ -9,7 +9,7 @@ import { command } from "../../cli/command.ts";
 import { checkTableName } from "../../cli/table-name.ts";
 import { openRegistry } from "../../server/open-registry.ts";
 import { serverArgs } from "../../server/server-args.ts";
-import { printRows } from "../../terminal/print-rows.ts";
+import { printRows, textColumn } from "../../terminal/print-rows.ts";
 
 export default command({
   args: {
@@ -40,7 +40,7 @@ export default command({
     const fields = tableFieldNames.filter((field) => args.all === true || isListed(table, field));
     await printRows(
       cli,
-      ["field", "value"],
+      ["field", textColumn("value")],
       [
         ...fields.map((field) => [storedName(field), cellOf(stored[storedName(field)])] as const),
         ...(key.length === table.primaryKey.length

@@ -2,7 +2,7 @@ import { createHost } from "../../../lib/base/mod.ts";
 import type { TokenInfo } from "../../../lib/serve/mod.ts";
 import { command } from "../../cli/command.ts";
 import { storedToken } from "../../serve/stored-token.ts";
-import { printRows } from "../../terminal/print-rows.ts";
+import { printRows, textColumn } from "../../terminal/print-rows.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
 
 export default command({
@@ -16,7 +16,15 @@ export default command({
     const now = createHost().now().getTime();
     await printRows(
       cli,
-      ["id", "name", "role", "access", "expires", "last used", "created by"],
+      [
+        "id",
+        textColumn("name"),
+        "role",
+        textColumn("access"),
+        "expires",
+        { name: "last used", leftOut: 2 },
+        { name: "created by", leftOut: 1 },
+      ],
       tokens.map((token) => [
         token.id,
         token.kind === "session" ? `${token.name} (browser)` : token.name,
