@@ -14,17 +14,20 @@ export function splitCompression(path: string): { readonly name: string; readonl
   return { name, compression: ending!.toLowerCase() === "gz" ? "gzip" : "zstd" };
 }
 
-/** Writes pieces to a path, optionally compressed. @throws `disk_full`, `file_failed`, and the errors of the pieces */
+/**
+ * Writes pieces to a path as `writeOutput` requires, optionally compressed.
+ * @throws `disk_full`, `file_failed`, and the errors of the pieces
+ */
 export async function writePieces(
-  path: string,
-  pieces: AsyncIterable<string | Uint8Array>,
+  { path, isFile }: { readonly path: string; readonly isFile: boolean },
+  pieces: AsyncIterable<string | Uint8Array> | readonly string[],
   compression: Compression = "none",
 ): Promise<void> {
   const failed = (error: unknown): never => {
     throw fileError("write", path, error);
   };
-  const handle = await open(path, "w").catch(failed);
-  const write = async (bytes: AsyncIterable<string | Uint8Array>) => {
+  const handle = await open(path, isFile ? "w" : "a").catch(failed);
+  const write = async (bytes: typeof pieces) => {
     for await (const piece of bytes) await handle.writeFile(piece).catch(failed);
   };
   try {

@@ -30,7 +30,9 @@ export async function printResult(
     else if (compression === "none") await writeResult(result, { format, to: output, signal });
     else {
       const pieces = untilStopped(cli, encodeResult(result, format, { signal }));
-      await writeOutput(createHost(), output, (path) => writePieces(path, pieces, compression));
+      await writeOutput(createHost(), output, (path, isFile) =>
+        writePieces({ path, isFile }, pieces, compression),
+      );
     }
   }
   reportReceipt(cli, result.receipt(), output);

@@ -52,7 +52,9 @@ export async function printServerQuery(
   if (output === undefined) for await (const piece of response.bytes) await cli.print(piece);
   else {
     const { compression } = splitCompression(output);
-    await writeOutput(createHost(), output, (path) => writePieces(path, response.bytes, compression));
+    await writeOutput(createHost(), output, (path, isFile) =>
+      writePieces({ path, isFile }, response.bytes, compression),
+    );
   }
   const receipt = await finish();
   if (receipt !== null) reportReceipt(cli, receipt, output);

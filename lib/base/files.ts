@@ -69,12 +69,12 @@ export interface Files {
   ): Promise<void>;
   /**
    * Writes chunks to a new temporary file as they come, without making it durable; fails if `path` exists unless `replace`
-   * is set. If it fails, an incomplete file is left. Errors of `chunks` are thrown unchanged.
+   * or `append` is set. If it fails, an incomplete file is left. Errors of `chunks` are thrown unchanged.
    */
   writeChunks(
     path: string,
     chunks: AsyncIterable<Uint8Array>,
-    options?: { replace?: boolean },
+    options?: { replace?: boolean; append?: boolean },
   ): Promise<void>;
   /**
    * Appends to a file, creating it if needed, and makes the bytes durable unless `sync` is false. With `at`, first

@@ -92,6 +92,47 @@ describe("agnes query --output", () => {
   });
 });
 
+describe("an output that is a descriptor or a pipe", () => {
+  const bash = async (directory: string, script: string) => {
+    const agnes = `"${process.execPath}" "${MAIN}"`;
+    const child = Bun.spawn(["bash", "-c", script.replaceAll("agnes", agnes)], {
+      cwd: directory,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const [stdout, stderr] = [new Response(child.stdout).text(), new Response(child.stderr).text()];
+    return { status: await child.exited, stdout: await stdout, stderr: await stderr };
+  };
+
+  test("keeps the earlier content of the file behind a descriptor", async () => {
+    using own = await workspace();
+    const query = `agnes query "SELECT 1 AS a" --quiet`;
+    const { status, stderr } = await bash(
+      own.path,
+      `set -e
+       echo before > csv; ${query} --format csv --output /dev/stdout >> csv
+       (echo before; ${query} --format parquet --output /dev/fd/1) > parquet
+       (echo before; agnes table export --quiet --output /proc/self/fd/1) > export`,
+    );
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(await readFile(own.file("csv"), "utf8")).toBe("before\na\n1\n");
+    expect(await readFile(own.file("parquet"), "latin1")).toMatch(/^before\nPAR1[^]+PAR1$/);
+    expect(await readFile(own.file("export"), "utf8")).toMatch(/^before\n[^]+# Data Description\n/);
+  });
+
+  test("writes to pipes and devices", async () => {
+    using own = await workspace();
+    const query = `agnes query "SELECT 1 AS a" --quiet --format`;
+    const { status, stdout, stderr } = await bash(
+      own.path,
+      `set -e -o pipefail
+       mkfifo fifo; cat fifo > received & ${query} parquet --output fifo; wait
+       ${query} parquet --output plain; cmp received plain; test -p fifo
+       ${query} csv --output /dev/stdout | cat; ${query} csv --output /dev/null; test -c /dev/null`,
+    );
+    expect([status, stdout, stderr]).toEqual([0, "a\n1\n", ""]);
+  });
+});
+
 test("agnes connector test ends quietly when its output is no longer read", async () => {
   using own = await workspace();
   const command = `"${process.execPath}" "${MAIN}" connector test exports | head -n 1`;

@@ -1,9 +1,8 @@
-import { dirname, resolve } from "node:path";
-
-import { AgnesError, createHost, publishFile, shellQuoted } from "../../../lib/base/mod.ts";
+import { AgnesError, createHost, shellQuoted, writeOutput } from "../../../lib/base/mod.ts";
 import { rsyncFilter } from "../../../lib/pull/mod.ts";
 import { command } from "../../cli/command.ts";
 import { requiredServer, serverOnlyArgs } from "../../server/server-args.ts";
+import { writePieces } from "../../results/output-file.ts";
 import { plural, sizeText } from "../../terminal/figures.ts";
 
 export default command({
@@ -34,13 +33,9 @@ export default command({
     const { rsync } = args;
     const wrong = (reason: string) => new AgnesError("usage_wrong", { command: cli.name, reason });
     if (rsync === undefined) throw wrong("--rsync FILE is missing");
-    const host = createHost();
-    const folder = dirname(resolve(rsync));
-    if ((await host.files.stat(folder))?.isDirectory !== true)
-      throw wrong(`the folder ${folder} of --rsync does not exist`);
     const server = await requiredServer(cli, args.server);
     const filter = rsyncFilter(server.address, await server.json("/api/sync/manifest"));
-    await publishFile(host, rsync, filter.rules);
+    await writeOutput(createHost(), rsync, (path, isFile) => writePieces({ path, isFile }, [filter.rules]));
     const from = args.from ?? `${new URL(server.address).hostname}:/path/to/data`;
     const line = [
       "rsync",

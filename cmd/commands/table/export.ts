@@ -59,8 +59,8 @@ export default command({
       return;
     }
     const path = resolve(args.output);
-    await writeOutput(createHost(), path, (file) =>
-      writePieces(file, renderProjection(registry, format, options)),
+    await writeOutput(createHost(), path, (file, isFile) =>
+      writePieces({ path: file, isFile }, renderProjection(registry, format, options)),
     );
     if (cli.json) await cli.printJson({ path, format });
     else cli.info(`wrote ${path}`);

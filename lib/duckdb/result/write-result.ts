@@ -91,8 +91,10 @@ export async function writeResult(
   if ("path" in options && format === "parquet" && options.isFile !== false)
     return writeParquet(result, options.path, options);
   const pieces = untilAborted(encodeResult(result, format, options), signal);
-  if ("path" in options) await files.writeChunks(options.path, pieces, { replace: true });
-  else for await (const bytes of pieces) await options.write(bytes);
+  if ("path" in options) {
+    const isFile = options.isFile !== false;
+    await files.writeChunks(options.path, pieces, isFile ? { replace: true } : { append: true });
+  } else for await (const bytes of pieces) await options.write(bytes);
 }
 
 async function* untilAborted(

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readdir } from "node:fs/promises";
+import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { served, type Served } from "../../serve/harness.ts";
@@ -31,13 +31,17 @@ async function userOf(name: string) {
 }
 
 describe("agnes subscription", () => {
-  test("export needs a file in a folder that exists", async () => {
+  test("export needs a file, and creates its folders as `query --output` does", async () => {
     using folder = temporaryDirectory();
     const agnes = await userOf("di");
     expect((await agnes("export")).stderr).toContain("--rsync FILE is missing");
-    const { status, stderr } = await agnes("export", "--rsync", join(folder.path, "none/tables.filter"));
-    expect([status, stderr]).toEqual([2, expect.stringContaining("of --rsync does not exist")]);
-    expect(await readdir(folder.path)).toEqual([]);
+    const path = join(folder.path, "new/folder/tables.filter");
+    const { status, stdout } = await agnes("export", "--rsync", path);
+    expect([status, stdout]).toEqual([0, expect.stringContaining(path)]);
+    expect(await readFile(path, "utf8")).toContain("- *");
+    const inPlace = await agnes("export", "--rsync", "/dev/null");
+    expect(inPlace.status).toBe(0);
+    expect((await lstat("/dev/null")).isCharacterDevice()).toBe(true);
   });
 
   test("shows, adds and removes tables, groups and folders", async () => {
