@@ -29,6 +29,7 @@ export { endWithParent } from "./end-with-parent.ts";
 export { eachOf } from "./concurrency.ts";
 export { copyRow } from "./copy-row.ts";
 export { counted } from "./counted.ts";
+export { spokenDuration } from "./duration.ts";
 export {
   AgnesError,
   causesOf,

@@ -181,7 +181,7 @@ describe("loadWorkspacePlugins()", () => {
     const { plugins, failures } = await loadWorkspacePlugins(directory, [], undefined, { timeoutMs: 1000 });
     expect(plugins.map((one) => one.name)).toEqual(["works"]);
     expect(failures.map(({ error }) => error.message)).toEqual([
-      `could not load a plugin from ${join(directory, "plugins/stuck.ts")}: its import did not finish within 1000 ms`,
+      `could not load a plugin from ${join(directory, "plugins/stuck.ts")}: its import did not finish within 1 second`,
     ]);
   });
 

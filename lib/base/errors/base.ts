@@ -1,3 +1,4 @@
+import { spokenDuration } from "../duration.ts";
 import { counted } from "../counted.ts";
 import { errorSpec, formatValue } from "./spec.ts";
 
@@ -28,7 +29,7 @@ export const baseErrors = {
   timed_out: errorSpec<{ what: string; timeoutMs: number }>({
     status: 504,
     retry: "transient",
-    message: (d) => `${d.what} did not finish within ${d.timeoutMs} ms`,
+    message: (d) => `${d.what} did not finish within ${spokenDuration(d.timeoutMs)}`,
     hint: () => "Increase the timeout, or request less data.",
   }),
   disk_full: errorSpec<{ path: string; neededBytes?: number; freeBytes?: number }>({

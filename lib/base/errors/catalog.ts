@@ -1,3 +1,4 @@
+import { spokenDuration } from "../duration.ts";
 import { counted } from "../counted.ts";
 import { errorSpec, formatValue } from "./spec.ts";
 
@@ -24,7 +25,7 @@ export const catalogErrors = {
     retry: "transient",
     message: (d) =>
       `${counted(d.attempts, "attempt")} to write to catalog ${d.catalog} conflicted with other writers ` +
-      `in ${Math.round(d.waitedMs)} ms; nothing was written`,
+      `in ${spokenDuration(d.waitedMs)}; nothing was written`,
     hint: () => "Try again when fewer processes write, or write several records in one batch.",
   }),
   catalog_unavailable: errorSpec<{ catalog: string; operation: string; reason: string }>({

@@ -1,3 +1,4 @@
+import { spokenDuration } from "../duration.ts";
 import { counted } from "../counted.ts";
 import { placeText, type SqlPlace } from "./place.ts";
 import { someNames } from "../some-names.ts";
@@ -69,7 +70,8 @@ export const extractErrors = {
   source_stalled: errorSpec<{ source: string; table: string; idleMs: number }>({
     status: 504,
     retry: "transient",
-    message: (d) => `source ${d.source} returned no rows of table ${formatValue(d.table)} for ${d.idleMs} ms`,
+    message: (d) =>
+      `source ${d.source} returned no rows of table ${formatValue(d.table)} for ${spokenDuration(d.idleMs)}`,
     hint: () =>
       "Check the source and run it again; a connector that yields nothing for minutes calls `onProgress` meanwhile.",
   }),

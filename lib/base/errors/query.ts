@@ -1,3 +1,4 @@
+import { spokenDuration } from "../duration.ts";
 import { counted } from "../counted.ts";
 import { placeText, type SqlPlace } from "./place.ts";
 import { errorSpec, formatValue } from "./spec.ts";
@@ -63,11 +64,11 @@ export const queryErrors = {
     retry: "transient",
     message: (d) =>
       `${counted(d.waiting, "query", "queries")} of this caller already wait for a worker process`,
-    hint: (d) => `Run it again after ${d.retryAfterMs} ms, or run fewer queries at once.`,
+    hint: (d) => `Run it again after ${spokenDuration(d.retryAfterMs)}, or run fewer queries at once.`,
   }),
   rows_not_read: errorSpec<{ stalledMs: number }>({
     status: 408,
-    message: (d) => `the query was stopped because its rows were not read for ${d.stalledMs} ms`,
+    message: (d) => `the query was stopped because its rows were not read for ${spokenDuration(d.stalledMs)}`,
     hint: () => "Read the rows as they arrive, or write them to a file first.",
   }),
   worker_lost: errorSpec<{ reason: string }>({

@@ -1,3 +1,4 @@
+import { spokenDuration } from "../duration.ts";
 import { errorSpec, formatValue } from "./spec.ts";
 
 /** Errors of a sync as a whole. */
@@ -40,7 +41,8 @@ export const syncErrors = {
   sync_stalled: errorSpec<{ source: string; stalledMs: number }>({
     status: 504,
     retry: "transient",
-    message: (d) => `source ${d.source} made no progress for ${d.stalledMs} ms, so its run was stopped`,
+    message: (d) =>
+      `source ${d.source} made no progress for ${spokenDuration(d.stalledMs)}, so its run was stopped`,
     hint: (d) =>
       `What was published stays. If it needs more time, raise \`sources.${d.source}.stalledMs\` in agnes.yaml.`,
   }),

@@ -123,8 +123,11 @@ export const tablesErrors = {
     message: (d) =>
       d.expected > d.current
         ? `${d.what} is at version ${d.current}; the expected version ${d.expected} does not exist`
-        : `${d.what} is at version ${d.current}, but version ${d.expected} was expected; since then: ${formatChanges(d.changes)}`,
-    hint: () => "Review the changes, and repeat with the current version.",
+        : `${d.what} is at version ${d.current}, but version ${d.expected} was expected; changes since then: ${formatChanges(d.changes)}`,
+    hint: (d) =>
+      d.expected > d.current
+        ? `Repeat with version ${d.current}.`
+        : `Review the changes, and repeat with version ${d.current}.`,
   }),
   data_description_malformed: errorSpec<{ path: string; reason: string }>({
     status: 400,
@@ -178,7 +181,7 @@ function registration(id: string): string {
 function formatChanges(changes: readonly ForeignChange[]): string {
   const last = changes.slice(-5).map((change) => {
     const fields = change.fields.length === 0 ? "" : ` (${change.fields.join(", ")})`;
-    return `${change.version}: ${formatValue(change.actor, 60)} ${change.action} ${formatValue(change.id)}${fields}`;
+    return `version ${change.version}, ${change.action} of ${formatValue(change.id)}${fields} by ${formatValue(change.actor, 60)}`;
   });
-  return `${changes.length > 5 ? `… (${changes.length} changes) ` : ""}${last.join("; ")}`;
+  return `${changes.length > 5 ? `${changes.length}, the last of them ` : ""}${last.join("; ")}`;
 }

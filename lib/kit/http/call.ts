@@ -6,6 +6,7 @@ import {
   type Host,
   type Log,
   counted,
+  spokenDuration,
 } from "../../base/mod.ts";
 import { lostError, OpenResponse } from "./response.ts";
 import { basicAuthorization, headerLayer, headersFor, type HeaderLayer } from "./headers.ts";
@@ -203,7 +204,7 @@ export class Call {
     const { signal } = this.#request;
     const timeout = () =>
       new AgnesError("source_unavailable", {
-        reason: `${this.#what} received no data for ${limitMs} ms`,
+        reason: `${this.#what} received no data for ${spokenDuration(limitMs)}`,
         url: this.#redacted,
       });
     return new Watch(limitMs, signal === undefined ? [total] : [total, signal], timeout);
