@@ -1,10 +1,15 @@
 import { AgnesError, nearest } from "../../lib/base/mod.ts";
+import type { TableProfile } from "../../lib/profile/mod.ts";
+import type { Cli } from "../cli/cli.ts";
 import { command } from "../cli/command.ts";
 import { profileFacts, renderColumn, renderOverview } from "../terminal/render-profile.ts";
+import { checkTableName } from "../cli/table-name.ts";
+import { checkNoServer, serverArgs, serverOf } from "../server/server-args.ts";
 import { openAgnes } from "../workspace/open-agnes.ts";
 
 export default command({
   args: {
+    ...serverArgs,
     table: {
       type: "positional",
       required: true,
@@ -16,9 +21,13 @@ export default command({
   },
   examples: ["agnes profile orders", "agnes profile orders --column price", "agnes profile orders --json"],
   async run(cli, args) {
-    await using agnes = await openAgnes(cli);
-    const compute = args.refresh === true ? "always" : "missing";
-    const profile = await agnes.profile(args.table, { compute, signal: cli.signal });
+    const server = serverOf(cli, args.server);
+    checkTableName(cli, args.table);
+    checkNoServer(cli, server, args.refresh === true ? ["--refresh"] : []);
+    const profile =
+      server === undefined
+        ? await localProfile(cli, args.table, args.refresh === true)
+        : await server.json<TableProfile>(`/api/v2/profile/${encodeURIComponent(args.table)}`);
     if (profile.stale !== null)
       cli.warn(`this is the profile of an earlier state of the table: ${profile.stale.reason}`);
     const columns = args.column === undefined ? profile.columns : [columnOf(args.column)];
@@ -49,3 +58,8 @@ export default command({
     }
   },
 });
+
+async function localProfile(cli: Cli, table: string, isRefreshed: boolean): Promise<TableProfile> {
+  await using agnes = await openAgnes(cli);
+  return await agnes.profile(table, { compute: isRefreshed ? "always" : "missing", signal: cli.signal });
+}

@@ -5,12 +5,14 @@ import { command } from "../cli/command.ts";
 import { wholeNumber } from "../cli/strict-args.ts";
 import { countText, durationText, sizeText } from "../terminal/figures.ts";
 import { printRows, textColumn } from "../terminal/print-rows.ts";
-import { openAgnes } from "../workspace/open-agnes.ts";
+import { openRuns } from "../server/open-runs.ts";
+import { serverArgs } from "../server/server-args.ts";
 
 const RUN_ID = /^[0-9a-z]{15}$/;
 
 export default command({
   args: {
+    ...serverArgs,
     source: {
       type: "positional",
       required: false,
@@ -27,24 +29,18 @@ export default command({
   examples: ["agnes runs", "agnes runs crm --limit 5", "agnes runs --json"],
   async run(cli, args) {
     const limit = wholeNumber(cli.name, "--limit", args.limit)!;
-    await using agnes = await openAgnes(cli);
-    const runs = await agnes.runs();
+    await using runs = await openRuns(cli, args.server);
     const { source } = args;
-    const { sources } = agnes.workspace.config;
-    if (source !== undefined && !Object.hasOwn(sources, source)) {
-      if (!RUN_ID.test(source)) throw neither(cli.name, source, Object.keys(sources));
-      return await printRun(cli, await runs.get(source));
+    if (source !== undefined) {
+      const sources = await runs.sources();
+      if (!sources.includes(source)) {
+        if (!RUN_ID.test(source)) throw neither(cli.name, source, sources);
+        return await printRun(cli, await runs.get(source));
+      }
     }
     const found = await runs.list({ limit, ...(source === undefined ? {} : { source }) });
     if (cli.json) return await cli.printJson({ runs: found.map(storedRun) });
-    if (found.length === 0) {
-      const isCopy = agnes.workspace.config.copy !== undefined && Object.keys(sources).length === 0;
-      return cli.info(
-        isCopy
-          ? "A copy has no runs: `agnes pull` updates it, and `agnes doctor` shows its last pull."
-          : "There are no runs yet. Run `agnes sync`.",
-      );
-    }
+    if (found.length === 0) return cli.info(runs.nothing);
     await printRows(
       cli,
       [

@@ -1,13 +1,21 @@
+import { AgnesError } from "../../lib/base/mod.ts";
 import { storedTimelineEntry, type TimelineOptions } from "../../lib/sync/mod.ts";
 import { copyAdvice } from "../../lib/workspace/mod.ts";
+import type { Cli } from "../cli/cli.ts";
 import { command } from "../cli/command.ts";
 import { wholeNumber } from "../cli/strict-args.ts";
+import type { ServerClient } from "../server/client.ts";
+import { serverArgs, serverOf } from "../server/server-args.ts";
 import { knownSource } from "../tables/known-source.ts";
 import { printRows, textColumn } from "../terminal/print-rows.ts";
 import { openAgnes } from "../workspace/open-agnes.ts";
 
+/** The maximum of the library and of the server. */
+const LIMIT_MAX = 1000;
+
 export default command({
   args: {
+    ...serverArgs,
     table: {
       type: "positional",
       required: false,
@@ -29,34 +37,70 @@ export default command({
   },
   examples: ["agnes timeline", "agnes timeline orders --limit 5", "agnes timeline --source crm --json"],
   async run(cli, args) {
-    await using agnes = await openAgnes(cli);
     const { table, source, before } = args;
-    if (source !== undefined) knownSource(agnes.workspace, source);
-    const options: TimelineOptions = {
-      limit: wholeNumber(cli.name, "--limit", args.limit)!,
+    const limit = limitOf(cli, args.limit);
+    const filter = {
       ...(table !== undefined && { table }),
       ...(source !== undefined && { source }),
       ...(before !== undefined && { before }),
     };
-    const { entries, next } = await agnes.timeline(options);
-    if (cli.json) return await cli.printJson({ entries: entries.map(storedTimelineEntry), next });
-    if (entries.length === 0)
-      return cli.info(copyAdvice("Nothing has happened yet. Run `agnes sync`.", agnes.workspace.config));
+    const server = serverOf(cli, args.server);
+    const { entries, next, nothing } = await (server === undefined
+      ? localTimeline(cli, { ...filter, limit })
+      : serverTimeline(server, { ...filter, limit: String(limit) }));
+    if (cli.json) return await cli.printJson({ entries, next });
+    if (entries.length === 0) return cli.info(nothing);
     await printRows(
       cli,
       ["when", "what", "of", textColumn("summary"), { name: "by", leftOut: 1 }],
-      entries.map(({ at, kind, table: id, source: of, summary, actor }) => [
-        at.toISOString(),
+      entries.map(({ at, kind, table: id, source: of, summary, actor, error }) => [
+        at,
         kind.replace("_", " "),
         id ?? of ?? "",
-        summary,
+        error === null ? summary : `${summary}: ${error.message}`,
         actor ?? (kind === "rollback" ? "unknown" : ""),
       ]),
     );
-    for (const { runId, error } of entries)
-      if (error !== null)
-        cli.warn(`${runId}: ${error.message}${error.hint === "" ? "" : `\n  ${error.hint}`}`);
     if (next !== null) cli.info(`There are older events: \`--limit\` shows more of them.`);
     return undefined;
   },
 });
+
+interface Page {
+  readonly entries: readonly StoredEntry[];
+  readonly next: string | null;
+  /** The text if there are no entries. */
+  readonly nothing: string;
+}
+
+type StoredEntry = ReturnType<typeof storedTimelineEntry>;
+
+const NOTHING = "Nothing has happened yet. Run `agnes sync`.";
+
+async function localTimeline(cli: Cli, options: TimelineOptions): Promise<Page> {
+  await using agnes = await openAgnes(cli);
+  if (options.source !== undefined) knownSource(agnes.workspace, options.source);
+  const { entries, next } = await agnes.timeline(options);
+  return {
+    entries: entries.map(storedTimelineEntry),
+    next,
+    nothing: copyAdvice(NOTHING, agnes.workspace.config),
+  };
+}
+
+async function serverTimeline(server: ServerClient, query: Readonly<Record<string, string>>): Promise<Page> {
+  const path = `/api/timeline?${new URLSearchParams(query).toString()}`;
+  const { entries, next } = await server.json<Omit<Page, "nothing">>(path);
+  return { entries, next, nothing: server.advice(NOTHING) };
+}
+
+function limitOf(cli: Cli, text: string): number {
+  const limit = wholeNumber(cli.name, "--limit", text)!;
+  if (limit <= LIMIT_MAX) return limit;
+  const reason = `--limit is at most ${LIMIT_MAX}`;
+  throw new AgnesError("usage_wrong", {
+    command: cli.name,
+    reason,
+    next: "Read older events with --before.",
+  });
+}

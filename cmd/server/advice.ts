@@ -1,10 +1,12 @@
-/** The commands with `--server`, but `doctor`, which advice means for the machine. */
+/** The commands with `--server`, but `doctor` and `profile`, which advice means for the machine of the server. */
 const serverCommands: readonly string[] = [
   "query",
   "catalog",
   "schema",
   "sample",
   "push",
+  "runs",
+  "timeline",
   "table list",
   "table show",
   "table register",

@@ -85,6 +85,34 @@ describe("with a server, a command prints the same as with a workspace", () => {
     expect(JSON.parse(random.stdout)).toHaveLength(2);
   }, 60_000);
 
+  test("runs, timeline and profile", async () => {
+    const [run] = await (await shop.agnes.runs()).list();
+    await shop.agnes.profile("orders", { compute: "always" });
+    for (const args of [
+      ["runs"],
+      ["runs", "shop", "--limit", "1", "--json"],
+      ["runs", run!.id],
+      ["runs", run!.id, "--json"],
+      ["runs", "shopp"],
+      ["timeline"],
+      ["timeline", "orders", "--limit", "1", "--json"],
+      ["timeline", "--source", "shop"],
+      ["timeline", "--limit", "1001"],
+      ["profile", "orders"],
+      ["profile", "SHOP.ORDERS", "--column", "id"],
+      ["profile", "orders", "--column", "ib"],
+      ["profile", ".."],
+    ])
+      await expectSame(args);
+    const limited = await remote(["runs", "--limit", "1001"]);
+    expect([limited.status, limited.stderr]).toEqual([2, expect.stringContaining("at most 1000")]);
+    const refreshed = await remote(["profile", "orders", "--refresh"]);
+    expect([refreshed.status, refreshed.stderr]).toEqual([
+      2,
+      expect.stringContaining("--refresh is not available with a server"),
+    ]);
+  }, 60_000);
+
   test("a table that does not exist, with what to run on the server", async () => {
     for (const command of ["schema", "sample"]) {
       const { status, stderr } = await expectSame([command, "order"]);
@@ -230,8 +258,8 @@ test("serverAdvice() knows which commands take --server", async () => {
       await visit((await resolved(sub)) as AnyCommand, `${path} ${name}`);
     const { server } = ((await resolved(command.args)) ?? {}) as Record<string, { readonly type?: string }>;
     const takesServer = server !== undefined && server.type !== "positional";
-    // Advice to run `agnes doctor` is for the machine of the server, and `agnes pull` has its own argument.
-    const isUsed = takesServer && path !== "agnes doctor";
+    // Advice to check or to compute is for the machine of the server, and `agnes pull` has its own argument.
+    const isUsed = takesServer && !["agnes doctor", "agnes profile"].includes(path);
     if (path === "agnes pull")
       return expect(serverAdvice("`agnes pull X`", "https://a")).toBe("`agnes pull X`");
     if (subCommands.length === 0)
