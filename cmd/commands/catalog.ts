@@ -7,6 +7,7 @@ import { openAgnes } from "../workspace/open-agnes.ts";
 import { serverCatalog, type CatalogEntry } from "../server/catalog.ts";
 import { serverArgs, serverOf } from "../server/server-args.ts";
 import { printRows, textColumn } from "../terminal/print-rows.ts";
+import { catalogJson } from "../results/catalog-json.ts";
 
 export default command({
   args: serverArgs,
@@ -18,7 +19,7 @@ export default command({
       server === undefined
         ? await localCatalog(cli, empty)
         : { tables: await serverCatalog(server), nothing: server.advice(empty) };
-    if (cli.json) return cli.printJson({ tables });
+    if (cli.json) return cli.printJson({ tables: tables.map(catalogJson) });
     if (tables.length === 0) return cli.info(nothing);
     const hasRemote = tables.some(({ freshness }) => freshness !== null);
     await printRows(

@@ -10,6 +10,7 @@ import { pushByServer } from "../server/push.ts";
 import { serverArgs, serverOf } from "../server/server-args.ts";
 import { plural } from "../terminal/figures.ts";
 import { openAgnes } from "../workspace/open-agnes.ts";
+import { snakeCase } from "../results/snake-case.ts";
 
 export default command({
   args: {
@@ -73,7 +74,7 @@ export default command({
     };
     try {
       const report = await (server === undefined ? pushHere(cli, request) : pushByServer(server, request));
-      if (cli.json) await cli.printJson(report);
+      if (cli.json) await cli.printJson(snakeCase(report));
       else cli.info(textOf(report));
     } catch (error) {
       // DuckDB cannot be interrupted inside one function call.

@@ -1,8 +1,8 @@
 import type { DocumentedTable } from "../../lib/query/mod.ts";
-import { toStoredFields } from "../../lib/tables/mod.ts";
 import type { Cli } from "../cli/cli.ts";
 import { command } from "../cli/command.ts";
 import { checkTableName } from "../cli/table-name.ts";
+import { schemaJson, storedDocumentation } from "../results/catalog-json.ts";
 import { serverTable } from "../server/catalog.ts";
 import { serverArgs, serverOf } from "../server/server-args.ts";
 import { openAgnes } from "../workspace/open-agnes.ts";
@@ -25,7 +25,7 @@ export default command({
     const table = await (server === undefined
       ? localTable(cli, args.table)
       : serverTable(server, args.table));
-    if (cli.json) return cli.printJson({ ...table, documentation: storedDocumentation(table) });
+    if (cli.json) return cli.printJson(schemaJson(table));
     if (table.description !== "") cli.info(`${table.name}: ${table.description}\n`);
     if (table.readAs !== null) cli.info(`read as ${table.readAs}\n`);
     if (table.primaryKey.length > 0) cli.info(`primary key ${table.primaryKey.join(", ")}\n`);
@@ -46,11 +46,6 @@ export default command({
 async function localTable(cli: Cli, name: string): Promise<DocumentedTable> {
   await using agnes = await openAgnes(cli);
   return await agnes.describe(name);
-}
-
-/** The documentation of a table with the names of its parts as stored. */
-function storedDocumentation({ documentation }: DocumentedTable): DocumentedTable["documentation"] {
-  return toStoredFields({ documentation })["documentation"] as DocumentedTable["documentation"];
 }
 
 /** The documentation of a table in the registry, one fact per line. */

@@ -6,6 +6,7 @@ import type { ExitStatus } from "../cli/exit-status.ts";
 import { countText, durationText, plural, sizeText } from "../terminal/figures.ts";
 import { printRows, textColumn } from "../terminal/print-rows.ts";
 import { openProgress } from "../terminal/progress.ts";
+import { snakeCase } from "../results/snake-case.ts";
 
 /** Pulls, shows progress, prints the tables that changed, and returns the exit status. */
 export async function runPull(cli: Cli, agnes: Agnes, options: PullOptions): Promise<ExitStatus> {
@@ -26,7 +27,7 @@ export async function runPull(cli: Cli, agnes: Agnes, options: PullOptions): Pro
   } finally {
     progress.stop();
   }
-  if (cli.json) await cli.printJson(report);
+  if (cli.json) await cli.printJson(snakeCase(report));
   else await printReport(cli, report);
   for (const note of report.notes) cli.warn(note);
   for (const { id, error } of report.tables) if (error !== undefined) cli.error(error, id);

@@ -10,6 +10,7 @@ import { jobsText, priceText } from "../terminal/jobs-text.ts";
 import { splitCompression, writePieces } from "./output-file.ts";
 import type { Cell } from "../terminal/print-table.ts";
 import { printRows } from "../terminal/print-rows.ts";
+import { snakeCase } from "./snake-case.ts";
 
 /** The formats of a result. */
 export const printFormats = ["table", ...resultFormats] as const;
@@ -72,7 +73,7 @@ export function reportReceipt(cli: Cli, receipt: Receipt, output: string | undef
     if (staleReason !== null) cli.warn(`${source} has the data of an earlier sync: ${staleReason}`);
   }
   if (!cli.json) reportRemotes(cli, receipt);
-  else if (remotes.length + registered.length > 0) cli.info(JSON.stringify({ receipt }));
+  else if (remotes.length + registered.length > 0) cli.info(JSON.stringify({ receipt: snakeCase(receipt) }));
   if (truncated) cli.warn(`only the first ${plural(rows, "row")} are included; use --limit for more`);
   cli.info(
     `${plural(rows, "row")}, ${durationText(elapsedMs)}${output === undefined ? "" : `, in ${output}`}`,

@@ -12,6 +12,7 @@ import { printRows } from "../terminal/print-rows.ts";
 import { partStatus } from "../cli/exit-status.ts";
 import { openProgress } from "../terminal/progress.ts";
 import { conflictRemedy, conflictText } from "./remedies.ts";
+import { snakeCase } from "../results/snake-case.ts";
 
 /** The request of a sync: sources and tables (`crm`, `crm.orders`; none: all), a full read, or only due tables. */
 export interface SyncRequest {
@@ -40,7 +41,7 @@ export async function runSync(cli: Cli, agnes: Agnes, request: SyncRequest): Pro
   } finally {
     progress.stop();
   }
-  if (cli.json) await cli.printJson(report);
+  if (cli.json) await cli.printJson(snakeCase(report));
   else await printReport(cli, report);
   reportProblems(cli, report);
   if (request.due === true && report.sources.length === 0) {

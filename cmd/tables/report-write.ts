@@ -16,7 +16,7 @@ export function nextStep(registry: CommandRegistry, command: string): string {
 async function printWrite(cli: Cli, write: TableWrite, verb: string, next?: string): Promise<void> {
   const { table, dryRun } = write;
   const changed = write.changed.map(storedName);
-  if (cli.json) return cli.printJson({ table: toStoredFields(table), changed, dryRun });
+  if (cli.json) return cli.printJson({ table: toStoredFields(table), updated: changed, dry_run: dryRun });
   if (changed.length === 0) return cli.info(`${table.id} already has these settings; nothing changed.`);
   const view = table.viewName === table.name ? "" : ` as ${table.viewName}`;
   const did = dryRun ? `would have ${verb}` : verb;

@@ -74,7 +74,9 @@ test("agnes connector show prints the fields of JSON queries", async () => {
   );
   expect(stdout).toMatch(/^changed_since +number \| string +Only rows/m);
   expect(stdout).toMatch(/^file_type +csv \| parquet +The format/m);
-  const { sourceQuery } = JSON.parse((await runCli([...args, "--json"], { cwd: directory.path })).stdout);
+  const { source_query: sourceQuery } = JSON.parse(
+    (await runCli([...args, "--json"], { cwd: directory.path })).stdout,
+  );
   expect(Object.keys(sourceQuery.properties)).toEqual(["changed_since", "changed_until", "file_type"]);
   const files = await runCli(["connector", "show", "files"], { cwd: directory.path });
   expect(files.stdout).not.toContain("source_query");

@@ -52,8 +52,8 @@ describe("a copy", () => {
     using copy = copyFolder();
     expect(await copy.run("pull", address)).toMatchObject({ status: 0 });
     const catalog = await copy.run("catalog", "--json");
-    const { tables } = JSON.parse(catalog.stdout) as { tables: { id: string; status: string | null }[] };
-    expect(tables.map(({ id, status }) => [id, status])).toEqual([
+    const { tables } = JSON.parse(catalog.stdout) as { tables: { id: string; sync_status: string | null }[] };
+    expect(tables.map((one) => [one.id, one.sync_status])).toEqual([
       ["shop.customers", null],
       ["shop.orders", null],
     ]);

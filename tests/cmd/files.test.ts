@@ -45,7 +45,9 @@ test("agnes schema and agnes connector discover show how a table is read", async
   const schema = await here.run("schema", "orders");
   expect(schema.stdout + schema.stderr).toContain(readAs);
   expect(schema.stdout).toMatch(/^paid +DATE/m);
-  expect(JSON.parse((await here.run("schema", "orders", "--json")).stdout)).toMatchObject({ readAs });
+  expect(JSON.parse((await here.run("schema", "orders", "--json")).stdout)).toMatchObject({
+    read_as: readAs,
+  });
   const discovered = await here.run("connector", "discover", "s");
   expect(discovered.stderr).toContain(`orders is read as ${readAs}`);
   expect(discovered.stderr).toContain("events is read as ndjson");
@@ -55,7 +57,7 @@ test("agnes schema and agnes connector discover show how a table is read", async
     tables: { name: string }[];
   };
   expect(tables.find(({ name }) => name === "orders")).toMatchObject({
-    readAs,
+    read_as: readAs,
     reading: { csv: { delimiter: ";" } },
     columns: [
       { name: "id", type: "BIGINT", nullable: true },

@@ -87,10 +87,10 @@ test("a primary key that agnes.yaml gives later is shown by table list, table sh
   expect((await run("table", "list")).stdout).toMatch(/^exports\.semi +semi +local +full_refresh +id$/m);
   expect((await run("table", "show", "semi")).stdout).toMatch(/^primary key of the source +id$/m);
   expect(JSON.parse((await run("table", "show", "semi", "--json")).stdout)).toMatchObject({
-    primary_key: ["id"],
+    effective_primary_key: ["id"],
   });
   expect((await run("schema", "semi")).stderr).toContain("primary key id\n");
-  expect(JSON.parse((await run("schema", "semi", "--json")).stdout)).toMatchObject({ primaryKey: ["id"] });
+  expect(JSON.parse((await run("schema", "semi", "--json")).stdout)).toMatchObject({ primary_key: ["id"] });
 });
 
 test("openCli() prints how a second signal stops immediately", async () => {

@@ -70,7 +70,7 @@ test("agnes metadata push prints in a dry run what it would write, as text and a
           reason: "types are fixed",
         },
       ],
-      dryRun: true,
+      dry_run: true,
     },
   ]);
 });
@@ -137,7 +137,7 @@ describe("agnes metadata refresh and status", () => {
       {
         total: 3,
         succeeded: 1,
-        noData: 1,
+        no_data: 1,
         failed: 1,
         failures: [{ table: "web.secret", code: "source_refused" }],
       },
@@ -158,7 +158,7 @@ describe("agnes metadata refresh and status", () => {
     const failed = await run("refresh", "secret", "--json");
     expect([failed.status, JSON.parse(failed.stdout)]).toMatchObject([
       1,
-      { table: "web.secret", status: "error", error: { code: "source_refused" } },
+      { table_id: "web.secret", status: "error", error_code: "source_refused" },
     ]);
     const unknown = await run("refresh", "nothing");
     expect([unknown.status, unknown.stderr]).toEqual([2, expect.stringContaining('"nothing"') as string]);
@@ -173,9 +173,9 @@ describe("agnes metadata refresh and status", () => {
     expect(text.stdout).toMatch(/^web\.secret +error .*403: access denied/m);
     const { stdout } = await run("status", "--json");
     expect(JSON.parse(stdout)).toMatchObject({
-      intervalSeconds: 14_400,
-      lastRun: { counts: { total: 3 } },
-      tables: [{ table: "web.gone" }, { table: "web.pages", metadata: { rows: 1_234_567 } }, {}],
+      scheduler_interval_seconds: 14_400,
+      last_run: { counts: { total: 3, no_data: 1 } },
+      tables: [{ table_id: "web.gone" }, { table_id: "web.pages", rows: 1_234_567 }, {}],
     });
   });
 

@@ -35,7 +35,7 @@ describe("agnes pull", () => {
     const sync = await run(["sync"], folder.path);
     expect([sync.status, sync.stderr]).toEqual([2, expect.stringContaining("`agnes pull`")]);
     const again = await run(["pull", "--json"], folder.path);
-    expect(JSON.parse(again.stdout)).toMatchObject({ status: "complete", downloadedBytes: 0 });
+    expect(JSON.parse(again.stdout)).toMatchObject({ status: "complete", downloaded_bytes: 0 });
   });
 
   test("leaves an empty folder as it is if the server rejects the token", async () => {

@@ -56,7 +56,7 @@ test("agnes push writes the rows and prints the report as JSON", async () => {
   const { status, stdout } = await push(...TO_SCORES, "--mode", "upsert", "--json");
   expect([status, JSON.parse(stdout)]).toEqual([
     0,
-    { source: "book", table: "scores", mode: "upsert", columns: ["id", "name"], rows: 1, dryRun: false },
+    { source: "book", table: "scores", mode: "upsert", columns: ["id", "name"], rows: 1, dry_run: false },
   ]);
   expect(JSON.parse(readFileSync(written, "utf8"))).toEqual({ mode: "upsert", rows: ["seven"] });
 });

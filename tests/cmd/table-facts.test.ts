@@ -37,7 +37,7 @@ test("agnes schema shows foreign keys and documentation, and table show the fold
   ])
     expect(stderr).toContain(`${line}\n`);
   expect(JSON.parse((await agnes("schema", "orders", "--json")).stdout)).toMatchObject({
-    foreignKeys: [{ column: "customer", references: "people.name" }],
+    foreign_keys: [{ column: "customer", references: "people.name" }],
     documentation: { grain: "one order" },
   });
 
@@ -45,7 +45,7 @@ test("agnes schema shows foreign keys and documentation, and table show the fold
   expect((await agnes("table", "show", "orders")).stdout).toMatch(/folder of its bucket +sales\/eu/);
   await agnes("table", "update", "orders", "--folder", "own");
   const shown = await agnes("table", "show", "orders", "--json");
-  expect(JSON.parse(shown.stdout)).toMatchObject({ folder: "own", table: { folder: "own" } });
+  expect(JSON.parse(shown.stdout)).toMatchObject({ effective_folder: "own", table: { folder: "own" } });
 });
 
 test("agnes table unregister lists what it removes, and nothing of a table that was never published", async () => {

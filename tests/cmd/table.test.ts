@@ -44,7 +44,7 @@ describe("agnes table", () => {
       "--json",
     );
     expect(json(registered)).toMatchObject({
-      dryRun: false,
+      dry_run: false,
       table: {
         id: "exports.orders",
         primary_key: ["id"],
@@ -56,7 +56,7 @@ describe("agnes table", () => {
     expect(
       json(await agnes("table", "update", "orders", "--clear", "where,quarantine", "--json")),
     ).toMatchObject({
-      changed: ["where_filters", "quarantine"],
+      updated: ["where_filters", "quarantine"],
       table: { where_filters: [], quarantine: false, version: 2 },
     });
     expect((await agnes("table", "update", "orders", "--quarantine", "false")).stderr).toContain(
@@ -81,7 +81,7 @@ describe("agnes table", () => {
       [
         ["update", "orders", "--folder", "x", "--expect-version", "1"],
         1,
-        /at version 2, but version 1 was expected; since then: 2: "ann" update/,
+        /at version 2, but version 1 was expected; changes since then: version 2, update of "exports\.orders".* by "ann"$/m,
       ],
       [["update", "orders", "--folder", "x", "--expect-version", "one"], 2, /whole number/],
       [["unregister", "nothing"], 2, /no registered table/],
@@ -121,7 +121,7 @@ describe("agnes table", () => {
     const wrong = await agnes("table", "update", "orders", "--full-keys", "weekly");
     expect([wrong.status, wrong.stderr]).toEqual([2, expect.stringContaining("`every 7d`") as string]);
     const cleared = await agnes("table", "update", "orders", "--clear", "full_keys", "--json");
-    expect(json(cleared)).toMatchObject({ changed: ["full_keys"], table: { full_keys: null } });
+    expect(json(cleared)).toMatchObject({ updated: ["full_keys"], table: { full_keys: null } });
   });
 
   test("warns when it updates a table to columns or a table that the source does not have", async () => {
@@ -254,7 +254,7 @@ describe("agnes table", () => {
     );
     const dry = json(await agnes("table", "discover", "--dry-run", "--json"));
     const found = await agnes("table", "discover", "exports", "--json");
-    expect(json(found)).toEqual({ ...(dry as object), dryRun: false });
+    expect(json(found)).toEqual({ ...(dry as object), dry_run: false });
     expect(json(found)).toMatchObject({
       sources: [
         {
@@ -307,9 +307,9 @@ describe("agnes table", () => {
     const agnes = await shop(directory.path);
     const folder = async (...args: string[]) => json(await agnes("table", "folder", ...args, "--json"));
     const change = { bucket: "in.c-crm", folder: "crm", before: null, changed: true };
-    expect(await folder("in.c-crm", "crm", "--dry-run")).toEqual({ ...change, dryRun: true });
+    expect(await folder("in.c-crm", "crm", "--dry-run")).toEqual({ ...change, dry_run: true });
     expect(await folder()).toEqual({ version: 0, folder_mapping: {} });
-    expect(await folder("in.c-crm", "crm", "--expect-version", "0")).toEqual({ ...change, dryRun: false });
+    expect(await folder("in.c-crm", "crm", "--expect-version", "0")).toEqual({ ...change, dry_run: false });
     expect(await folder("in.c-crm")).toEqual({ version: 1, folder_mapping: { "in.c-crm": "crm" } });
     expect((await agnes("table", "folder", "in.c-crm", "crm")).stderr).toContain("nothing changed");
     const refused = [
@@ -343,7 +343,7 @@ describe("agnes table", () => {
     const current = ["--expect-version", String(version)];
     expect(json(await agnes("table", "import", "registry.json", ...current, "--json"))).toMatchObject({
       folders: [{ kind: "set", bucket: "in.c-crm", folder: "sales" }],
-      dryRun: false,
+      dry_run: false,
     });
     for (const name of ["latin.json", "latin.md"]) {
       await writeFile(join(directory.path, name), Buffer.from("# caf\u00e9", "latin1"));

@@ -58,7 +58,10 @@ test("agnes table discover and agnes doctor name how tables get registered that 
   expect([all.status, all.stderr.includes("error")]).toEqual([0, false]);
   expect(all.stderr).toContain("crm cannot list its tables; `agnes table register crm TABLE` registers one");
   const json = await run("table", "discover", "--json");
-  expect([json.status, JSON.parse(json.stdout)]).toMatchObject([0, { errors: [], skipped: ["crm"] }]);
+  expect([json.status, JSON.parse(json.stdout)]).toMatchObject([
+    0,
+    { errors: [], not_listed: [{ source: "crm" }] },
+  ]);
   const named = await run("table", "discover", "crm");
   expect([named.status, named.stderr.includes("capability_missing")]).toEqual([2, true]);
   const doctor = await run("doctor");

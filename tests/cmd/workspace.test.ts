@@ -72,7 +72,7 @@ describe("sync", () => {
     expect(report.sources.map((source: { source: string }) => source.source)).toEqual(["exports"]);
     const [table, ...others] = report.sources[0].stats.tables;
     expect(others).toEqual([]);
-    expect(table).toMatchObject({ name: "orders", status: "unchanged", full: true, rowsRead: 3, rows: 3 });
+    expect(table).toMatchObject({ name: "orders", status: "unchanged", full: true, rows_read: 3, rows: 3 });
   });
 });
 

@@ -5,6 +5,7 @@ import { command } from "../../cli/command.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
 import { partStatus, type ExitStatus } from "../../cli/exit-status.ts";
 import { printRows, textColumn } from "../../terminal/print-rows.ts";
+import { snakeCase } from "../../results/snake-case.ts";
 
 export default command({
   args: {
@@ -23,8 +24,8 @@ export default command({
     if (cli.json) {
       await cli.printJson({
         tables: tables.map(({ schema, problem, ...table }) => ({
-          ...table,
-          ...(table.reading === undefined ? {} : { readAs: fullReadingText(table.reading) }),
+          ...(snakeCase(table) as object),
+          ...(table.reading === undefined ? {} : { read_as: fullReadingText(table.reading) }),
           columns: printedColumns(schema),
           ...(problem === undefined ? {} : { problem: { code: problem.code, message: problem.message } }),
         })),

@@ -35,7 +35,7 @@ export default command({
         description,
         capabilities,
         options,
-        ...(sourceQuery && { sourceQuery }),
+        ...(sourceQuery && { source_query: sourceQuery }),
         secrets,
         errors,
       });

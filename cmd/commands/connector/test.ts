@@ -85,8 +85,9 @@ export default command({
     const failed = results.filter((result) => !result.ok).length;
     if (cli.json) {
       await cli.printJson({
-        cases: results.map(({ error, ...result }) => ({
+        cases: results.map(({ error, elapsedMs, ...result }) => ({
           ...redactValue(result, values),
+          elapsed_ms: elapsedMs,
           ...(error === undefined ? {} : { error: reasonOf(error, values) }),
         })),
       });

@@ -3,6 +3,7 @@ import { command } from "../../cli/command.ts";
 import { plural } from "../../terminal/figures.ts";
 import { printRows, textColumn } from "../../terminal/print-rows.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
+import { snakeCase } from "../../results/snake-case.ts";
 
 export default command({
   args: {
@@ -25,7 +26,7 @@ export default command({
       dryRun: args["dry-run"] === true,
       signal: cli.signal,
     });
-    if (cli.json) return await cli.printJson(report);
+    if (cli.json) return await cli.printJson(snakeCase(report));
     const { changes, dryRun } = report;
     await printRows(
       cli,

@@ -4,6 +4,8 @@ import { command } from "../../cli/command.ts";
 import { partStatus, type ExitStatus } from "../../cli/exit-status.ts";
 import { countText, durationText, plural, sizeText } from "../../terminal/figures.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
+import { snakeCase } from "../../results/snake-case.ts";
+import { refreshJson } from "../../results/metadata-json.ts";
 
 export default command({
   args: {
@@ -24,7 +26,7 @@ export default command({
 async function refreshAll(cli: Cli, agnes: Agnes): Promise<ExitStatus> {
   const report = await agnes.metadata.refresh({ signal: cli.signal });
   const { total, succeeded, noData, failed, failures, durationMs } = report;
-  if (cli.json) await cli.printJson(report);
+  if (cli.json) await cli.printJson(snakeCase(report));
   for (const { table, message } of failures) cli.warn(`${table}: ${message}`);
   if (!cli.json) {
     const parts = [
@@ -40,7 +42,7 @@ async function refreshAll(cli: Cli, agnes: Agnes): Promise<ExitStatus> {
 
 async function refreshOne(cli: Cli, agnes: Agnes, table: string): Promise<ExitStatus> {
   const result = await agnes.metadata.refreshTable(table, { signal: cli.signal });
-  if (cli.json) await cli.printJson(result);
+  if (cli.json) await cli.printJson(refreshJson(result));
   const { error, metadata, status } = result;
   if (error !== null) cli.warn(`${result.table}: ${error.message}`);
   else if (!cli.json) {

@@ -2,6 +2,7 @@ import { command } from "../../cli/command.ts";
 import { countText, sizeText } from "../../terminal/figures.ts";
 import { printRows, textColumn } from "../../terminal/print-rows.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
+import { metadataStatusJson } from "../../results/metadata-json.ts";
 
 export default command({
   args: {},
@@ -9,7 +10,7 @@ export default command({
   async run(cli) {
     await using agnes = await openAgnes(cli);
     const status = await agnes.metadata.status();
-    if (cli.json) return await cli.printJson(status);
+    if (cli.json) return await cli.printJson(metadataStatusJson(status));
     const { tables } = status;
     if (tables.length === 0) return cli.info("No table is registered with the mode remote.");
     await printRows(

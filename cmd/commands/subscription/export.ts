@@ -47,7 +47,8 @@ export default command({
     ];
     const text = line.map(shellQuoted).join(" ");
     const { tables, parts, sizeBytes } = filter;
-    if (cli.json) return cli.printJson({ filter: rsync, command: text, tables, parts, sizeBytes });
+    if (cli.json)
+      return cli.printJson({ filter: rsync, command: text, tables, parts, size_bytes: sizeBytes });
     await cli.print(`${text}\n`);
     cli.info(`${plural(tables, "table")} in ${plural(parts, "part")}, ${sizeText(sizeBytes)}.`);
     cli.info("Then run `agnes pull` in the copy: it publishes the parts and downloads only what is missing.");

@@ -30,8 +30,8 @@ export default command({
       await cli.printJson({
         sources: plans.map(storedPlan),
         errors,
-        skipped: skipped.map(({ source }) => source),
-        dryRun,
+        not_listed: skipped.map(({ source, register }) => ({ source, register_command: register })),
+        dry_run: dryRun,
       });
     } else await printPlans(cli, plans, dryRun ? null : nextStep(registry, "agnes sync"));
     for (const { source, register } of skipped)

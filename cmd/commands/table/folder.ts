@@ -28,7 +28,7 @@ export default command({
     await using registry = await openRegistry(cli, args.server);
     if (bucket !== undefined && (folder !== null || args.clear === true)) {
       const { before, changed } = await registry.setFolder(bucket, folder, options);
-      if (cli.json) return await cli.printJson({ bucket, folder, before, changed, dryRun: options.dryRun });
+      if (cli.json) return await cli.printJson({ bucket, folder, before, changed, dry_run: options.dryRun });
       if (folder !== null && (await registry.list({ bucket })).tables.length === 0)
         cli.warn(`no registered table has the bucket ${bucket}, so nothing is in its folder`);
       if (!changed) return cli.info(`${bucket} already has this setting; nothing changed.`);

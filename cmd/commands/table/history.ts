@@ -10,6 +10,7 @@ import { checkNoServer, serverArgs, serverOf } from "../../server/server-args.ts
 import { openAgnes } from "../../workspace/open-agnes.ts";
 import { printRows, textColumn } from "../../terminal/print-rows.ts";
 import { wholeNumber } from "../../cli/strict-args.ts";
+import { snakeCase } from "../../results/snake-case.ts";
 
 export default command({
   args: {
@@ -79,7 +80,7 @@ async function printGenerations(
   const { source } = await (await agnes.tables()).find(table);
   const directory = dataPaths.extract(agnes.workspace.dataDirectory, source);
   const generations = await listGenerations(createHost().files, directory);
-  if (cli.json) return await cli.printJson({ source, generations });
+  if (cli.json) return await cli.printJson({ source, generations: snakeCase(generations) });
   if (generations.length === 0)
     return cli.info(`${source} has published nothing yet. Run \`agnes sync ${source}\`.`);
   const right = (name: string) => ({ name, align: "right" }) as const;

@@ -15,6 +15,7 @@ import { openAgnes } from "../../workspace/open-agnes.ts";
 import { partStatus } from "../../cli/exit-status.ts";
 import { printRows, textColumn } from "../../terminal/print-rows.ts";
 import { registryChangeFlags, changeOptions } from "../../tables/fields.ts";
+import { snakeCase } from "../../results/snake-case.ts";
 
 export default command({
   args: {
@@ -64,7 +65,7 @@ export default command({
       if (ignored.length > 0)
         cli.warn(`${id}: this version does not read ${ignored.join(", ")}, so it is ignored`);
     }
-    if (cli.json) await cli.printJson(storedOutcome(outcome));
+    if (cli.json) await cli.printJson(snakeCase(storedOutcome(outcome)));
     else await printOutcome(cli, outcome);
     return partStatus(outcome.tables.length + outcome.folders.length, outcome.skipped);
   },

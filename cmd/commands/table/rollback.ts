@@ -38,12 +38,12 @@ export default command({
         throw new AgnesError("generation_unknown", { directory, generation, known });
       }
       const { tables, rows } = found;
-      if (cli.json) return await cli.printJson({ source, generation, tables, rows, dryRun: true });
+      if (cli.json) return await cli.printJson({ source, generation, tables, rows, dry_run: true });
       const size = `${plural(tables, "table")}, ${plural(rows, "row")}`;
       return cli.info(`would publish generation ${generation} of ${source} again: ${size}`);
     }
     const published = await agnes.rollback(source, generation);
-    if (cli.json) await cli.printJson({ source, generation, published, dryRun: false });
+    if (cli.json) await cli.printJson({ source, generation, published, dry_run: false });
     else cli.info(`generation ${generation} of ${source} is published again, as ${published}`);
   },
 });

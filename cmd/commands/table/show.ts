@@ -27,15 +27,19 @@ export default command({
     checkTableName(cli, args.table);
     await using registry = await openRegistry(cli, args.server);
     const { table, folder, key, extractedAt, checkedAt, ...sync } = await registry.show(args.table);
-    const freshness = {
-      extracted_at: extractedAt,
-      checked_at: checkedAt,
-      status: sync.status,
-      sync_error: sync.syncError,
-      due_at: sync.dueAt,
-    };
     const stored = toStoredFields(table);
-    if (cli.json) return await cli.printJson({ table: stored, folder, primary_key: key, ...freshness });
+    if (cli.json)
+      return await cli.printJson({
+        table: stored,
+        published: sync.isPublished,
+        effective_primary_key: key,
+        effective_folder: folder,
+        extracted_at: extractedAt,
+        last_sync: checkedAt,
+        last_sync_status: sync.status,
+        last_sync_error: sync.syncError,
+        due_at: sync.dueAt,
+      });
     await cli.print(`${cli.style("bold", table.id)} · version ${table.version}\n\n`);
     const fields = tableFieldNames.filter((field) => args.all === true || isListed(table, field));
     await printRows(
@@ -49,8 +53,8 @@ export default command({
         ...(folder === null || folder === table.folder ? [] : [["folder of its bucket", folder] as const]),
         ["registered_by", table.registeredBy],
         ["registered_at", table.registeredAt],
-        ["extracted_at", freshness.extracted_at ?? "never"],
-        ["checked_at", freshness.checked_at ?? "never"],
+        ["extracted_at", extractedAt ?? "never"],
+        ["checked_at", checkedAt ?? "never"],
         ...(sync.status === null ? [] : [["status", sync.status] as const]),
         ...(sync.dueAt === null ? [] : [["due_at", sync.dueAt] as const]),
         ...(sync.syncError === null ? [] : [["error of the last sync", sync.syncError.message] as const]),

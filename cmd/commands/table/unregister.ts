@@ -5,6 +5,8 @@ import { openRegistry } from "../../server/open-registry.ts";
 import { serverArgs } from "../../server/server-args.ts";
 import { printRows } from "../../terminal/print-rows.ts";
 import { changeFlags, changeOptions } from "../../tables/fields.ts";
+import { snakeCase } from "../../results/snake-case.ts";
+import { toStoredFields } from "../../../lib/tables/mod.ts";
 
 export default command({
   args: {
@@ -30,7 +32,13 @@ export default command({
       throw declined(cli.name, id);
     const done = await registry.unregister(table, options);
     const failures = done.failures.map(({ message }) => message);
-    if (cli.json) await cli.printJson({ ...done, failures });
+    if (cli.json)
+      await cli.printJson({
+        table: toStoredFields(table),
+        resources: snakeCase(done.resources),
+        failures,
+        dry_run: done.dryRun,
+      });
     else {
       // A table that was never published exists only in the registry.
       if (isPublished)

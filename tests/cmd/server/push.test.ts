@@ -50,7 +50,7 @@ test("agnes push --server prints the report of a workspace", async () => {
   const columns = ["id", "name", "score"];
   expect([done.status, JSON.parse(done.stdout)]).toEqual([
     0,
-    { source: "book", table: "scores", mode: "upsert", columns, rows: 1, dryRun: false },
+    { source: "book", table: "scores", mode: "upsert", columns, rows: 1, dry_run: false },
   ]);
   expect(ledger.rows).toMatchObject([{ id: 2n, name: "Bo" }]);
 });

@@ -170,7 +170,24 @@ test("agnes catalog --server prints the catalog of the server", async () => {
   const syncs = await shop.agnes.syncStatus();
   const tables = (await shop.agnes.catalog()).map((entry) => {
     const { status: word, attemptedAt } = syncs.find(({ id }) => id === entry.id)!;
-    return { ...entry, status: word, attemptedAt: attemptedAt!.toISOString() };
+    return {
+      id: entry.id,
+      name: entry.name,
+      description: entry.description,
+      source: entry.source,
+      query_mode: entry.mode,
+      access_mode: entry.accessMode,
+      rows: entry.rows,
+      size_bytes: entry.sizeBytes,
+      columns: entry.columns,
+      extracted_at: entry.extractedAt,
+      checked_at: entry.checkedAt,
+      attempted_at: attemptedAt!.toISOString(),
+      sync_status: word,
+      stale_reason: entry.staleReason,
+      freshness: entry.freshness,
+      metadata_refreshed_at: entry.metadataAt,
+    };
   });
   expect([status, JSON.parse(stdout)]).toEqual([0, { tables }]);
 });
