@@ -2,6 +2,7 @@ import { AgnesError } from "../../lib/base/mod.ts";
 import { exitProcess } from "../process/exit.ts";
 import { strayFailure } from "../process/plugin-origins.ts";
 import { openWatchdog, type FinalMessage, type Watchdog } from "../process/watchdog.ts";
+import { EnvFile } from "./env-file.ts";
 import { openTerminal, type Terminal } from "../terminal/terminal.ts";
 
 /** The context of a command: its terminal, workspace and abort signal. */
@@ -10,6 +11,8 @@ export interface Cli extends Terminal, AsyncDisposable {
   readonly name: string;
   /** The folder of `--workspace`. */
   readonly workspace: string | undefined;
+  /** The file of `--env-file`. */
+  readonly envFile: EnvFile | undefined;
   /** Fires at the first Ctrl-C. */
   readonly signal: AbortSignal;
   /**
@@ -78,6 +81,7 @@ export function openCli(name: string, flags: Flags): Cli {
     ...terminal,
     name,
     workspace: typeof flags["workspace"] === "string" ? flags["workspace"] : undefined,
+    envFile: typeof flags["env-file"] === "string" ? new EnvFile(flags["env-file"]) : undefined,
     signal: controller.signal,
     endSoon,
     drainOnSignal() {

@@ -10,6 +10,8 @@ import { optionValues } from "./option-values.ts";
 export type AnyCommand = Resolved<SubCommandsDef[string]> & {
   /** Command lines under "Examples" in the help. */
   readonly examples?: readonly string[];
+  /** See `CommandSpec`. */
+  readonly loadsEnvFile?: boolean;
   /** Loads a lazy command. */
   readonly load?: () => Promise<AnyCommand>;
 };
@@ -18,6 +20,8 @@ type Resolved<T> = T extends ((...args: never) => unknown) | Promise<unknown> ? 
 interface CommandSpec<A extends ArgsDef> {
   readonly args: A;
   readonly examples?: readonly string[];
+  /** Whether it loads `cli.envFile` itself. Default: the file is loaded before. */
+  readonly loadsEnvFile?: boolean;
   /**
    * @param valuesOf returns all values of an option that may be repeated
    * @returns the exit status; default: 0

@@ -56,7 +56,7 @@ function firstPositional(rawArgs: readonly string[]): number {
     const arg = rawArgs[index]!;
     if (arg === "--") return -1;
     if (!isFlag(arg)) return index;
-    if (arg === "--workspace" || arg === "--server") index++;
+    if (["--workspace", "--server", "--env-file"].includes(arg)) index++;
   }
   return -1;
 }

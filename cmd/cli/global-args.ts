@@ -7,6 +7,11 @@ export const globalArgs = {
     valueHint: "DIR",
     description: "Folder of the workspace; default: AGNES_WORKSPACE, or the nearest agnes.yaml upwards",
   },
+  "env-file": {
+    type: "string",
+    valueHint: "FILE",
+    description: "File with lines NAME=value for the environment, whose own variables have precedence",
+  },
   json: { type: "boolean", description: "Print results, and errors, as JSON" },
   verbose: { type: "boolean", description: "Print details, and stacks of errors" },
   quiet: { type: "boolean", description: "Print results and errors only" },

@@ -6,7 +6,6 @@ import type { Cli } from "../cli/cli.ts";
 import { SYNC_ARGUMENT, WORKER_ARGUMENT } from "../process/worker-argument.ts";
 import { isExecutable, ownCommand } from "../process/thread-pool.ts";
 import { isLoopback, urlOf } from "../serve/addresses.ts";
-import { EnvFile } from "../serve/env-file.ts";
 import { listen, type Listening } from "../serve/listen.ts";
 import { ReloadedWorkspace } from "../serve/reloaded-workspace.ts";
 import { serverLog } from "../serve/server-log.ts";
@@ -27,22 +26,17 @@ export default command({
       default: "8080",
       description: "Port to listen on; 0: any free one",
     },
-    "env-file": {
-      type: "string",
-      valueHint: "FILE",
-      description: "File with lines NAME=value for the environment, whose own variables have precedence",
-    },
   },
   examples: ["agnes serve", "agnes serve --port 0 --json", "agnes serve --host 0.0.0.0 --env-file .env"],
+  loadsEnvFile: true,
   async run(cli, args) {
     const { host } = args;
     const port = portOf(cli.name, args.port);
-    const envFile = args["env-file"] === undefined ? null : new EnvFile(args["env-file"]);
     cli.drainOnSignal();
     const log = serverLog(cli);
     const state = new ServerState();
     const open = async () => {
-      await envFile?.load(log);
+      await cli.envFile?.load(log);
       const agnes = await openAgnes(cli, {
         log,
         agnes: {
