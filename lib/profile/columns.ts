@@ -42,6 +42,11 @@ function categoryOf(type: string): TypeCategory {
   return type === "BOOLEAN" ? "BOOLEAN" : "STRING";
 }
 
+/** Whether its values are whole numbers. */
+export function isWhole({ type }: ProfiledColumn): boolean {
+  return /INT(?:EGER)?$|^BIGNUM$/.test(type);
+}
+
 /** Whether the squares of its values may overflow a DOUBLE. */
 export function isWide({ type }: ProfiledColumn): boolean {
   return type === "DOUBLE" || type === "BIGNUM";

@@ -1,7 +1,7 @@
 import type { Connection } from "../duckdb/mod.ts";
 import { plainTime } from "./pass.ts";
 import { numberOf } from "./values.ts";
-import type { ProfiledColumn } from "./columns.ts";
+import { isWhole, type ProfiledColumn } from "./columns.ts";
 import type { Histogram } from "./types.ts";
 
 const QUANTILES = [0.05, 0.25, 0.5, 0.75, 0.95];
@@ -43,7 +43,7 @@ export async function readSample(
   columns: readonly ProfiledColumn[],
   ranges: readonly (Range | null)[],
 ): Promise<readonly SampledColumn[]> {
-  const edges = ranges.map((range) => (range === null ? null : edgesOf(range)));
+  const edges = ranges.map((range, at) => (range === null ? null : edgesOf(range, isWhole(columns[at]!))));
   const fields = columns.map((column, at) => [
     `count(c${at}) AS filled${at}`,
     `count(DISTINCT ${column.category === "STRING" ? "h" : "c"}${at}) AS different${at}`,
@@ -68,16 +68,21 @@ export async function readSample(
   return sampled;
 }
 
-/** The edges of intervals of equal width; the first and last one are exactly the minimum and maximum. */
-function edgesOf({ low, high }: Range): readonly number[] {
+/**
+ * The edges of intervals of equal width; the first and last one are exactly the minimum and maximum. Those of whole numbers
+ * are whole, so that the widths may differ by one.
+ */
+function edgesOf({ low, high }: Range, areWhole: boolean): readonly number[] {
   if (low === high) return [low, high];
   const edges = [low];
   const width = high - low;
-  for (let at = 1; at < BINS; at++) {
+  const bins = areWhole ? Math.min(BINS, width) : BINS;
+  for (let at = 1; at < bins; at++) {
     // The difference of two large numbers may be out of range.
-    const edge = Number.isFinite(width)
-      ? low + (width * at) / BINS
-      : low * ((BINS - at) / BINS) + high * (at / BINS);
+    const exact = Number.isFinite(width)
+      ? low + (width * at) / bins
+      : low * ((bins - at) / bins) + high * (at / bins);
+    const edge = areWhole ? Math.round(exact) : exact;
     edges.push(Math.min(high, Math.max(edges.at(-1)!, edge)));
   }
   return [...edges, high];

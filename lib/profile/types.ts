@@ -57,7 +57,7 @@ export interface NumericStats {
   readonly negative_pct: number;
   /** NaN and infinite values, which no other figure includes. */
   readonly non_finite: number;
-  /** 15 intervals of equal width; one if all numbers are equal. */
+  /** 15 intervals of equal width, or fewer with whole edges for whole numbers; one if all numbers are equal. */
   readonly histogram: Histogram;
 }
 

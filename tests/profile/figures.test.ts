@@ -88,6 +88,20 @@ describe("a histogram", () => {
     expect(stats?.histogram.counts.reduce((sum, count) => sum + count, 0)).toBe(3);
   });
 
+  test("of whole numbers has whole edges, and no more intervals than they can fill", async () => {
+    const edgesOf = async (sql: string) => (await columnOf(sql)).numeric_stats!.histogram;
+    expect(await edgesOf("SELECT unnest([1, 2, 2, 5]) AS x")).toEqual({
+      bins: [1, 2, 3, 4, 5],
+      counts: [1, 2, 0, 1],
+    });
+    const wide = await edgesOf("SELECT range::UBIGINT * 7 AS x FROM range(15)");
+    expect(wide.bins).toEqual([0, 7, 13, 20, 26, 33, 39, 46, 52, 59, 65, 72, 78, 85, 91, 98]);
+    expect(wide.counts.reduce((sum, count) => sum + count, 0)).toBe(15);
+    const huge = await edgesOf("SELECT unnest([-9223372036854775807, 0, 9223372036854775807]) AS x");
+    expect(huge.bins).toHaveLength(16);
+    expect((await edgesOf("SELECT unnest([1.0::DOUBLE, 2]) AS x")).bins).toHaveLength(16);
+  });
+
   test("has one interval if all numbers are equal", async () => {
     const { numeric_stats: stats, alerts } = await columnOf("SELECT 7 AS x FROM range(3)");
     expect(stats?.histogram).toEqual({ bins: [7, 7], counts: [3] });
