@@ -15,6 +15,9 @@ test("agnes runs shows the code of a failed run, and its error as an error", asy
   await agnes("sync");
   const list = await agnes("runs");
   expect(list.stdout).toContain("program/program_failed: the program failed: its exit status is 7");
+  const timeline = await agnes("timeline");
+  expect(timeline.stdout).toContain(": the program failed: its exit status is 7");
+  expect(timeline.stderr).toBe("");
   const [id] = /[0-9a-z]{15}/.exec(list.stdout)!;
   const { status, stderr } = await agnes("runs", id);
   expect(status).toBe(0);

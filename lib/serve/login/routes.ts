@@ -77,7 +77,7 @@ export function loginRoutes(): readonly Route[] {
           "referrer-policy": "no-referrer",
         });
         if (request.method !== "HEAD") headers.set("set-cookie", await newSession(services));
-        return new Response("You are signed in.\n", { headers });
+        return new Response(signedIn(services), { headers });
       },
     }),
     route({
@@ -98,6 +98,22 @@ export function loginRoutes(): readonly Route[] {
       },
     }),
   ];
+}
+
+/** What the browser shows: who is signed in, until when, and where to go on. */
+function signedIn({ host, signIn }: ServeServices): string {
+  const until = new Date(host.now().getTime() + signIn.sessionLifetimeMs).toISOString();
+  return [
+    `You are signed in as administrator until ${until}, or until the server is restarted.`,
+    "",
+    "/api/me          who is signed in, and the permissions",
+    "/api/v2/catalog  the published tables",
+    "/api/runs        the runs of the sources",
+    "/openapi.json    all routes of the HTTP API",
+    "",
+    "`agnes token create NAME` on the server creates a token for programs. POST /api/logout signs you out.",
+    "",
+  ].join("\n");
 }
 
 /** Opens a session of an administrator. Its token has the role, so that the session ends when the token is revoked. */

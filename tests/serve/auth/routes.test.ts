@@ -78,7 +78,17 @@ describe("GET /login", () => {
     const preview = await shop.request(`/login?code=${code}`, { method: "HEAD" });
     expect([preview.status, preview.headers.get("set-cookie")]).toEqual([200, null]);
     const response = await shop.request(`/login?code=${code}`);
-    expect([response.status, await response.text()]).toEqual([200, "You are signed in.\n"]);
+    expect(response.status).toBe(200);
+    const text = await response.text();
+    const [, until] = /^You are signed in as administrator until (\S+Z), /.exec(text)!;
+    const [cookie] = response.headers.get("set-cookie")!.split(";");
+    const session = await shop.request("/api/me", { headers: { cookie: cookie! } });
+    const { expires_at: expiresAt } = (await session.json()) as { readonly expires_at: string };
+    expect(Math.abs(Date.parse(until!) - Date.parse(expiresAt))).toBeLessThan(5000);
+    for (const [path] of text.matchAll(/^\/\S+/gm)) {
+      const { status } = await shop.request(path, { headers: { cookie: cookie! } });
+      expect([path, status]).toEqual([path, 200]);
+    }
     expect(response.headers.get("set-cookie")).toMatch(
       /^agnes_session=[\w-]{43}; Path=\/; Max-Age=43200; HttpOnly; SameSite=Strict$/,
     );
