@@ -31,7 +31,7 @@ export default command({
     if (profile.stale !== null)
       cli.warn(`this is the profile of an earlier state of the table: ${profile.stale.reason}`);
     const columns = args.column === undefined ? profile.columns : [columnOf(args.column)];
-    if (cli.json) return await cli.printJson({ ...profile, columns });
+    if (cli.json) return cli.printJson({ ...profile, columns });
     const { stdout } = process;
     const drawing = { style: cli.style, width: stdout.isTTY ? stdout.columns : Number.POSITIVE_INFINITY };
     cli.info(`${profile.name}, profiled at ${profile.generated_at}`);

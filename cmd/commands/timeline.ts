@@ -48,7 +48,7 @@ export default command({
     const { entries, next, nothing } = await (server === undefined
       ? localTimeline(cli, { ...filter, limit })
       : serverTimeline(server, { ...filter, limit: String(limit) }));
-    if (cli.json) return await cli.printJson({ entries, next });
+    if (cli.json) return cli.printJson({ entries, next });
     if (entries.length === 0) return cli.info(nothing);
     await printRows(
       cli,

@@ -31,7 +31,7 @@ interface Drawing {
   readonly columns: readonly TableColumn[];
   readonly texts: readonly (readonly string[])[];
   readonly style: Style;
-  styled(row: number, column: number, text: string): string;
+  readonly styled: (row: number, column: number, text: string) => string;
 }
 
 /**

@@ -40,7 +40,7 @@ export default command({
     const { version, folders: all } = await registry.folders();
     const folders = Object.entries(all).filter(([name]) => bucket === undefined || name === bucket);
     if (cli.json) return await cli.printJson({ version, folder_mapping: Object.fromEntries(folders) });
-    if (folders.length > 0) return void (await printRows(cli, ["bucket", "folder"], folders));
+    if (folders.length > 0) return await printRows(cli, ["bucket", "folder"], folders);
     cli.info(bucket === undefined ? "No bucket has a folder." : `${bucket} has no folder of its own.`);
   },
 });
