@@ -7,7 +7,7 @@ import { openAgnes } from "../workspace/open-agnes.ts";
 import { serverCatalog, type CatalogEntry } from "../server/catalog.ts";
 import { serverArgs, serverOf } from "../server/server-args.ts";
 import { printRows, textColumn } from "../terminal/print-rows.ts";
-import { catalogJson } from "../results/catalog-json.ts";
+import { catalogJson } from "../server/catalog-json.ts";
 
 export default command({
   args: serverArgs,

@@ -2,7 +2,7 @@ import type { DocumentedTable } from "../../lib/query/mod.ts";
 import type { Cli } from "../cli/cli.ts";
 import { command } from "../cli/command.ts";
 import { checkTableName } from "../cli/table-name.ts";
-import { schemaJson, storedDocumentation } from "../results/catalog-json.ts";
+import { schemaJson, storedDocumentation } from "../server/catalog-json.ts";
 import { serverTable } from "../server/catalog.ts";
 import { serverArgs, serverOf } from "../server/server-args.ts";
 import { openAgnes } from "../workspace/open-agnes.ts";

@@ -29,7 +29,7 @@ interface Sync {
     readonly notes: readonly string[];
     readonly stats: {
       readonly errors: readonly { readonly table: string }[];
-      readonly tablesExtracted: number;
+      readonly tables_extracted: number;
     };
   }[];
 }
@@ -46,7 +46,7 @@ describe("a table that cannot be read", () => {
     expect(first.status).toBe(3);
     expect(source).toMatchObject({
       registered: ["exports.good"],
-      stats: { tablesExtracted: 1, tablesFailed: 2 },
+      stats: { tables_extracted: 1, tables_failed: 2 },
     });
     expect(source!.stats.errors.map(({ table }) => table).sort()).toEqual(["events", "orders"]);
     expect(first.stderr).toMatch(/exports\.events.*events\/pipe\.csv/);

@@ -1,6 +1,6 @@
 import type { DocumentedTable } from "../../lib/query/mod.ts";
 import { toStoredFields } from "../../lib/tables/mod.ts";
-import type { CatalogEntry } from "../server/catalog.ts";
+import type { CatalogEntry } from "./catalog.ts";
 
 /** What the catalog and the description of a table have in common. */
 type Entry = Pick<
