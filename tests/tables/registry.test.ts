@@ -185,8 +185,10 @@ describe("expectedVersion", () => {
       const error = await errorOf(work);
       expect([error.code, error.status]).toEqual(["table_version_stale", 412]);
       expect(error.message).toContain("is at version 3, but version 1 was expected");
-      expect(error.message).toContain('2: "bob" update "crm.orders" (description)');
-      expect(error.message).toContain('3: "cyd" update "crm.orders" (sync_schedule, description)');
+      expect(error.message).toContain('version 2, update of "crm.orders" (description) by "bob"');
+      expect(error.message).toContain(
+        'version 3, update of "crm.orders" (sync_schedule, description) by "cyd"',
+      );
     }
     expect((await registry.get("crm.orders"))!.version).toBe(3);
   });
@@ -203,6 +205,7 @@ describe("expectedVersion", () => {
       registry.update("crm.orders", { description: "z" }, { expectedVersion: 99 }),
     );
     expect(future.message).toContain("the expected version 99 does not exist");
+    expect(future.hint).toBe("Repeat with version 4.");
   });
 
   test("is that of the whole registry where a table or folder is new", async () => {
@@ -212,7 +215,7 @@ describe("expectedVersion", () => {
       registry.register({ source: "erp", sourceTable: "x" }, { expectedVersion: 0 }),
     );
     expect(error.code).toBe("table_version_stale");
-    expect(error.message).toContain('1: "ann" register "crm.orders"');
+    expect(error.message).toContain('version 1, register of "crm.orders"');
     expect((await errorOf(() => registry.setFolder("b", "f", { expectedVersion: 0 }))).code).toBe(
       "table_version_stale",
     );
