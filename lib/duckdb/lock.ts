@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 
 import { AgnesError, fileError, isAgnesError, messageOf, TEMPORARY_SUFFIX, type Files } from "../base/mod.ts";
 import { lockHolder } from "./errors.ts";
 import { LockedFile } from "./locked-file.ts";
 
 /** The file operations of a lock. */
-type LockFiles = Pick<Files, "stat" | "link" | "remove">;
+type LockFiles = Pick<Files, "stat" | "link" | "remove" | "realPath">;
 
 /** Locks of this process, because the operating system does not prevent a process from locking twice. */
 const held = new Set<string>();
@@ -22,7 +22,7 @@ const held = new Set<string>();
  * @throws `locked` with the holder, `lock_damaged` for a file that is no lock, `file_failed`
  */
 export async function acquireLock(files: LockFiles, path: string, what: string): Promise<AsyncDisposable> {
-  const key = resolve(path);
+  const key = await realPathOf(files, path);
   if (held.has(key)) throw new AgnesError("locked", { what, holder: "another run of this process" });
   held.add(key);
   try {
@@ -38,6 +38,14 @@ export async function acquireLock(files: LockFiles, path: string, what: string):
     held.delete(key);
     throw error;
   }
+}
+
+/** The path without links, so that a folder with two paths has one lock. The file may not exist yet. */
+async function realPathOf(files: LockFiles, path: string): Promise<string> {
+  const absolute = resolve(path);
+  const real = await files.realPath(absolute);
+  if (real !== null) return real;
+  return join((await files.realPath(dirname(absolute))) ?? dirname(absolute), basename(absolute));
 }
 
 async function open(files: LockFiles, path: string, what: string): Promise<LockedFile> {

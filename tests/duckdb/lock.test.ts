@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -22,6 +22,29 @@ test("acquireLock() holds each of several locks against other processes until it
     expect(await freeLocks(folder, names)).toEqual(names);
     await using _again = await acquire("a");
     expect(await freeLocks(folder, names)).toEqual(["b", "c"]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("acquireLock() holds a lock once when its folder, or the file itself, has a second path", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "agnes-lock-"));
+  const acquire = (name: string) => acquireLock(nodeFiles(), join(folder, name), name);
+  try {
+    mkdirSync(join(folder, "data"));
+    symlinkSync("data", join(folder, "other"));
+    symlinkSync(join(folder, "data", "a"), join(folder, "link"));
+    // The file does not exist at the first time, and does at the second.
+    for (let round = 0; round < 2; round++) {
+      await using first = await acquire("data/a");
+      for (const name of ["other/a", "link"])
+        expect(await acquire(name).catch((error: unknown) => error)).toMatchObject({ code: "locked" });
+      // Another lock of the same file would have ended this one.
+      expect(await freeLocks(folder, ["data/a", "other/a"])).toEqual([]);
+      await first[Symbol.asyncDispose]();
+      await using _second = await acquire("other/a");
+      expect(await acquire("data/a").catch((error: unknown) => error)).toMatchObject({ code: "locked" });
+    }
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
