@@ -1,5 +1,4 @@
 import { execFile, spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
-import { randomUUID } from "node:crypto";
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { hostname, setPriority } from "node:os";
 import { promisify } from "node:util";
@@ -37,77 +36,6 @@ export function startProcess(
 export function signalProcess(leader: number, signal: "SIGTERM" | "SIGKILL"): void {
   try {
     process.kill(process.platform === "win32" ? leader : -leader, signal);
-  } catch {
-    // It has ended.
-  }
-}
-
-/** The variable with the marks of all runs that a process belongs to. What it starts inherits it. */
-const MARKS = "AGNES_PROCESS_MARKS";
-/** How often all processes are looked at, because a process may start others until it is killed. */
-const PASSES_MAX = 20;
-
-/** A mark that a process and all that it starts have in their environment. */
-export interface ProcessMark {
-  /** The variable to add to the environment of the process. */
-  readonly env: Readonly<Record<string, string>>;
-  /** Kills all processes with the mark, also those that left the group or session of the process. */
-  kill(): void;
-}
-
-/**
- * Returns a mark for a process that is about to be started, so that nothing that it starts outlives it.
- *
- * Works on Linux; elsewhere `kill` does nothing. A process that was started with another environment is not found.
- *
- * @example
- * ```ts
- * import { spawn } from "node:child_process";
- * import { once } from "node:events";
- *
- * import { processMark } from "agnes/kit";
- *
- * const mark = processMark();
- * const child = spawn("export-tool", [], { env: { PATH: process.env["PATH"], ...mark.env } });
- * await once(child, "exit");
- * mark.kill();
- * ```
- */
-export function processMark(): ProcessMark {
-  const mark = randomUUID();
-  // The marks of this process stay, so that the end of an outer run reaches the processes of an inner one.
-  const marks = `${process.env[MARKS] ?? ""} ${mark}`.trim();
-  return { env: { [MARKS]: marks }, kill: () => killMarked(mark) };
-}
-
-function killMarked(mark: string): void {
-  if (process.platform !== "linux") return;
-  const killed = new Set<number>();
-  for (let pass = 0; pass < PASSES_MAX; pass++) {
-    const found = pidsWith(mark).filter((pid) => !killed.has(pid));
-    if (found.length === 0) return;
-    for (const pid of found) {
-      killed.add(pid);
-      killOne(pid);
-    }
-  }
-}
-
-/** Ended processes, and those of other users, have no readable environment. */
-function pidsWith(mark: string): readonly number[] {
-  return readdirSync("/proc").flatMap((name) => {
-    if (!/^\d+$/.test(name)) return [];
-    try {
-      return readFileSync(`/proc/${name}/environ`, "latin1").includes(mark) ? [Number(name)] : [];
-    } catch {
-      return [];
-    }
-  });
-}
-
-function killOne(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
   } catch {
     // It has ended.
   }

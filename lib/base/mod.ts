@@ -16,15 +16,14 @@ export {
   endFirstWhenMemoryIsShort,
   processesOver,
   processExists,
-  processMark,
   processSpace,
   residentBytes,
   setProcessPriority,
   signalProcess,
   startProcess,
   type ChildProcess,
-  type ProcessMark,
 } from "./child-process.ts";
+export { processMark, type ProcessMark } from "./process-mark.ts";
 export { endWithParent } from "./end-with-parent.ts";
 export { eachOf } from "./concurrency.ts";
 export { copyRow } from "./copy-row.ts";

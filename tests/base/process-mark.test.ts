@@ -62,6 +62,33 @@ test("kill() ends processes that start while it looks for them", async () => {
   }
 });
 
+test("all processes with a mark end when the process of the mark is killed, or ends, and not before", async () => {
+  for (const isKilled of [true, false]) {
+    const library = new URL("../../lib/base/mod.ts", import.meta.url).href;
+    const program = `
+      import { spawn } from "node:child_process";
+      import { processMark } from "${library}";
+      const { env } = processMark();
+      spawn("sh", ["-c", "setsid sh -c 'sleep 60 & sleep 60 &' & wait"], { env: { PATH: process.env.PATH, ...env } });
+      console.log(Object.values(env)[0].split(" ").at(-1));
+      // Bun closes the pipes of processes that nothing refers to.
+      setInterval(() => Bun.gc(true), 10);
+      process.stdin.on("data", () => process.exit(0));`;
+    const parent = Bun.spawn([process.execPath, "-e", program], { stdin: "pipe", stdout: "pipe" });
+    const { value } = await parent.stdout.getReader().read();
+    const mark = new TextDecoder().decode(value).trim();
+    while (processesWith(mark).length < 2) await Bun.sleep(1);
+    await Bun.sleep(500);
+    expect(processesWith(mark)).toHaveLength(2);
+    if (isKilled) parent.kill("SIGKILL");
+    else await parent.stdin.write("end");
+    await parent.exited;
+    const endMs = performance.now() + 1000;
+    while (processesWith(mark).length > 0 && performance.now() < endMs) await Bun.sleep(10);
+    expect(processesWith(mark)).toEqual([]);
+  }
+});
+
 test("kill() of an outer run ends the processes of an inner one", async () => {
   const mark = newMark();
   const [name] = Object.keys(mark.env);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { runCli, temporaryDirectory } from "../cmd/run-cli.ts";
@@ -13,11 +13,23 @@ let token = "";
 const source = (manner: string, settings = "") =>
   `{ plugin: unruly, options: { manner: ${manner} }${settings} }`;
 
+/** A program with a child in its group, one in another session, and one whose parent has ended; each writes its id. */
+const SCRIPT = `folder=$(dirname "$0")
+wait_long() { sh -c 'echo $$ >>"$0/pids"; exec sleep 100' "$folder"; }
+wait_long &
+setsid sh -c 'echo $$ >>"$0/pids"; sleep 100; true' "$folder" &
+(setsid sh -c 'echo $$ >>"$0/pids"; exec sleep 100' "$folder" &)
+echo $PPID >"$folder/parent"
+echo $$ >>"$folder/pids"
+wait
+`;
+
 beforeAll(async () => {
   const { path } = workspace;
   mkdirSync(join(path, "exports"));
   mkdirSync(join(path, "plugins"));
   writeFileSync(join(path, "exports", "orders.csv"), "id\n1\n");
+  writeFileSync(join(path, "script.sh"), SCRIPT);
   const unruly = join(import.meta.dir, "..", "sync", "child", "unruly.ts");
   copyFileSync(unruly, join(path, "plugins", "unruly.ts"));
   writeFileSync(
@@ -28,6 +40,7 @@ sources:
   trickle: ${source("trickle")}
   blocks: ${source("blocks", ", stalledMs: 8000")}
   endless: ${source("blocks")}
+  script: { plugin: program, options: { command: [sh, ./script.sh] } }
 `,
   );
   await runCli(["sync", "shop", "--quiet"], { cwd: path });
@@ -113,4 +126,22 @@ test("no process of a source outlives a killed server by a second, and the next 
   const again = await next.begin("trickle");
   while ((await next.json(`/api/runs/${again}`))["status"] === ("running" as never)) await Bun.sleep(100);
   expect(await next.json(`/api/runs/${again}`)).toMatchObject({ status: "complete" });
+}, 120_000);
+
+test("a program and all that it started end within a second of its killed server, and of the process of its source", async () => {
+  const path = join(workspace.path, "pids");
+  for (const isEndedToo of [false, true]) {
+    rmSync(path, { force: true });
+    await using server = await serve();
+    await server.begin("script");
+    const pids = () => (existsSync(path) ? readFileSync(path, "utf8") : "").trim().split("\n").map(Number);
+    await until(() => pids().length === 4);
+    const programs = pids();
+    expect(programs.every(isRunning)).toBe(true);
+    const parent = Number(readFileSync(join(workspace.path, "parent"), "utf8"));
+    if (isEndedToo) process.kill(parent, "SIGKILL");
+    server.child.kill("SIGKILL");
+    await server.child.exited;
+    await until(() => !programs.some(isRunning), 1000);
+  }
 }, 120_000);
