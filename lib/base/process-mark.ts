@@ -7,24 +7,32 @@ import type { Socket } from "node:net";
 const MARKS = "AGNES_PROCESS_MARKS";
 /** How often all processes are looked at, because a process may start others until it is killed. */
 const PASSES_MAX = 20;
+/** How often, and how long, it waits for a process that replaces its program. */
+const WAITS_MAX = 4;
+const WAIT_MS = 5;
 
 /** In all marks of this process. */
 const own = randomUUID();
 /** It is kept, because Bun closes the pipes of a process that nothing refers to. */
 let watch: ChildProcess | null = null;
 
-/** Waits until its standard input ends, and then does what `killMarked` does. Its own environment has no mark. */
+/**
+ * Waits until its standard input ends, and then does what `killMarked` does. A process that replaces its program is found a
+ * second later. Its own environment has no mark.
+ */
 const WATCH = `
 read _
-pass=0
+pass=0 quiet=0
 while [ $pass -lt ${PASSES_MAX} ]; do
   pids=
   for file in $(grep -lsF -- "$1" /proc/[0-9]*/environ); do
     pid=\${file#/proc/}
     pids="$pids \${pid%/environ}"
   done
-  [ -z "$pids" ] && exit
-  kill -KILL $pids
+  if [ -n "$pids" ]; then kill -KILL $pids
+  elif [ $quiet -eq 1 ]; then exit
+  else quiet=1; sleep 1
+  fi
   pass=$((pass + 1))
 done`;
 
@@ -44,7 +52,7 @@ export interface ProcessMark {
  *
  * @example
  * ```ts
- * import { spawn, type ChildProcess } from "node:child_process";
+ * import { spawn } from "node:child_process";
  * import { once } from "node:events";
  *
  * import { processMark } from "agnes/kit";
@@ -83,9 +91,12 @@ function watchOwn(): void {
 function killMarked(mark: string): void {
   if (process.platform !== "linux") return;
   const killed = new Set<number>();
+  let waits = 0;
   for (let pass = 0; pass < PASSES_MAX; pass++) {
-    const found = pidsWith(mark).filter((pid) => !killed.has(pid));
-    if (found.length === 0) return;
+    const { pids, isUnsure } = processesWith(mark);
+    const found = pids.filter((pid) => !killed.has(pid));
+    if (found.length === 0 && (!isUnsure || waits++ === WAITS_MAX)) return;
+    if (found.length === 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WAIT_MS);
     for (const pid of found) {
       killed.add(pid);
       killOne(pid);
@@ -93,16 +104,22 @@ function killMarked(mark: string): void {
   }
 }
 
-/** Ended processes, and those of other users, have no readable environment. */
-function pidsWith(mark: string): readonly number[] {
-  return readdirSync("/proc").flatMap((name) => {
-    if (!/^\d+$/.test(name)) return [];
+/** The processes with a mark. It is unsure if some process may have one that cannot be read yet. */
+function processesWith(mark: string): { readonly pids: readonly number[]; readonly isUnsure: boolean } {
+  const pids: number[] = [];
+  let isUnsure = false;
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
     try {
-      return readFileSync(`/proc/${name}/environ`, "latin1").includes(mark) ? [Number(name)] : [];
+      const environment = readFileSync(`/proc/${name}/environ`, "latin1");
+      if (environment.includes(mark)) pids.push(Number(name));
+      // While a process replaces its program, it has memory and no environment.
+      else if (environment === "") isUnsure ||= !readFileSync(`/proc/${name}/statm`, "latin1").startsWith("0 ");
     } catch {
-      return [];
+      // Ended processes, and those of other users, have no readable environment.
     }
-  });
+  }
+  return { pids, isUnsure };
 }
 
 function killOne(pid: number): void {
