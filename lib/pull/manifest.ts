@@ -121,10 +121,13 @@ export function parseManifest(server: string, content: unknown): Manifest {
   return { tables, invalid };
 }
 
+/** The server lists the table, and has neither its rows now nor a reason why a copy must not have them. */
+const UNCLEAR = new Set(["unreadable", "not_published"]);
+
 /** The tables of which the list has nothing certain, so that their copies stay as they are. */
 export function uncertainIds({ tables, invalid }: Manifest): readonly string[] {
-  const unreadable = tables.filter(({ unavailable }) => unavailable?.code === "unreadable");
-  return [...unreadable.map(({ id }) => id), ...invalid.keys()];
+  const unclear = tables.filter(({ unavailable }) => UNCLEAR.has(unavailable?.code ?? ""));
+  return [...unclear.map(({ id }) => id), ...invalid.keys()];
 }
 
 const shortId = (id: string) => JSON.stringify(id.slice(0, 200));

@@ -212,7 +212,13 @@ function missingTables({ tables }: Manifest, result: RoundResult | null): readon
 /** The tables whose current rows the pull could not get. */
 function failedIds(manifest: Manifest, result: RoundResult): string[] {
   const failed = result.tables.filter(({ error }) => error !== null).map(({ table }) => table.id);
-  return [...failed, ...uncertainIds(manifest)].toSorted();
+  // A table that was never published had no rows to update.
+  const isNew = new Set(
+    manifest.tables
+      .filter(({ id, unavailable }) => unavailable?.code === "not_published" && !result.published.has(id))
+      .map(({ id }) => id),
+  );
+  return [...failed, ...uncertainIds(manifest).filter((id) => !isNew.has(id))].toSorted();
 }
 
 function reportOf(

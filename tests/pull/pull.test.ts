@@ -4,7 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { Agnes } from "../../lib/agnes.ts";
+import { createHost } from "../../lib/base/mod.ts";
 import { createAgnes } from "../../lib/create-agnes.ts";
+import { readCopyState } from "../../lib/workspace/mod.ts";
 import { served, type Served } from "../serve/harness.ts";
 import { distribute, TOKEN, type Distribution, type SentTable } from "./distribution.ts";
 
@@ -156,6 +158,13 @@ describe("Agnes.pull", () => {
         Object.assign(table, { unavailable, view_name: null, columns: [], layouts: [], parts: [] });
       },
     ],
+    [
+      "is not published on the server",
+      (table) => {
+        const unavailable = { code: "not_published", message: "later" };
+        Object.assign(table, { unavailable, view_name: null, columns: [], layouts: [], parts: [] });
+      },
+    ],
   ];
   test.each(spoiled)("a table that %s keeps its copy, names and files", async (_what, spoil) => {
     const tables = await shop.agnes.tables();
@@ -172,6 +181,73 @@ describe("Agnes.pull", () => {
     server.requests.length = 0;
     await pull();
     expect(downloads()).toEqual([]);
+  });
+
+  test("a table that loses its name to another one keeps its rows, under a name of its own", async () => {
+    const tables = await shop.agnes.tables();
+    await tables.update("shop.orders", { description: "All orders", primaryKey: ["id"] });
+    await shop.agnes.sync();
+    await pull();
+    const known = await copy.rows(ORDERS);
+    server.change = ({ tables: sent }) => {
+      sent["shop.orders"]!["view_name"] = null;
+      sent["shop.customers"]!["view_name"] = "orders";
+    };
+    const note = "shop.orders has no name of its own in SQL on the server; here it is shop_orders";
+    server.requests.length = 0;
+    for (let round = 0; round < 2; round++) {
+      const { status, tables: pulled, notes } = await pull();
+      expect([status, notes]).toEqual(["complete", [note]]);
+      expect(pulled.map(({ id, status: state }) => [id, state])).toEqual([
+        ["shop.customers", "unchanged"],
+        ["shop.orders", "unchanged"],
+      ]);
+      for (const name of ["shop.orders", "shop_orders"])
+        expect(await copy.rows(`SELECT * FROM ${name} ORDER BY id`)).toEqual(known);
+      expect(await copy.rows("SELECT name FROM orders ORDER BY id")).toEqual(
+        await shop.agnes.rows("SELECT name FROM customers ORDER BY id"),
+      );
+      expect(await copy.describe("shop.orders")).toMatchObject({
+        description: "All orders",
+        primaryKey: ["id"],
+      });
+    }
+    expect(downloads()).toEqual([]);
+    server.change = () => {};
+    expect((await pull()).notes).toEqual([]);
+    expect(await copy.rows(ORDERS)).toEqual(known);
+  });
+
+  test("a table without a name on the server never has a name that may be another table there", async () => {
+    server.change = ({ tables }) => {
+      tables["shop.orders"]!["view_name"] = null;
+      tables["shop.customers"]!["view_name"] = "Shop_Orders";
+    };
+    await pull();
+    expect(await failure(copy.query(ORDERS))).toMatchObject({ code: "table_unknown" });
+    expect(await copy.rows("SELECT count(*) AS n FROM shop_orders_2")).toEqual([{ n: 3 }]);
+    expect(await copy.rows("SELECT count(*) AS n FROM shop_orders")).toEqual([{ n: 2 }]);
+  });
+
+  test("a table that is kept gives up a name that the server has for another one", async () => {
+    await pull();
+    const known = await copy.rows(ORDERS);
+    server.change = ({ tables }) => {
+      tables["shop.orders"]!["rows"] = -1;
+      tables["shop.customers"]!["view_name"] = "orders";
+    };
+    for (let round = 0; round < 2; round++) {
+      await pull();
+      expect(await copy.rows("SELECT count(*) AS n FROM orders")).toEqual([{ n: 2 }]);
+      expect(await copy.rows("SELECT * FROM shop_orders ORDER BY id")).toEqual(known);
+    }
+  });
+
+  test("a table that was never published is no failure of the pull", async () => {
+    await writeFile(join(shop.directory, "exports", "refunds.csv"), "id\n1\n");
+    await (await shop.agnes.tables()).register({ source: "shop", sourceTable: "refunds" });
+    expect(await statuses(pull())).toMatchObject({ "shop.refunds": "unavailable" });
+    expect((await readCopyState(createHost(), copy.workspace.dataDirectory))?.lastPull?.failed).toEqual([]);
   });
 
   test.each(["constructor", "__proto__", "hasOwnProperty"])(
