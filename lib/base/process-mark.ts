@@ -114,7 +114,8 @@ function processesWith(mark: string): { readonly pids: readonly number[]; readon
       const environment = readFileSync(`/proc/${name}/environ`, "latin1");
       if (environment.includes(mark)) pids.push(Number(name));
       // While a process replaces its program, it has memory and no environment.
-      else if (environment === "") isUnsure ||= !readFileSync(`/proc/${name}/statm`, "latin1").startsWith("0 ");
+      else if (environment === "")
+        isUnsure ||= !readFileSync(`/proc/${name}/statm`, "latin1").startsWith("0 ");
     } catch {
       // Ended processes, and those of other users, have no readable environment.
     }

@@ -10,7 +10,6 @@ import {
   type Host,
 } from "../base/mod.ts";
 import { backoffMs, isTransientStatus, retryAfterMs } from "../kit/mod.ts";
-import { allBytes } from "./all-bytes.ts";
 import { responseError } from "./response-error.ts";
 
 /** A server to pull from. */
@@ -19,12 +18,18 @@ export interface PullClient {
   readonly address: string;
   /**
    * Requests the list of tables; null if it is the one of `etag`.
-   * @throws the error of the server, `server_unreachable`, `server_response_invalid`, `manifest_too_large`, `download_stalled`,
-   *   `aborted`
+   * @param receive reads a response; called again if the request is repeated
+   * @throws the error of the server or of `receive`, `server_unreachable`, `download_stalled`, `aborted`
    */
-  manifest(etag: string | null): Promise<{ readonly etag: string | null; readonly content: unknown } | null>;
+  list<T>(etag: string | null, receive: (list: ReceivedList) => Promise<T>): Promise<T | null>;
   /** Opens the response to one request for a path. Redirects are not followed. Only transport errors are thrown. */
   open(path: string, headers: Readonly<Record<string, string>>): Promise<OpenResponse>;
+}
+
+/** The list of tables as it arrives. */
+export interface ReceivedList {
+  readonly etag: string | null;
+  readonly pieces: AsyncIterable<Uint8Array>;
 }
 
 /** A response whose bytes are watched: it fails with `download_stalled` when none arrive for a time. */
@@ -47,8 +52,6 @@ export interface ClientLimits {
 
 const STALLED_MS = 30_000;
 export const RETRIES = 4;
-/** About 350,000 parts. A list takes eight times its size in memory, so that a greater one would not fit a small laptop. */
-const MANIFEST_BYTES_MAX = 128 * 1024 * 1024;
 
 /** @throws `server_address_invalid`, `token_invalid` */
 export function openPullClient(
@@ -70,7 +73,7 @@ export function openPullClient(
   return {
     address: url.origin,
     open,
-    manifest: (etag) => withRetries(host, signal, retries, () => requestManifest(url.origin, open, etag)),
+    list: (etag, receive) => withRetries(host, signal, retries, () => requestList(open, etag, receive)),
   };
 }
 
@@ -143,19 +146,15 @@ async function openResponse(
   }
 }
 
-async function requestManifest(server: string, open: PullClient["open"], etag: string | null) {
+async function requestList<T>(
+  open: PullClient["open"],
+  etag: string | null,
+  receive: (list: ReceivedList) => Promise<T>,
+): Promise<T | null> {
   using response = await open("/api/sync/manifest", etag === null ? {} : { "if-none-match": etag });
   if (response.status === 304 && etag !== null) return null;
   if (response.status !== 200) throw await response.error();
-  const bytes = await allBytes(response.pieces(), MANIFEST_BYTES_MAX);
-  if (bytes === null) throw new AgnesError("manifest_too_large", { server, maxBytes: MANIFEST_BYTES_MAX });
-  try {
-    const content = JSON.parse(new TextDecoder().decode(bytes)) as unknown;
-    return { etag: response.headers.get("etag"), content };
-  } catch (error) {
-    const details = { server, httpStatus: 200, reason: "is not JSON" };
-    throw new AgnesError("server_response_invalid", details, { cause: error });
-  }
+  return await receive({ etag: response.headers.get("etag"), pieces: response.pieces() });
 }
 
 /** Repeats work after transient errors, with growing pauses. */

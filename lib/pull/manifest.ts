@@ -91,34 +91,52 @@ const manifestTable = v.object({
   parts: v.nullish(v.array(part), []),
 });
 
-const wholeManifest = v.object({ version: v.literal(1), tables: v.record(v.string(), v.unknown()) });
+const head = v.object({ version: v.literal(1), tables: v.record(v.string(), v.unknown()) });
 
 /** Checks a manifest. Nothing of it is trusted: names become paths and SQL. @throws `manifest_invalid` */
 export function parseManifest(server: string, content: unknown): Manifest {
-  const whole = v.safeParse(wholeManifest, content);
-  if (!whole.success) {
-    const [issue] = whole.issues;
-    const what = v.getDotPath(issue) ?? "the content";
-    throw new AgnesError("manifest_invalid", { server, what, reason: "is not valid" });
+  const checked = new ManifestTables(server);
+  for (const [id, table] of Object.entries(checkHead(server, content))) checked.add(id, table);
+  return checked.manifest;
+}
+
+/** Checks what a manifest has besides its tables. @returns the tables, unchecked @throws `manifest_invalid` */
+export function checkHead(server: string, content: unknown): Readonly<Record<string, unknown>> {
+  const parsed = v.safeParse(head, content);
+  if (parsed.success) return parsed.output.tables;
+  const what = v.getDotPath(parsed.issues[0]) ?? "the content";
+  throw new AgnesError("manifest_invalid", { server, what, reason: "is not valid" });
+}
+
+/** Checks the tables of a manifest one by one. */
+export class ManifestTables {
+  readonly #server: string;
+  readonly #tables: ManifestTable[] = [];
+  readonly #invalid = new Map<string, AgnesError>();
+  readonly #seen = new Set<string>();
+
+  constructor(server: string) {
+    this.#server = server;
   }
-  const tables: ManifestTable[] = [];
-  const invalid = new Map<string, AgnesError>();
-  const seen = new Set<string>();
-  for (const [id, value] of Object.entries(whole.output.tables)) {
-    const reject = (reason: string) =>
-      invalid.set(id, new AgnesError("manifest_invalid", { server, what: `table ${shortId(id)}`, reason }));
+
+  get manifest(): Manifest {
+    return { tables: this.#tables, invalid: this.#invalid };
+  }
+
+  add(id: string, value: unknown): void {
     const parsed = v.safeParse(manifestTable, value);
-    if (!parsed.success) {
-      const [issue] = parsed.issues;
-      reject(`is not valid: ${v.getDotPath(issue) ?? "the content"}`);
-      continue;
+    const problem = parsed.success
+      ? tableProblem(id, parsed.output)
+      : `is not valid: ${v.getDotPath(parsed.issues[0]) ?? "the content"}`;
+    const reason = problem ?? (this.#seen.has(id.toLowerCase()) ? "is listed twice" : null);
+    this.#seen.add(id.toLowerCase());
+    if (reason === null) {
+      this.#tables.push(tableOf(id, parsed.output as Parsed));
+      return;
     }
-    const reason = tableProblem(id, parsed.output) ?? (seen.has(id.toLowerCase()) ? "is listed twice" : null);
-    if (reason !== null) reject(reason);
-    else tables.push(tableOf(id, parsed.output));
-    seen.add(id.toLowerCase());
+    const details = { server: this.#server, what: `table ${shortId(id)}`, reason };
+    this.#invalid.set(id, new AgnesError("manifest_invalid", details));
   }
-  return { tables, invalid };
 }
 
 /** The server lists the table, and has neither its rows now nor a reason why a copy must not have them. */

@@ -12,10 +12,10 @@ import {
 import { openPullClient, type PullClient } from "./client.ts";
 import { checkLayout, layOut } from "./layout.ts";
 import { checkNoLinks } from "./no-links.ts";
-import { parseManifest, uncertainIds, type Manifest, type ManifestTable } from "./manifest.ts";
+import { uncertainIds, type Manifest, type ManifestTable } from "./manifest.ts";
 import { registerCopies } from "./register.ts";
 import { downloadsDirectory, pullRound, type RoundResult, type RoundTable } from "./round.ts";
-import { readStoredManifest, writeStoredManifest, type StoredManifest } from "./stored-manifest.ts";
+import { TableList } from "./table-list.ts";
 import type { PulledTable, PullOptions, PullReport, PullServices } from "./types.ts";
 
 /** A server that publishes all the time must not keep a pull for ever. */
@@ -71,13 +71,11 @@ async function pullLocked(
   const { host, workspace } = services;
   const { dataDirectory } = workspace;
   const server = client.address;
-  const stored = await readStoredManifest(host, dataDirectory, server);
-  let latest = await latestManifest(client, stored);
+  const list = new TableList(host, dataDirectory, client);
   let sources = earlier?.sources ?? [];
   const results: RoundResult[] = [];
-  let manifest: Manifest;
+  let manifest = await list.latest();
   for (let number = 1; ; number++) {
-    manifest = parseManifest(server, latest.content);
     const listed = [...new Set(manifest.tables.map(({ source }) => source))];
     await checkSources(services, server, listed, sources);
     if (number === 1) {
@@ -97,7 +95,7 @@ async function pullLocked(
     const result = await pullRound(round, manifest, sources);
     results.push(result);
     if (!result.isGone || number === ROUNDS_MAX) break;
-    latest = await latestManifest(client, null);
+    manifest = await list.request();
   }
   const last = results.at(-1)!;
   const names = new Map((await services.tables.list()).map(({ id, viewName }) => [id, viewName]));
@@ -115,21 +113,12 @@ async function pullLocked(
     missing: missingTables(manifest, last),
     lastPull: { at: host.now().toISOString(), failed: failedIds(manifest, last) },
   });
-  await writeStoredManifest(host, dataDirectory, server, latest);
   const hasFailed = last.tables.some(({ error }) => error !== null);
   // Unfinished downloads of tables that failed continue at the next pull.
   if (!hasFailed) await host.files.removeDirectory(downloadsDirectory(dataDirectory));
   const kept = (await services.tables.list()).filter(({ id }) => uncertain.has(id) && last.published.has(id));
   notes.push(...(await layOut(services, [...copied, ...kept], last.published, options.layout)));
   return reportOf(server, { manifest, results, names, notes });
-}
-
-/** Requests the list of tables, unless it is the stored one. */
-async function latestManifest(
-  client: PullClient,
-  stored: StoredManifest | null,
-): Promise<{ readonly etag: string | null; readonly content: unknown }> {
-  return (await client.manifest(stored?.etag ?? null)) ?? stored!;
 }
 
 /** @throws `pull_source_taken` if a source of the server is one of this workspace, `pull_sources_alike`, `pull_link_found` */

@@ -126,6 +126,70 @@ describe("Agnes.pull from a server of Agnes", () => {
     const error = await pull().catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: "manifest_too_large", details: { maxBytes: 128 * 1024 * 1024 } });
     expect(sent).toBeLessThan(300);
+    expect((await readdir(join(folder, "data/copy"))).filter((name) => name.includes("manifest"))).toEqual(
+      [],
+    );
     expect(await readdir(join(folder, "data")).catch(() => [])).not.toContain("extracts");
+  });
+
+  test("a list of tables of more than 128 MiB is read table by table, and stored", async () => {
+    const description = "d".repeat(99_000);
+    const table = { source: "far", query_mode: "remote", unavailable: { code: "remote", message: "" } };
+    respond = () => {
+      let at = 0;
+      const pull = (controller: ReadableStreamDefaultController<Uint8Array>) => {
+        const send = (text: string) => controller.enqueue(new TextEncoder().encode(text));
+        if (at === 0) send('{"version":1,"tables":{\n');
+        const name = `t${at}`;
+        if (at < 1400)
+          send(`"far.${name}":${JSON.stringify({ ...table, name, view_name: name, description })},\n`);
+        else {
+          send(`"far.${name}":${JSON.stringify({ ...table, name, view_name: name })}\n}}`);
+          controller.close();
+        }
+        at += 1;
+      };
+      return new Response(new ReadableStream({ pull }), { headers: { etag: '"large"' } });
+    };
+    expect((await pull()).tables).toHaveLength(1401);
+    respond = () => new Response(null, { status: 304 });
+    expect((await pull()).tables).toHaveLength(1401);
+    expect((await readdir(join(folder, "data/copy"))).toSorted()).toEqual([
+      ".lock",
+      "manifest.json",
+      "state.json",
+    ]);
+  });
+
+  test("a damaged stored list is requested again", async () => {
+    await pull();
+    const path = join(folder, "data/copy/manifest.json");
+    const stored = await Bun.file(path).text();
+    const spoiled = [
+      stored.slice(0, -1),
+      stored.slice(0, stored.indexOf("\n") + 1),
+      stored.replaceAll("\n", ""),
+      "",
+      "[]\n",
+    ];
+    for (const text of spoiled) {
+      await writeFile(path, text);
+      // Of a pull that was killed.
+      await writeFile(`${path}.1.abc.tmp`, text);
+      paths.length = 0;
+      expect(await statuses(pull())).toEqual({ "shop.customers": "unchanged", "shop.orders": "unchanged" });
+      expect(paths.at(-1)).toBe("200 /api/sync/manifest");
+      expect((await Bun.file(path).text()).split("\n")).toHaveLength(stored.split("\n").length);
+      expect(await readdir(join(folder, "data/copy"))).not.toContain("manifest.json.1.abc.tmp");
+    }
+  });
+
+  test("a list that is stored is not used for another server", async () => {
+    await pull();
+    const path = join(folder, "data/copy/manifest.json");
+    await writeFile(path, (await Bun.file(path).text()).replace("127.0.0.1", "127.0.0.2"));
+    paths.length = 0;
+    await pull();
+    expect(paths).toEqual(["200 /api/sync/manifest"]);
   });
 });

@@ -147,14 +147,14 @@ export function manifestOf(tables: readonly ManifestTable[], tableMode: "all" | 
   return {
     etag: `"${hash.digest("hex")}"`,
     *pieces(serverTime) {
-      let piece = `{${head},"server_time":${JSON.stringify(serverTime)},"tables":{`;
+      let piece = `{${head},"server_time":${JSON.stringify(serverTime)},"tables":{\n`;
       for (const [at, { id, json }] of tables.entries()) {
-        piece += `${at === 0 ? "" : ","}${JSON.stringify(id)}:${json}`;
+        piece += `${at === 0 ? "" : ",\n"}${JSON.stringify(id)}:${json}`;
         if (piece.length < PIECE_LENGTH) continue;
         yield piece;
         piece = "";
       }
-      yield `${piece}}}`;
+      yield `${piece}\n}}`;
     },
   };
 }

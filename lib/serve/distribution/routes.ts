@@ -26,7 +26,7 @@ function manifestRoute(): Route {
     tag: TAG,
     summary: "List the tables that the caller subscribes to, with their parts and hashes",
     description:
-      "Each part is a Parquet file. A part that a later sync replaced can still be downloaded for `grace_seconds`.",
+      'Each part is a Parquet file. The list may have hundreds of megabytes; each table is a line of it, after a first line that ends with `"tables":{`. A part that a later sync replaced can still be downloaded for `grace_seconds`.',
     access: "signed_in",
     headers: ifNoneMatch,
     responses: {

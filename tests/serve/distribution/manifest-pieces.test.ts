@@ -12,6 +12,12 @@ test("manifestOf() sends many tables in pieces, and each table once", () => {
   const sent = JSON.parse(pieces.join("")) as { server_time: string; tables: Record<string, object> };
   expect(sent.server_time).toBe(TIME);
   expect(Object.keys(sent.tables)).toEqual(tables.map(({ id }) => id));
+  const [head, ...lines] = pieces.join("").split("\n");
+  expect(head).toEndWith('"tables":{');
+  expect(lines.map((line) => /^"([^"]*)"/.exec(line)?.[1])).toEqual([
+    ...tables.map(({ id }) => id),
+    undefined,
+  ]);
 });
 
 test("manifestOf() sends no tables, and one, in one piece", () => {
