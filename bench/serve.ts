@@ -5,6 +5,8 @@
  * and its workers.
  *
  *     npx bun bench/serve.ts [--rounds N] [--seconds N] [--export-rows N] [--load-minutes N]
+ *
+ * Without exports if N is 0.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -277,18 +279,19 @@ sources:
     { call: post(bare.url, ""), pid: barePid },
     { call: post(served.url, "api/query"), pid: servedPid },
   );
-  await exportAll(
-    {
-      "DuckDB to Arrow": async () => arrowScan(view, 0),
-      "DuckDB to Arrow, one thread": async () => arrowScan(view, 1),
-      // Through the bindings, as Agnes, but its rows stay in the vectors of DuckDB.
-      "DuckDB without conversion": () => exported(post(bare.url, "?scan", { sql: EXPORT }), barePid),
-    },
-    (format, limit) => ({
-      call: post(served.url, `api/query?format=${format}`, { sql: EXPORT, limit }),
-      pid: servedPid,
-    }),
-  );
+  if (exportRows > 0)
+    await exportAll(
+      {
+        "DuckDB to Arrow": async () => arrowScan(view, 0),
+        "DuckDB to Arrow, one thread": async () => arrowScan(view, 1),
+        // Through the bindings, as Agnes, but its rows stay in the vectors of DuckDB.
+        "DuckDB without conversion": () => exported(post(bare.url, "?scan", { sql: EXPORT }), barePid),
+      },
+      (format, limit) => ({
+        call: post(served.url, `api/query?format=${format}`, { sql: EXPORT, limit }),
+        pid: servedPid,
+      }),
+    );
   if (loadMinutes > 0)
     await load({ url: served.url, pid: servedPid, tokens, adminToken, ordersPath, sql: SQL }, loadMinutes);
 } finally {

@@ -103,6 +103,8 @@ export const databaseNames = {
   analytics: "agnes:analytics",
   /** Contains the views of remote tables during a session. */
   session: "agnes:session",
+  /** Contains copies of small tables during a session. */
+  copies: "agnes:copies",
   /** Contains the live tables of one query. */
   query: (number: number): string => `agnes:query:${number}`,
   extract: (source: string): string => `agnes:extract:${source}`,

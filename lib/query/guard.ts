@@ -34,6 +34,8 @@ export interface GuardedQuery extends Omit<ParsedSelect, "facts"> {
   readonly typeChecks: TypeChecks;
   /** Whether its rows are those of one table at most: it joins nothing. */
   readonly readsOnce: boolean;
+  /** Whether it may read a copy of its table: its kept statement then returns the same later, and it names no internal database. */
+  readonly mayReadCopy: boolean;
 }
 
 /**
@@ -56,6 +58,8 @@ export async function guardQuery(
   for (const use of facts.functions) checkFunction(use);
   for (const use of facts.tables) checkTable(use);
   checkBounds(facts.functions);
+  const readsOnce =
+    facts.tables.length === 1 && facts.tableFunctions.length === 0 && !hasCommonTables(parsed.tree);
   return {
     ...parsed,
     tables: facts.tables.filter((use) => !isListedTable(use)),
@@ -68,10 +72,20 @@ export async function guardQuery(
       ...(facts.namesDatabase || facts.functions.some(isDatabaseName) ? [PUBLIC_DATABASE] : []),
     ],
     typeChecks: typeChecksOf(facts),
-    readsOnce:
-      facts.tables.length === 1 && facts.tableFunctions.length === 0 && !hasCommonTables(parsed.tree),
+    readsOnce,
+    mayReadCopy:
+      readsOnce &&
+      !facts.functions.some(({ name }) => USES_TIME.test(name)) &&
+      !KEYWORDS.test(parsed.sql) &&
+      !parsed.sql.toLowerCase().includes(DATABASE_PREFIX),
   };
 }
+
+/** Functions of the current time. DuckDB computes some of them once for a kept statement, unless it binds it again. */
+const USES_TIME = /^(?:age|now|today|transaction_timestamp)$/i;
+
+/** The start of the others, which are functions in some forms only; `current_timestamp` is parsed as a column. */
+const KEYWORDS = /current_|local/i;
 
 /** Whether a tree has common table expressions, which may be read more than once. */
 function hasCommonTables(tree: unknown): boolean {

@@ -2,6 +2,7 @@ import { AgnesError, atMost, Mutex, raceAbort } from "../base/mod.ts";
 import { ATTACH_TIMEOUT_MS, tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import { poolGate, type Connection } from "../duckdb/mod.ts";
 import { checkFolders } from "./check-folders.ts";
+import type { GuardedQuery } from "./guard.ts";
 import { leaseOf, readyOrReleased } from "./lease.ts";
 import type { LiveResolver } from "../sources/mod.ts";
 import type { Opening } from "./opening.ts";
@@ -79,10 +80,15 @@ export class Instances {
 
   /**
    * Leases a locked instance in which the chosen tables are open.
-   * @param readsOnce see `GuardedQuery.readsOnce`
+   * @param query the query, if it is the only one of the lease
    * @throws `table_unknown`, `table_vanished`, `extract_changed`, `remote_unavailable`, `timed_out`, `aborted`, `analytics_unreadable`
    */
-  async lease(choose: Choice, granted: Granted, opening: Opening, readsOnce = false): Promise<Lease> {
+  async lease(
+    choose: Choice,
+    granted: Granted,
+    opening: Opening,
+    query: GuardedQuery | null = null,
+  ): Promise<Lease> {
     const { log } = this.#services;
     const { signal } = opening;
     for (;;) {
@@ -94,7 +100,7 @@ export class Instances {
         const tables = choose(names);
         if (!sandbox.serves(tables)) return { sandbox, tables, lease: null };
         await sandbox.lock();
-        const lease = await leaseOf(sandbox, tables, names, { log, signal, readsOnce });
+        const lease = await leaseOf(sandbox, tables, names, { log, signal, query });
         return { sandbox, tables, lease };
       });
       const { sandbox, lease } = found;

@@ -1,8 +1,10 @@
 import type { Log } from "../base/mod.ts";
-import { tableId, type AnalyticsTable } from "../analytics/mod.ts";
+import { databaseNames, tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import { mayNameDatabase, PUBLIC_DATABASE } from "./database-name.ts";
+import type { GuardedQuery } from "./guard.ts";
 import type { QueryDatabase } from "./live/query-database.ts";
 import { planLive, type LivePlace, type LiveStatement } from "./live/prepare-live.ts";
+import { mayKeepStatement } from "./recent-queries.ts";
 import type { Lease, RemoteReceipt } from "./run.ts";
 import type { RemoteAccessMode } from "./opening.ts";
 import type { Sandbox } from "./sandbox.ts";
@@ -10,16 +12,23 @@ import { shipStatement, type ShippedQuery } from "./ship/shipped-query.ts";
 import type { TableNames } from "./tables.ts";
 import { areSmall } from "./threads.ts";
 
-/** Leases a locked instance for one query, whose signal stops all statements on the connection. */
+/**
+ * Leases a locked instance for one query, whose signal stops all statements on the connection.
+ *
+ * @param options.query the query, if it is the only one of the lease
+ */
 export async function leaseOf(
   sandbox: Sandbox,
   tables: readonly AnalyticsTable[],
   names: TableNames,
-  options: { readonly log: Log; readonly signal: AbortSignal; readonly readsOnce?: boolean },
+  options: { readonly log: Log; readonly signal: AbortSignal; readonly query?: GuardedQuery | null },
 ): Promise<Lease> {
-  const { log, signal, readsOnce = false } = options;
-  await sandbox.useThreads(readsOnce && areSmall(tables));
-  const connection = await sandbox.connect();
+  const { log, signal, query = null } = options;
+  await sandbox.useThreads(query?.readsOnce === true && areSmall(tables));
+  const { copies } = sandbox;
+  const copyable = copyableOf(query, tables);
+  const isCopied = copyable !== null && copies.has(copyable);
+  const connection = await sandbox.connect(isCopied ? databaseNames.copies : databaseNames.analytics);
   // A statement that ignores the interrupt then counts as lost, and frees its slot for the next query.
   connection.stopWith(signal);
   if (tables.some(mayNameDatabase)) await connection.run(PUBLIC_DATABASE);
@@ -45,9 +54,16 @@ export async function leaseOf(
     },
     release: async () => {
       shipped?.close();
+      if (copyable !== null && !isCopied && !signal.aborted) await copies.used(copyable);
       await sandbox.release(connection, { isStopped: signal.aborted });
     },
   };
+}
+
+/** Returns the table that a query may read from a copy; null: none. */
+function copyableOf(query: GuardedQuery | null, tables: readonly AnalyticsTable[]): AnalyticsTable | null {
+  const mayReadCopy = query?.mayReadCopy === true && mayKeepStatement(query, tables);
+  return mayReadCopy && !tables.some(mayNameDatabase) ? tables[0]! : null;
 }
 
 /** Returns the function that creates further tables in the database of a query; null without such tables. */

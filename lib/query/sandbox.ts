@@ -37,9 +37,10 @@ import { foldersOf } from "./check-folders.ts";
 import type { LiveResolver, LiveTable } from "../sources/mod.ts";
 import type { QueryDatabase } from "./live/query-database.ts";
 import type { QueryServices } from "./query-services.ts";
-import { IdleConnections } from "./idle-connections.ts";
+import { Connections } from "./connections.ts";
 import { REOPEN_TIMEOUT_MS, type Opening, type RemoteAccessMode } from "./opening.ts";
 import { createSessionView } from "./session-view.ts";
+import { TableCopies } from "./table-copies.ts";
 import { Threads } from "./threads.ts";
 
 /**
@@ -59,7 +60,7 @@ export class Sandbox {
   readonly #liveReasons = new Map<string, string>();
   readonly #liveTables = new Map<string, Promise<LiveTable | null>>();
   readonly #queryDatabases = new Map<Connection, QueryDatabase>();
-  readonly #idle = new IdleConnections();
+  readonly #connections: Connections;
   readonly #threads: Threads;
   #queries = 0;
   /** The number of databases that are being attached. */
@@ -69,6 +70,7 @@ export class Sandbox {
   #users = 0;
   #retired = false;
   #closed = false;
+  readonly copies: TableCopies;
   /** The state of `analytics.duckdb` when it was attached; null before. */
   state: AnalyticsState | null = null;
   /** The file system for the checks of each query. */
@@ -87,6 +89,8 @@ export class Sandbox {
     this.lookups = services.host.files;
     this.#threads = threads;
     this.#database = database;
+    this.#connections = new Connections(database);
+    this.copies = new TableCopies(connection, services.log);
     this.#connection = connection;
     this.#live = live;
   }
@@ -120,11 +124,12 @@ export class Sandbox {
 
   /** @throws `analytics_unreadable` */
   async attachAnalytics(path: string, fingerprint: string): Promise<void> {
-    const { analytics, session } = databaseNames;
+    const { analytics, copies, session } = databaseNames;
     try {
       await this.#connection.run(
         `ATTACH ${quoteLiteral(path)} AS ${quoteIdentifier(analytics)} (READ_ONLY);
-         ATTACH ':memory:' AS ${quoteIdentifier(session)};`,
+         ATTACH ':memory:' AS ${quoteIdentifier(session)};
+         ATTACH ':memory:' AS ${quoteIdentifier(copies)};`,
       );
       this.state = await readAnalyticsState(this.#connection, analytics);
     } catch (error) {
@@ -254,16 +259,11 @@ export class Sandbox {
     await this.#threads.use(this.#connection, { isSmall, isAlone: this.#users + this.#attaching === 0 });
   }
 
-  /** Returns a clean connection for one query. The instance stays open until all connections are released. */
-  async connect(): Promise<Connection> {
+  /** Returns a clean connection to a database for one query. The instance stays open until all connections are released. */
+  async connect(name: string = databaseNames.analytics): Promise<Connection> {
     this.#users += 1;
-    const idle = this.#idle.take();
-    if (idle !== undefined) return idle;
     try {
-      const connection = await this.#database.connect();
-      if (this.state !== null) await connection.run(`USE ${quoteIdentifier(databaseNames.analytics)}`);
-      connection.markReusable();
-      return connection;
+      return await this.#connections.take(this.state === null ? null : name);
     } catch (error) {
       await this.#leave();
       throw error;
@@ -273,7 +273,7 @@ export class Sandbox {
   /** Takes a connection back, and keeps it for another query if this one has left nothing behind. */
   async release(connection: Connection, { isStopped = false } = {}): Promise<void> {
     const mayKeep = !isStopped && !this.#retired && !this.#queryDatabases.has(connection);
-    if (!mayKeep || !this.#idle.add(connection)) {
+    if (!mayKeep || !this.#connections.keep(connection)) {
       await connection.close();
       await this.#dropQueryDatabase(connection);
     }

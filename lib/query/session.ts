@@ -323,7 +323,7 @@ export class QuerySession implements AsyncDisposable {
     const open = () =>
       tables.length === 0 && !isTrusted && !query.hasListings
         ? this.#instances.leaseBare(signal)
-        : this.#instances.lease(choose, access, opening, isAlone && query.readsOnce);
+        : this.#instances.lease(choose, access, opening, isAlone ? query : null);
     const scope = () => ({ granted, isRestricted: access !== null, signal });
     // A PIVOT without listed values is bound with its rows.
     if (hybrid?.hasSchemas === true && !query.isExplained && query.pivots.length === 0) {

@@ -17,5 +17,6 @@ export async function trustedQuery(
     bounds: [],
     typeChecks: trustedTypeChecks(facts),
     readsOnce: false,
+    mayReadCopy: false,
   };
 }
