@@ -49,6 +49,8 @@ export function queryFailure(error: unknown, scope: FailureScope): unknown {
     );
   }
   if (isAgnesError(error, "plugin_failed") && scope.isRestricted) return sourceFailure(error);
+  if (isAgnesError(error) && error.isDataError && error.code.includes("/") && scope.isRestricted)
+    return pluginCodeFailure(error);
   // The error contains the next statement, which may be an internal one.
   if (isAgnesError(error, "duckdb_stuck"))
     return new AgnesError(error.code, { ...error.details, what: "the query" }, { cause: error });
@@ -95,11 +97,26 @@ function sourceFailure(error: AgnesError<"plugin_failed">): AgnesError {
     source,
     operation,
     ...(table !== undefined && { table }),
-    reason: "only callers with access to all tables get the reason",
+    reason: HIDDEN_REASON,
     ...(code !== undefined && { code }),
-    advice: "Try again later, or ask an administrator to run the query.",
+    advice: HIDDEN_ADVICE,
   };
   return new AgnesError("plugin_failed", details, { cause: error, retry: error.retry });
+}
+
+const HIDDEN_REASON = "only callers with access to all tables get the reason";
+const HIDDEN_ADVICE = "Try again later, or ask an administrator to run the query.";
+
+/**
+ * The error of a plugin's own code. Its texts stay if its details are numbers and the table of the query only, as those of a limit.
+ * Others, such as a reason of the source, may name tables and columns that the caller may not access.
+ */
+function pluginCodeFailure(error: AgnesError): AgnesError {
+  const isPublic = ([key, value]: readonly [string, unknown]) =>
+    key === "table" || key === "tableCommand" || value === null || typeof value === "number";
+  if (Object.entries(error.details).every(isPublic)) return error;
+  const texts = { message: `the source of the query failed: ${HIDDEN_REASON}`, hint: HIDDEN_ADVICE };
+  return error.withDetails({}, { cause: error, texts });
 }
 
 /** Returns the place of a DuckDB error in the SQL as entered. */

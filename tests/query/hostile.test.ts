@@ -6,6 +6,7 @@ import { AgnesError } from "../../lib/base/mod.ts";
 import { encodeResult } from "../../lib/duckdb/mod.ts";
 import type { QueryRequest } from "../../lib/query/mod.ts";
 import type { QuerySession } from "../../lib/query/session.ts";
+import { defineErrors, errorSpec } from "../../lib/kit/mod.ts";
 import { queryFailure } from "../../lib/query/failure.ts";
 import { duckdbError } from "../../lib/duckdb/errors.ts";
 import { published, rowsOf } from "./published.ts";
@@ -256,6 +257,39 @@ describe("an error of a query", () => {
     const hidden = queryFailure(thrown, { ...scope, isRestricted: true }) as AgnesError;
     expect(hidden).toMatchObject({ code: "plugin_failed", retry: "transient", details });
     expect(JSON.stringify([hidden.message, hidden.hint, hidden.details])).not.toContain("secret_pay");
+  });
+
+  test("of a code of a plugin contains texts of the source only if they name nothing else, if access is restricted", () => {
+    const errors = defineErrors("leaky", {
+      denied: errorSpec<{ table: string; reason: string }>({
+        isDataError: true,
+        status: 403,
+        retry: "transient",
+        message: (d) => `no access to ${d.table}: ${d.reason}`,
+        hint: (d) => `Grant ${d.reason}.`,
+      }),
+      missing: errorSpec<{ table: string; known: readonly string[] }>({
+        isDataError: true,
+        message: (d) => `no table ${d.table}`,
+        hint: (d) => `Did you mean ${d.known.join(", ")}?`,
+      }),
+      too_large: errorSpec<{ table: string; bytes: number; limit: number | null }>({
+        isDataError: true,
+        message: (d) => `the table ${d.table} has ${d.bytes} bytes`,
+        hint: () => "Add a condition.",
+      }),
+    });
+    const scope = { dataDirectory: "/data", home: null, secrets: [] };
+    const denied = errors.denied({ table: "orders", reason: "view of secret_pay" });
+    for (const thrown of [denied, errors.missing({ table: "orders", known: ["secret_pay"] })]) {
+      expect(queryFailure(thrown, { ...scope, isRestricted: false })).toBe(thrown);
+      const hidden = queryFailure(thrown, { ...scope, isRestricted: true }) as AgnesError;
+      const { code, retry, status } = thrown;
+      expect(hidden).toMatchObject({ code, retry, status });
+      expect(JSON.stringify([hidden.message, hidden.hint, hidden.details])).not.toContain("secret_pay");
+    }
+    const large = errors.too_large({ table: "orders", bytes: 5, limit: null });
+    expect(queryFailure(large, { ...scope, isRestricted: true })).toBe(large);
   });
 
   test("contains the path of the damaged file, relative to the data folder", async () => {
