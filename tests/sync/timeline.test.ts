@@ -7,7 +7,7 @@ import * as v from "valibot";
 import { failureOf, temporaryFolder } from "./workspace.ts";
 
 /** A source with the tables `a` and `b`; `a` has one more column when the test sets it. */
-function growing(state: { isWide: boolean }) {
+function growing(state: { isWide: boolean; failing?: string }) {
   return definePlugin({
     name: "growing",
     version: "1.0.0",
@@ -21,6 +21,7 @@ function growing(state: { isWide: boolean }) {
         table("b", { id: int64() }),
       ],
       async *read(info) {
+        if (info.name === state.failing) throw new Error("it fails");
         yield [info.name === "a" && state.isWide ? { id: 1, note: "x" } : { id: 1 }];
       },
     }),
@@ -102,6 +103,31 @@ test("timeline() of one table has what concerns it, also after it was unregister
   expect((await kinds("g.b"))[0]).toEqual(["registry_change", "unregistered"]);
   expect((await agnes.timeline({ table: "g.a", source: "other" })).entries).toEqual([]);
   expect((await failureOf(agnes.timeline({ table: "g.c" }))).code).toBe("table_not_registered");
+});
+
+test("timeline() with limited access has the status and generation of the accessible tables of a run", async () => {
+  using folder = temporaryFolder();
+  const state = { isWide: false, failing: "a" };
+  await using agnes = await createAgnes({
+    workspace: folder.path,
+    plugins: [growing(state)],
+    config: { version: 1, sources: { g: { plugin: "growing" } } },
+  });
+  await agnes.sync();
+  const latest = async (...access: readonly string[]) => {
+    const { entries } = await agnes.timeline({ ...(access.length > 0 && { access: new Set(access) }) });
+    const { status, summary, generation } = entries.find(({ kind }) => kind === "run")!;
+    return [status, summary, generation];
+  };
+  expect(await latest()).toEqual(["partial", expect.anything(), 1]);
+  expect(await latest("g.a")).toEqual(["failed", "run failed", null]);
+  expect(await latest("g.b")).toEqual(["complete", "run complete", 1]);
+  expect(await latest("g.a", "g.b")).toEqual(["partial", "run partial", 1]);
+  state.failing = "none";
+  await agnes.sync();
+  expect(await latest()).toEqual(["complete", expect.anything(), 2]);
+  expect(await latest("g.a")).toEqual(["complete", "run complete", 2]);
+  expect(await latest("g.b")).toEqual(["complete", "run complete", null]);
 });
 
 test("timeline() with limited access shows nothing of other tables", async () => {

@@ -7,6 +7,7 @@ import { route, type Route } from "../http/route.ts";
 import { checkSource } from "../registry/changes.ts";
 import { timelineRoute } from "./routes-timeline.ts";
 import { eventResponse } from "./events.ts";
+import type { ServedWorkspace } from "../workspace.ts";
 import {
   runBody,
   runPath,
@@ -110,9 +111,8 @@ function getSyncStatus(): Route {
       const { workspace, host, syncs } = services;
       const access = await services.accessOf(principal);
       const tables = await workspace.syncStatus({ access });
-      const running = await (await workspace.runs()).running();
       const body = {
-        locked: running.size > 0,
+        locked: access === null ? await isAnyRunning(workspace) : tables.some(isRunning),
         scheduler: syncs.scheduler,
         tables: tables.map((table) => statusFor(principal, table)),
         sources: (await workspace.health.last())
@@ -127,6 +127,12 @@ function getSyncStatus(): Route {
     },
   });
 }
+
+async function isAnyRunning(workspace: ServedWorkspace): Promise<boolean> {
+  return (await (await workspace.runs()).running()).size > 0;
+}
+
+const isRunning = ({ status }: TableSyncStatus) => status === "running";
 
 /** Errors may have values of columns and tables that were not granted. */
 function statusFor({ role }: Principal, table: TableSyncStatus) {

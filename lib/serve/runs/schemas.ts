@@ -92,7 +92,10 @@ export const runsBody = v.object({ runs: v.array(runBody) });
 
 /** The response of `GET /api/sync/status`. */
 export const syncStatusBody = v.object({
-  locked: described(v.boolean(), "Whether any source is being synced"),
+  locked: described(
+    v.boolean(),
+    "Whether any source is being synced; for a caller with access to some tables, whether any of them is",
+  ),
   scheduler: described(
     v.picklist(["active", "standby", "failed", "stopped"]),
     "active: this server syncs what is due; standby: another process of the workspace does; failed: see the log of the server",

@@ -45,20 +45,44 @@ export function entriesOfRun(run: Run, wanted: Wanted): readonly TimelineEntry[]
     generation: run.generation,
   }));
   if (!concerns(run, name, wanted.access)) return changes;
+  const entry = { ...common, id: `run ${runId}`, kind: "run" as const, table: wanted.table };
+  if (wanted.access !== null) return [...changes, { ...entry, ...limitedRun(run, name, wanted.access) }];
   const own = name === null ? null : (run.tables.find((table) => table.name === name) ?? null);
-  const isLimited = wanted.access !== null;
-  const entry: TimelineEntry = {
-    ...common,
-    id: `run ${runId}`,
-    kind: "run",
-    table: wanted.table,
-    summary: isLimited ? `run ${run.status}` : runText(run, own),
-    actor: isLimited ? null : run.actor,
-    status: run.status,
-    error: isLimited ? null : (own?.error ?? run.error),
-    generation: run.published ? run.generation : null,
+  return [
+    ...changes,
+    {
+      ...entry,
+      summary: runText(run, own),
+      actor: run.actor,
+      status: run.status,
+      error: own?.error ?? run.error,
+      generation: run.published ? run.generation : null,
+    },
+  ];
+}
+
+/** What a run did for the accessible tables alone: its status and generation may be those of other tables. */
+function limitedRun(
+  run: Run,
+  name: string | null,
+  access: ReadonlySet<string>,
+): Pick<TimelineEntry, "summary" | "status" | "generation"> {
+  const names = [...access].flatMap((id) => (id.startsWith(`${run.source}.`) ? [id.split(".")[1]!] : []));
+  const isOwn = (table: string) => (name ?? table) === table && run.requested?.includes(table) !== false;
+  const own = new Set(names.filter(isOwn));
+  const failed = run.tables.filter((table) => table.status === "failed");
+  const ownFailed = failed.filter((table) => own.has(table.name)).length;
+  const hasNewRows = run.tables.some((table) => own.has(table.name) && table.status === "extracted");
+  let { status } = run;
+  // Only the first tables of a run are kept.
+  const areFailedKnown = run.error === null && failed.length === run.counts.failed;
+  if ((status === "partial" || status === "failed") && areFailedKnown)
+    status = ownFailed === 0 ? "complete" : ownFailed < own.size ? "partial" : "failed";
+  return {
+    summary: `run ${status}`,
+    status,
+    generation: run.published && hasNewRows ? run.generation : null,
   };
-  return [...changes, entry];
 }
 
 /** Whether a run concerns a table, or any accessible one. A run of the whole source concerns all its tables. */

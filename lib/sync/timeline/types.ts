@@ -23,13 +23,13 @@ export interface TimelineEntry {
   readonly actor: string | null;
   /** The run, of `run` and `schema_change`. */
   readonly runId: string | null;
-  /** The status of the run. */
+  /** The status of the run; with limited `access`, that of its accessible tables. */
   readonly status: RunStatus | null;
   /** Why the run failed; null with limited `access`. */
   readonly error: RunError | null;
   /** The version of the registry, of `registry_change`. */
   readonly version: number | null;
-  /** The generation of the source that was published. */
+  /** The generation of the source that was published; with limited `access`, only if it has new rows of an accessible table. */
   readonly generation: number | null;
 }
 

@@ -46,6 +46,7 @@ async function endless(names: readonly string[] = ["e"]) {
     agnes,
     state,
     open: () => void (isOpen = true),
+    shut: () => void (isOpen = false),
     async [Symbol.asyncDispose]() {
       await agnes.close();
       await own[Symbol.asyncDispose]();
@@ -87,6 +88,27 @@ test("POST /api/sync/trigger begins a run, and rejects another one of the source
   let third = await again();
   for (; third.status === 409; third = await again()) await Bun.sleep(5);
   expect(await json(third)).toMatchObject({ sources: ["e"], tables: ["numbers"] });
+});
+
+test("GET /api/sync/status is locked for a caller only if a table that it may access is being synced", async () => {
+  await using server = await endless();
+  const tokens = await server.agnes.tokens();
+  const isLocked = async (...sources: readonly string[]) => {
+    const grants = sources.length === 0 ? null : { tables: [], sources, folders: [] };
+    const { token } = await tokens.create({ name: "reader", role: "analyst", grants });
+    const request = new Request("http://127.0.0.1/api/sync/status", {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    return (await json<{ locked: boolean }>(await server.agnes.fetch(request))).locked;
+  };
+  const locks = async () => [await isLocked(), await isLocked("e"), await isLocked("shop")];
+  server.open();
+  await server.agnes.sync();
+  expect(await locks()).toEqual([false, false, false]);
+  server.shut();
+  await server.request("/api/sync/trigger", post({}));
+  expect(await locks()).toEqual([true, true, false]);
+  server.open();
 });
 
 test("POST /api/sync/trigger names the sync in which a source waits for its turn", async () => {
