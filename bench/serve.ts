@@ -6,7 +6,7 @@
  *
  *     npx bun bench/serve.ts [--rounds N] [--seconds N] [--export-rows N] [--load-minutes N]
  *
- * Without exports if N is 0.
+ * `--export-rows 0` skips the formats.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
