@@ -3,7 +3,7 @@ import { checkHead, ManifestTables, parseManifest, type Manifest } from "./manif
 
 /** For a list with one table in each line; its tables are checked one by one. They take 2.5 times its size in memory. */
 const BYTES_MAX = 512 * 1024 * 1024;
-/** For a list of another form, which takes eight times its size. */
+/** For a list of another form, and for one line, which take eight times their size. */
 const WHOLE_BYTES_MAX = 128 * 1024 * 1024;
 
 const LINE_END = 0x0a;
@@ -17,6 +17,7 @@ export class ListReader {
   readonly #tables: ManifestTables;
   /** The bytes of the line that has begun. */
   #line: Uint8Array[] = [];
+  #lineBytes = 0;
   #sizeBytes = 0;
   #state: "head" | "tables" | "end" | "whole" = "head";
 
@@ -38,9 +39,13 @@ export class ListReader {
     }
     // The caller may use its buffer again.
     if (begin < bytes.length) this.#line.push(bytes.slice(begin));
-    const maxBytes = ["tables", "end"].includes(this.#state) ? BYTES_MAX : WHOLE_BYTES_MAX;
-    if (this.#sizeBytes > maxBytes)
-      throw new AgnesError("manifest_too_large", { server: this.#server, maxBytes });
+    this.#lineBytes += bytes.length - begin;
+    const isByLine = this.#state === "tables" || this.#state === "end";
+    const check = (sizeBytes: number, maxBytes: number) => {
+      if (sizeBytes > maxBytes) throw new AgnesError("manifest_too_large", { server: this.#server, maxBytes });
+    };
+    check(isByLine ? this.#lineBytes : this.#sizeBytes, WHOLE_BYTES_MAX);
+    check(this.#sizeBytes, BYTES_MAX);
   }
 
   /** @throws `manifest_invalid`, `server_response_invalid` if it is not complete */
@@ -76,6 +81,7 @@ export class ListReader {
     const decoder = new TextDecoder();
     const text = this.#line.map((bytes) => decoder.decode(bytes, { stream: true })).join("");
     this.#line = [];
+    this.#lineBytes = 0;
     return text + decoder.decode();
   }
 

@@ -148,6 +148,12 @@ export function uncertainIds({ tables, invalid }: Manifest): readonly string[] {
   return [...unclear.map(({ id }) => id), ...invalid.keys()];
 }
 
+/** Whether the list has nothing certain of a table, in any case of its id; see `uncertainIds`. */
+export function isUncertain(manifest: Manifest): (id: string) => boolean {
+  const ids = new Set(uncertainIds(manifest).map((id) => id.toLowerCase()));
+  return (id) => ids.has(id.toLowerCase());
+}
+
 const shortId = (id: string) => JSON.stringify(id.slice(0, 200));
 
 type Parsed = v.InferOutput<typeof manifestTable>;

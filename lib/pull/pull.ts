@@ -12,7 +12,7 @@ import {
 import { openPullClient, type PullClient } from "./client.ts";
 import { checkLayout, layOut } from "./layout.ts";
 import { checkNoLinks } from "./no-links.ts";
-import { uncertainIds, type Manifest, type ManifestTable } from "./manifest.ts";
+import { isUncertain, uncertainIds, type Manifest, type ManifestTable } from "./manifest.ts";
 import { registerCopies } from "./register.ts";
 import { downloadsDirectory, pullRound, type RoundResult, type RoundTable } from "./round.ts";
 import { TableList } from "./table-list.ts";
@@ -99,8 +99,8 @@ async function pullLocked(
   }
   const last = results.at(-1)!;
   const names = new Map((await services.tables.list()).map(({ id, viewName }) => [id, viewName]));
-  const uncertain = new Set(uncertainIds(manifest));
-  const copied = manifest.tables.filter(({ id }) => last.published.has(id) && !uncertain.has(id));
+  const uncertain = isUncertain(manifest);
+  const copied = manifest.tables.filter(({ id }) => last.published.has(id) && !uncertain(id));
   const notes = [...(await registerCopies(services.tables, { sources, published: copied, uncertain }))];
   await services.rebuild();
   await removeGone(services, sources, last);
@@ -116,7 +116,7 @@ async function pullLocked(
   const hasFailed = last.tables.some(({ error }) => error !== null);
   // Unfinished downloads of tables that failed continue at the next pull.
   if (!hasFailed) await host.files.removeDirectory(downloadsDirectory(dataDirectory));
-  const kept = (await services.tables.list()).filter(({ id }) => uncertain.has(id) && last.published.has(id));
+  const kept = (await services.tables.list()).filter(({ id }) => uncertain(id) && last.published.has(id));
   notes.push(...(await layOut(services, [...copied, ...kept], last.published, options.layout)));
   return reportOf(server, { manifest, results, names, notes });
 }

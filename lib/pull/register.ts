@@ -24,7 +24,7 @@ export async function registerCopies(
   }: {
     readonly sources: readonly string[];
     readonly published: readonly ManifestTable[];
-    readonly uncertain: ReadonlySet<string>;
+    readonly uncertain: (id: string) => boolean;
   },
 ): Promise<readonly string[]> {
   const present = new Set(published.map(({ id }) => id.toLowerCase()));
@@ -33,7 +33,7 @@ export async function registerCopies(
   for (const table of await tables.list()) {
     if (present.has(table.id.toLowerCase())) continue;
     if (!sources.includes(table.source)) names.take(table.viewName);
-    else if (!uncertain.has(table.id)) await tables.unregister(table.id);
+    else if (!uncertain(table.id)) await tables.unregister(table.id);
     else if (names.has(table.viewName)) renamed.push(table);
     else names.take(table.viewName);
   }

@@ -6,7 +6,7 @@ import { dataPaths } from "../workspace/mod.ts";
 import type { PullClient } from "./client.ts";
 import { CopyDatabase } from "./copy-database.ts";
 import { downloadPart, partialPath, PartGone, placePart, type PartRequest } from "./download.ts";
-import { uncertainIds, type Manifest, type ManifestTable } from "./manifest.ts";
+import { isUncertain, type Manifest, type ManifestTable } from "./manifest.ts";
 import {
   planTable,
   publishedTables,
@@ -162,10 +162,8 @@ async function planSource(
     const totalBytes = plan.missing.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     tables.push({ plan, totalBytes, left, downloadedParts: 0, receivedBytes: 0, error: null, isGone: false });
   }
-  const uncertain = new Set(uncertainIds(manifest));
-  const kept = new Set(
-    published.map(({ name }) => name).filter((name) => uncertain.has(`${source}.${name}`)),
-  );
+  const uncertain = isUncertain(manifest);
+  const kept = new Set(published.map(({ name }) => name).filter((name) => uncertain(`${source}.${name}`)));
   return { source, directory, published, tables, kept, left: tables.filter(({ left }) => left > 0).length };
 }
 

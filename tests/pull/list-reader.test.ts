@@ -60,12 +60,14 @@ test("ListReader checks the version before it reads tables, and reports a table 
 });
 
 test("ListReader rejects a list that would fill the memory", () => {
-  const piece = new TextEncoder().encode(" ".repeat(1024 * 1024));
-  for (const [head, maxMib] of [
-    ["", 128],
-    ["{\n", 128],
-    ['{"version":1,"tables":{\n', 512],
+  const line = `${" ".repeat(1024 * 1024 - 1)}\n`;
+  for (const [head, text, maxMib] of [
+    ["", " ".repeat(1024 * 1024), 128],
+    ["{\n", line, 128],
+    ['{"version":1,"tables":{\n', " ".repeat(1024 * 1024), 128],
+    ['{"version":1,"tables":{\n', line, 512],
   ] as const) {
+    const piece = new TextEncoder().encode(text);
     const reader = new ListReader("https://agnes.example.com");
     reader.take(new TextEncoder().encode(head));
     let taken = 0;

@@ -183,6 +183,17 @@ describe("Agnes.pull", () => {
     expect(downloads()).toEqual([]);
   });
 
+  test("a table whose entry is invalid and has the id in another case keeps its copy", async () => {
+    await pull();
+    const known = await copy.rows(ORDERS);
+    server.change = ({ tables }) => {
+      tables["Shop.Orders"] = { ...tables["shop.orders"]!, rows: -1 };
+      delete tables["shop.orders"];
+    };
+    await pull();
+    expect(await copy.rows(ORDERS)).toEqual(known);
+  });
+
   test("a table that loses its name to another one keeps its rows, under a name of its own", async () => {
     const tables = await shop.agnes.tables();
     await tables.update("shop.orders", { description: "All orders", primaryKey: ["id"] });
