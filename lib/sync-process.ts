@@ -95,7 +95,7 @@ async function servicesOf(
 
 async function runSource(
   parent: TaskParent,
-  { source, only, full, actor }: SourceTask,
+  { source, runId, only, full, actor }: SourceTask,
   services: SourceServices,
 ): Promise<SourceReport> {
   const { signal, registration } = parent;
@@ -106,6 +106,7 @@ async function runSource(
       { ...services, tables },
       {
         source,
+        runId,
         only,
         full,
         signal,

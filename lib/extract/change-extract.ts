@@ -33,6 +33,8 @@ export interface ChangeRequest {
   /** The folder of the extract. Created if it is missing. */
   readonly directory: string;
   readonly source: ExtractSource;
+  /** The id of the run. Default: a random one for each publish. */
+  readonly runId?: string | undefined;
   /** Target number of rows in a part. Default: 250,000. */
   readonly partRows?: number | undefined;
   readonly signal: AbortSignal;
@@ -92,7 +94,7 @@ export async function changeExtract<T>(
     publish: async (previous, changes) => {
       const { source, partRows = PART_ROWS, signal } = request;
       const run: ExtractRun = {
-        id: randomId(services.host),
+        id: request.runId ?? randomId(services.host),
         services,
         database,
         directory,

@@ -37,6 +37,8 @@ export interface ExtractRequest {
   /** The folder of the extract, `extracts/<source>`. Created if it is missing. */
   readonly directory: string;
   readonly source: ExtractSource;
+  /** The id of the run, which is published with the generation. Default: a random one. */
+  readonly runId?: string;
   readonly tables: readonly TablePlan[];
   /** Reads every table in full and adopts its current layout. Default: false. */
   readonly full?: boolean;
@@ -87,7 +89,11 @@ export async function extractSource(
   const published = await readExtract(host.files, directory);
   const previous = await withReadFacts(host, published);
   await sweepTemporary(host, directory);
-  const shared = { id: randomId(host), database, progress: new Map<TablePlan, TableProgress>() };
+  const shared = {
+    id: request.runId ?? randomId(host),
+    database,
+    progress: new Map<TablePlan, TableProgress>(),
+  };
   const stats = new Map<TablePlan, TableStats>();
   let current = previous;
   let round = { ...request, directory };

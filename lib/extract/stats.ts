@@ -5,6 +5,7 @@ import type { Strategy } from "../tables/mod.ts";
 
 /** The result of a run. */
 export interface ExtractStats {
+  /** The id of the run; with `agnes.sync`, that of its record in the history. */
   readonly runId: string;
   /** The current generation; null if nothing has been published. */
   readonly generation: number | null;

@@ -42,7 +42,8 @@ export class ListReader {
     this.#lineBytes += bytes.length - begin;
     const isByLine = this.#state === "tables" || this.#state === "end";
     const check = (sizeBytes: number, maxBytes: number) => {
-      if (sizeBytes > maxBytes) throw new AgnesError("manifest_too_large", { server: this.#server, maxBytes });
+      if (sizeBytes > maxBytes)
+        throw new AgnesError("manifest_too_large", { server: this.#server, maxBytes });
     };
     check(isByLine ? this.#lineBytes : this.#sizeBytes, WHOLE_BYTES_MAX);
     check(this.#sizeBytes, BYTES_MAX);

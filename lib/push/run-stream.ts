@@ -29,6 +29,8 @@ export interface StreamRequest {
   /** The folder of the extract. */
   readonly directory: string;
   readonly source: ExtractSource;
+  /** The id of the run, which is published with the generations. Default: a random one for each. */
+  readonly runId?: string;
   /** The tables to change; each needs a primary key. Changes of other tables are ignored. */
   readonly tables: readonly TablePlan[];
   /** Maximum number of events to merge at once. Default: 10,000. */
@@ -103,11 +105,11 @@ const NOTHING: StreamStats = {
  */
 export async function runStream(services: ExtractServices, request: StreamRequest): Promise<StreamStats> {
   const { host, log } = services;
-  const { source, partRows, eventsMax = EVENTS_MAX } = request;
+  const { source, runId, partRows, eventsMax = EVENTS_MAX } = request;
   const signal = request.signal ?? new AbortController().signal;
   return changeExtract(
     services,
-    { directory: request.directory, source, partRows, signal },
+    { directory: request.directory, source, runId, partRows, signal },
     async (extract) => {
       await sweepSpool(host, extract.directory);
       // Otherwise a merge would never end while events arrive faster than they are merged.

@@ -63,7 +63,15 @@ export interface MergedEvents {
 export async function mergeEvents(
   services: SyncServices,
   handle: SourceHandle,
-  { discovered, signal }: { readonly discovered: readonly TableInfo[] | null; readonly signal: AbortSignal },
+  {
+    runId,
+    discovered,
+    signal,
+  }: {
+    readonly runId: string;
+    readonly discovered: readonly TableInfo[] | null;
+    readonly signal: AbortSignal;
+  },
 ): Promise<MergedEvents | null> {
   if (handle.connector.stream === undefined) return null;
   const { host, log, limits, tables, workspace } = services;
@@ -81,7 +89,7 @@ export async function mergeEvents(
         now: host.now(),
       });
       const onMerged = (merged: StreamStats) => void (stats = merged);
-      const request = { directory, source: handle, tables: plans, onMerged, signal };
+      const request = { directory, source: handle, runId, tables: plans, onMerged, signal };
       stats = await runStream({ host, log, limits }, request);
     } catch (error) {
       if (!isAgnesError(error) || signal.aborted) throw error;

@@ -32,6 +32,8 @@ import { reportVanished } from "./vanished.ts";
 /** The request of a run of one source. */
 export interface SourceRequest {
   readonly source: string;
+  /** The id of the run in the history. */
+  readonly runId: string;
   /** Names of the tables to sync; `null` for all registered ones. */
   readonly only: readonly string[] | null;
   readonly full: boolean;
@@ -105,7 +107,7 @@ async function runConnected(
     return { source, status: "unregistered", registered: [], notes: allNotes };
   }
   const plan = planSource(records, discovered, services.host.now(), handle.plugin);
-  const merged = await mergeEvents(services, handle, { discovered, signal });
+  const merged = await mergeEvents(services, handle, { runId: request.runId, discovered, signal });
   const events = merged === null ? {} : { events: merged.report };
   const [pushedOnly, readable] = parted(plan.tables, (table) => isPushedOnly(handle.connector, table));
   let read: ExtractStats;
@@ -171,13 +173,14 @@ async function extract(
   request: ReadRequest & { readonly again: readonly string[] },
 ): Promise<ExtractStats> {
   const { host, log, limits, workspace } = services;
-  const { tables, full, again, signal, onProgress } = request;
+  const { runId, tables, full, again, signal, onProgress } = request;
   const { materializeTimeoutMs } = config;
   return extractSource(
     { host, log, limits },
     {
       directory: dataPaths.extract(workspace.dataDirectory, source.name),
       source,
+      runId,
       tables,
       full,
       again,

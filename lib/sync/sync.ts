@@ -197,6 +197,7 @@ async function runSource(
   try {
     const request = {
       source,
+      runId: run.id,
       only,
       full,
       signal: options.signal,

@@ -7,6 +7,7 @@ import { createAgnes, type Agnes } from "agnes";
 
 import { createHost, silentLog } from "../../lib/base/mod.ts";
 import { fileStorage, memoryStorage, openCatalog } from "../../lib/catalog/mod.ts";
+import { readExtract } from "../../lib/extract/mod.ts";
 import { Runs, type Run } from "../../lib/sync/mod.ts";
 import { endlessPlugin } from "./endless.ts";
 import { failureOf, newShop, openShop, temporaryFolder } from "./workspace.ts";
@@ -93,6 +94,16 @@ test("sync() records the failure of a whole source for each of its tables, until
   expect((await (await agnes.runs()).get(runId!)).error!.code).toBe("secret_missing");
   await agnes.sync();
   expect(await stateOf("shop.people")).toMatchObject({ status: "on_time", failures: 0, error: null });
+});
+
+test("sync() returns and publishes the id of the run in the history", async () => {
+  using folder = temporaryFolder();
+  await using agnes = await openShop(folder.path, newShop());
+  const { sources } = await agnes.sync();
+  const [run] = await (await agnes.runs()).list();
+  expect(sources[0]!.stats!.runId).toBe(run!.id);
+  const published = await readExtract(createHost().files, join(folder.path, "data", "extracts", "shop"));
+  expect(published!.generation.runId).toBe(run!.id);
 });
 
 test("sync() rejects a source that another run uses, and names the run", async () => {

@@ -25,6 +25,7 @@ export interface TaskWorkspace {
 export interface SourceTask {
   readonly kind: "source";
   readonly source: string;
+  readonly runId: string;
   readonly only: readonly string[] | null;
   readonly full: boolean;
   /** The author of changes to the registry. */

@@ -23,13 +23,13 @@ export async function syncInProcess(
   settings: SyncProcessSettings,
   { signal, registration, onProgress, ...request }: SourceProcessRequest,
 ): Promise<SourceReport> {
-  const { source, only, full, actor } = request;
+  const { source, runId, only, full, actor } = request;
   const what = `the run of source ${source}`;
   throwIfAborted(signal, what);
   let report: SourceReport | null = null;
   const thrown: AgnesError[] = [];
   const end = await runInProcess(services, settings, {
-    task: { kind: "source", source, only, full, actor },
+    task: { kind: "source", source, runId, only, full, actor },
     subject: `source ${source}`,
     names: new Set([source]),
     secrets: secretsOf(services, [source]),
