@@ -49,7 +49,7 @@ export async function requiredServer(cli: Cli, option: string | undefined): Prom
   if (server !== undefined) return server;
   const address = await serverOfCopy(cli);
   if (address !== undefined) return openServer(address, { signal: cli.signal });
-  const reason = "it works with a server, and none is named";
+  const reason = "it needs a server, and none is named";
   const next = "Add --server URL, or set AGNES_SERVER.";
   throw new AgnesError("usage_wrong", { command: cli.name, reason, next });
 }

@@ -32,6 +32,7 @@ export async function writeOutput(
   const real = await host.files.realPath(target);
   const found = await host.files.identify(real ?? target);
   if (found?.kind === "directory") refuse("it is a folder");
+  if (found === null && output.endsWith("/")) refuse("its name ends like that of a folder");
   if (found?.kind === "link") refuse("it is a link to a file that does not exist");
   if (found === null || found.kind === "file")
     await publishFile(host, real ?? target, (temporary) => write(temporary, true));

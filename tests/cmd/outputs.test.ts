@@ -40,8 +40,9 @@ describe("agnes query --output", () => {
       ["o.gz", 2, "is not a known format"],
       ["o.table", 2, "the format table cannot be written to a file"],
       ["exports", 1, "it is a folder"],
+      ["exports/new/", 1, "its name ends like that of a folder"],
     ] as const) {
-      const detected = name === "exports" ? "csv" : name === "o.table" ? "table" : null;
+      const detected = name.startsWith("exports") ? "csv" : name === "o.table" ? "table" : null;
       const format = detected === null ? [] : ["--format", detected];
       const result = await own.query("SELECT 1 AS a", "--output", name, ...format);
       expect([name, result.status, result.stdout]).toEqual([name, status, ""]);

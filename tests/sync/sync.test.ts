@@ -371,6 +371,9 @@ describe("rollback", () => {
     await agnes.sync();
     expect(await agnes.rows("SELECT count(*) AS n FROM people")).toEqual([{ n: 3 }]);
     expect((await failureOf(agnes.rollback("shop", 99))).code).toBe("generation_unknown");
+    const { generation } = (await agnes.sync()).sources[0]!.stats!;
+    const already = await failureOf(agnes.rollback("shop", generation!));
+    expect(already.message).toContain(`generation ${generation} is the current one`);
     expect((await failureOf(agnes.rollback("shp", 1))).code).toBe("source_unknown");
   });
 });

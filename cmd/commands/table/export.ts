@@ -38,7 +38,7 @@ export default command({
   async run(cli, args) {
     const format = choiceOf(
       cli.name,
-      "format",
+      "--format",
       args.format ?? (cli.json && args.output === undefined ? "json" : "markdown"),
       formats,
     );

@@ -31,11 +31,12 @@ export default command({
     knownSource(agnes.workspace, source);
     if (args["dry-run"] === true) {
       const directory = dataPaths.extract(agnes.workspace.dataDirectory, source);
-      const kept = (await listGenerations(createHost().files, directory)).filter(({ current }) => !current);
-      const found = kept.find(({ number }) => number === generation);
+      const all = await listGenerations(createHost().files, directory);
+      const found = all.find(({ number, current }) => number === generation && !current);
       if (found === undefined) {
-        const known = kept.map(({ number }) => number);
-        throw new AgnesError("generation_unknown", { directory, generation, known });
+        const known = all.filter(({ current }) => !current).map(({ number }) => number);
+        const current = all.find((one) => one.current)?.number ?? null;
+        throw new AgnesError("generation_unknown", { directory, generation, known, current });
       }
       const { tables, rows } = found;
       if (cli.json) return await cli.printJson({ source, generation, tables, rows, dry_run: true });

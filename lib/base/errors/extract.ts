@@ -17,11 +17,21 @@ export const extractErrors = {
     message: (d) => `the extract ${d.path} was not written by Agnes, so it was not replaced`,
     hint: () => "Rename the source, or move that folder away.",
   }),
-  generation_unknown: errorSpec<{ directory: string; generation: number; known: readonly number[] }>({
+  generation_unknown: errorSpec<{
+    directory: string;
+    generation: number;
+    /** The earlier generations that are kept. */
+    known: readonly number[];
+    current: number | null;
+  }>({
     status: 404,
     exit: 2,
-    message: (d) => `there is no generation ${d.generation} in ${d.directory}`,
-    hint: (d) => (d.known.length === 0 ? "No earlier generation is kept." : `Known: ${d.known.join(", ")}.`),
+    message: (d) =>
+      d.generation === d.current
+        ? `generation ${d.generation} is the current one in ${d.directory}`
+        : `there is no generation ${d.generation} in ${d.directory}`,
+    hint: (d) =>
+      d.known.length === 0 ? "No earlier generation is kept." : `Earlier generations: ${d.known.join(", ")}.`,
   }),
   generation_incomplete: errorSpec<{ generation: number; missing: readonly string[] }>({
     status: 409,

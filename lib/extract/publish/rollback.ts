@@ -30,7 +30,7 @@ export async function rollbackExtract(
   const known = await keptNumbers(files, root);
   const current = await currentNumber(files, root);
   if (!known.includes(generation)) {
-    throw new AgnesError("generation_unknown", { directory: root, generation, known });
+    throw new AgnesError("generation_unknown", { directory: root, generation, known, current });
   }
   const old = await readExtractFile(files, root, generationPath(root, generation));
   const missing: string[] = [];

@@ -33,7 +33,7 @@ export async function readTimeline(
   { table, source, limit = LIMIT, before, access = null }: TimelineOptions,
 ): Promise<Timeline> {
   if (!Number.isInteger(limit) || limit < 1 || limit > LIMIT_MAX)
-    throw invalid("the option limit", `${formatValue(limit)} is not a whole number from 1 to ${LIMIT_MAX}`);
+    throw invalid("`limit`", `${formatValue(limit)} is not a whole number from 1 to ${LIMIT_MAX}`);
   const until = before === undefined ? null : cursorOf(before);
   const id = table === undefined ? null : await tableOf(services.tables, table, access);
   const sourceOfTable = id?.split(".")[0];
@@ -131,7 +131,7 @@ function cursorText(entry: TimelineEntry): string {
 function cursorOf(text: string): string {
   const cursor = Buffer.from(text, "base64url").toString();
   if (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (run|schema|registry|rollback) /.test(cursor)) return cursor;
-  throw invalid("the option before", "it is not `next` of a page of the timeline");
+  throw invalid("`before`", "it is not `next` of a page of the timeline");
 }
 
 function invalid(what: string, reason: string): AgnesError {
