@@ -49,8 +49,7 @@ export function queryFailure(error: unknown, scope: FailureScope): unknown {
     );
   }
   if (isAgnesError(error, "plugin_failed") && scope.isRestricted) return sourceFailure(error);
-  if (isAgnesError(error) && error.isDataError && error.code.includes("/") && scope.isRestricted)
-    return pluginCodeFailure(error);
+  if (isAgnesError(error) && error.isDataError && scope.isRestricted) return dataFailure(error);
   // The error contains the next statement, which may be an internal one.
   if (isAgnesError(error, "duckdb_stuck"))
     return new AgnesError(error.code, { ...error.details, what: "the query" }, { cause: error });
@@ -108,10 +107,11 @@ const HIDDEN_REASON = "only callers with access to all tables get the reason";
 const HIDDEN_ADVICE = "Try again later, or ask an administrator to run the query.";
 
 /**
- * The error of a plugin's own code. Its texts stay if its details are numbers and the table of the query only, as those of a limit.
- * Others, such as a reason of the source, may name tables and columns that the caller may not access.
+ * An error in the data of a source, with a code of its plugin or of Agnes. Its texts stay if its details are numbers and the table
+ * of the query only, as those of a limit. Others, such as a reason of the source, may name tables and columns that the caller may
+ * not access.
  */
-function pluginCodeFailure(error: AgnesError): AgnesError {
+function dataFailure(error: AgnesError): AgnesError {
   const isPublic = ([key, value]: readonly [string, unknown]) =>
     key === "table" || key === "tableCommand" || value === null || typeof value === "number";
   if (Object.entries(error.details).every(isPublic)) return error;

@@ -292,6 +292,24 @@ describe("an error of a query", () => {
     expect(queryFailure(large, { ...scope, isRestricted: true })).toBe(large);
   });
 
+  test("of a code of Agnes in the data of a source contains no text of the source if access is restricted", () => {
+    const scope = { dataDirectory: "/data", home: null, secrets: [] };
+    const value = { file: "secret_pay.csv", line: 1, column: "secret_pay", value: "secret_pay", type: "INT" };
+    for (const thrown of [
+      new AgnesError("file_value_invalid", value),
+      new AgnesError("file_row_invalid", { file: "a.csv", line: 1, reason: "wrong", text: "secret_pay" }),
+      new AgnesError("file_reading_outdated", { file: "a.csv", reason: "secret_pay has other columns" }),
+      new AgnesError("file_failed", { operation: "read", path: "secret_pay.csv", reason: "EACCES" }),
+      new AgnesError("source_path_empty", { path: "secret_pay" }),
+    ]) {
+      expect(queryFailure(thrown, { ...scope, isRestricted: false })).toBe(thrown);
+      const hidden = queryFailure(thrown, { ...scope, isRestricted: true }) as AgnesError;
+      const { code, retry, status } = thrown;
+      expect(hidden).toMatchObject({ code, retry, status });
+      expect(JSON.stringify([hidden.message, hidden.hint, hidden.details])).not.toContain("secret_pay");
+    }
+  });
+
   test("contains the path of the damaged file, relative to the data folder", async () => {
     await using own = await published();
     await writeFile(join(own.data, "extracts", "crm", "data", "orders.parquet"), "nothing");
