@@ -50,6 +50,9 @@ export function queryFailure(error: unknown, scope: FailureScope): unknown {
   }
   if (isAgnesError(error, "plugin_failed") && scope.isRestricted) return sourceFailure(error);
   if (isAgnesError(error) && error.isDataError && scope.isRestricted) return dataFailure(error);
+  // DuckDB suggests names of all tables, if that of the query is gone.
+  if (isAgnesError(error, "remote_unavailable") && scope.isRestricted)
+    return new AgnesError(error.code, { ...error.details, reason: HIDDEN_REASON }, { cause: error });
   // The error contains the next statement, which may be an internal one.
   if (isAgnesError(error, "duckdb_stuck"))
     return new AgnesError(error.code, { ...error.details, what: "the query" }, { cause: error });

@@ -258,7 +258,13 @@ describe("a remote table", () => {
     await using session = openQuerySession(testServices(), { dataDirectory: place.data, live });
     expect(await rowsOf(session, "SELECT count(*) AS n FROM visits")).toEqual([{ n: 3n }]);
     await using alone = openQuerySession(testServices(), { dataDirectory: place.data });
-    expect(await codeOf(alone.runQuery({ sql: "FROM visits" }))).toBe("remote_unavailable");
+    const failed = (access: ReadonlySet<string> | null) =>
+      alone.runQuery({ sql: "FROM visits", access }).catch((error: unknown) => error as AgnesError);
+    const [whole, hidden] = [await failed(null), await failed(new Set(["shop.visits"]))];
+    for (const error of [whole, hidden]) expect(error).toMatchObject({ code: "remote_unavailable" });
+    // DuckDB suggests the names of any tables.
+    expect(JSON.stringify(whole)).toContain("Did you mean");
+    expect(JSON.stringify(hidden)).not.toMatch(/Did you mean|agnes:analytics/);
   });
 
   test("is attached with the current options if the configuration of its source changed", async () => {
