@@ -27,8 +27,10 @@ export interface CopyOptions {
   readonly signal?: AbortSignal;
   /** Whether rows keep their order, which is about a third slower. Default: `false`. */
   readonly ordered?: boolean;
-  /** Rows per row group. Default: 122880 for at most 20 columns, half of that for more. */
+  /** Rows per row group. Default: 61440, which is as fast as twice that, 5 % larger, and uses a third less memory. */
   readonly rowGroupRows?: number;
+  /** Whether the rows come from Parquet files, so that the default is 122880 for at most 20 columns. Default: `false`. */
+  readonly fromParquet?: boolean;
   /** A column to partition by: it is not written, and each value gets a folder `column=value` below the path. */
   readonly partitionBy?: string;
   /** The columns to collect statistics for. Default: all. */
@@ -77,14 +79,14 @@ export interface CopyResult {
   readonly sha256?: string;
 }
 
+const ROW_GROUP_ROWS = 61_440;
 /**
  * Most Parquet files have row groups of this size. An ordered copy of such a file into smaller ones takes a fifth more
  * processor time, because DuckDB copies the rows of each group that it splits.
  */
-const ROW_GROUP_ROWS = 122_880;
-const WIDE_ROW_GROUP_ROWS = 61_440;
-/** Tables with more columns have smaller row groups, because a copy holds one for each thread. */
-const WIDE_COLUMNS_MIN = 21;
+const PARQUET_ROW_GROUP_ROWS = 122_880;
+/** With more columns the smaller groups are worth it, because a copy holds one for each thread. */
+const PARQUET_COLUMNS_MAX = 20;
 /**
  * Columns with more distinct values than this in a row group get no dictionary: the file would hardly be smaller, and
  * building dictionaries takes a third of the time.
@@ -183,8 +185,8 @@ const bloomFilterOf = (columns: Columns): string =>
 const dictionariesOf = (columns: Columns): Dictionaries =>
   columns.length > LIMITED_COLUMNS_MAX ? "any" : "small";
 
-const rowGroupRowsOf = (columns: Columns): number =>
-  columns.length < WIDE_COLUMNS_MIN ? ROW_GROUP_ROWS : WIDE_ROW_GROUP_ROWS;
+const rowGroupRowsOf = ({ fromParquet = false }: CopyOptions, columns: Columns): number =>
+  fromParquet && columns.length <= PARQUET_COLUMNS_MAX ? PARQUET_ROW_GROUP_ROWS : ROW_GROUP_ROWS;
 
 type Columns = Awaited<ReturnType<Connection["describe"]>>;
 
@@ -230,7 +232,7 @@ async function copy(
   dictionaries: Dictionaries,
 ): Promise<CopyResult> {
   const { ordered = false, partitionBy, sumOf } = options;
-  const rowGroupRows = options.rowGroupRows ?? rowGroupRowsOf(columns);
+  const rowGroupRows = options.rowGroupRows ?? rowGroupRowsOf(options, columns);
   const partitions =
     partitionBy === undefined
       ? `PRESERVE_ORDER ${ordered}`

@@ -41,7 +41,13 @@ export async function writeFileChunk(
     const reading = await readingOf(connection, spooled.chunk, { ...types, signal });
     const readable = { ...spooled.chunk, reading: reading ?? { format: chunk.format, columns: [] } };
     const { origin, label = "a file" } = chunk;
-    const into = { ...target, origin, name: origin ?? label, counted: countedIn(chunk, number) };
+    const into = {
+      ...target,
+      origin,
+      fromParquet: isParquet,
+      name: origin ?? label,
+      counted: countedIn(chunk, number),
+    };
     const copy = async (onBytesScanned: (bytes: number) => void) => {
       const options = { connection, directory, signal, isUnchecked: true, onBytesScanned };
       await using file = await openFile(readable, options);
@@ -67,6 +73,7 @@ export async function writeFileChunk(
 /** The target of the part of one file. */
 type FileTarget = WriteTarget & {
   readonly origin: string | undefined;
+  readonly fromParquet: boolean;
   /** The name of the file in errors. */
   readonly name: string;
   /** The scope of its row numbers; see `StagedPart.counted`. */
@@ -192,10 +199,10 @@ async function copySelect(
   file: Pick<OpenFile, "present" | "select" | "retry" | "explain">,
   target: FileTarget,
 ): Promise<StagedPart> {
-  const { condition, columns, origin = null } = target;
+  const { condition, columns, origin = null, fromParquet } = target;
   const where = condition === null ? "" : ` WHERE ${condition}`;
   const counted = condition === null ? target.counted : undefined;
-  const options = { ordered: true, connection, target, origin, counted };
+  const options = { ordered: true, fromParquet, connection, target, origin, counted };
   for (;;) {
     const sql = `SELECT ${selectList(columns, file.present)} FROM (${file.select})${where}`;
     try {

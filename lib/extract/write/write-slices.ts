@@ -50,7 +50,16 @@ async function writeTogether(
   const { condition, columns } = target;
   const where = condition === null ? "" : ` WHERE ${condition}`;
   const sql = `SELECT ${selectList(columns, opened.present)} FROM (${opened.select})${where}`;
-  const copying = writePart(job, { kind: "sql", sql }, { ordered: true, connection, target });
+  const copying = writePart(
+    job,
+    { kind: "sql", sql },
+    {
+      ordered: true,
+      fromParquet: isParquet,
+      connection,
+      target,
+    },
+  );
   const [copied, held] = await Promise.allSettled([copying, opened.holds?.() ?? true]);
   if (copied.status === "rejected") throw copied.reason;
   const part = copied.value;
