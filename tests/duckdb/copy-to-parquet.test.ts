@@ -230,18 +230,18 @@ test("copyToParquet() returns the exact bounds of the values, or none", async ()
   expect(statistics).toMatchObject({ late: { nulls: 4096 }, none: { nulls: 10_000 }, longer: { nulls: 0 } });
 });
 
-for (const [columns, fromParquet, rows] of [
+for (const [columns, largeRowGroups, rows] of [
   [20, true, [122_880, 7120]],
   [20, false, [61_440, 61_440, 7120]],
   [21, true, [61_440, 61_440, 7120]],
 ] as const) {
-  test(`copyToParquet() writes row groups of ${rows[0]} rows for ${columns} columns, from Parquet: ${fromParquet}`, async () => {
+  test(`copyToParquet() writes row groups of ${rows[0]} rows for ${columns} columns, large: ${largeRowGroups}`, async () => {
     await using session = await open();
     await using directory = await temporaryDirectory();
     const path = `${directory.path}/x.parquet`;
     const list = Array.from({ length: columns }, (_, at) => `i + ${at} AS c${at}`).join(", ");
     const sql = `SELECT ${list} FROM range(130000) r(i)`;
-    await copyToParquet(session.database, { kind: "sql", sql }, path, { ordered: true, fromParquet });
+    await copyToParquet(session.database, { kind: "sql", sql }, path, { ordered: true, largeRowGroups });
     const groups = await session.connection.rows<{ rows: bigint }>(
       `SELECT DISTINCT ON (row_group_id) row_group_num_rows AS rows FROM parquet_metadata('${path}') ORDER BY row_group_id`,
     );

@@ -44,7 +44,7 @@ export async function writeFileChunk(
     const into = {
       ...target,
       origin,
-      fromParquet: isParquet,
+      largeRowGroups: isParquet,
       name: origin ?? label,
       counted: countedIn(chunk, number),
     };
@@ -73,7 +73,7 @@ export async function writeFileChunk(
 /** The target of the part of one file. */
 type FileTarget = WriteTarget & {
   readonly origin: string | undefined;
-  readonly fromParquet: boolean;
+  readonly largeRowGroups: boolean;
   /** The name of the file in errors. */
   readonly name: string;
   /** The scope of its row numbers; see `StagedPart.counted`. */
@@ -199,10 +199,10 @@ async function copySelect(
   file: Pick<OpenFile, "present" | "select" | "retry" | "explain">,
   target: FileTarget,
 ): Promise<StagedPart> {
-  const { condition, columns, origin = null, fromParquet } = target;
+  const { condition, columns, origin = null, largeRowGroups } = target;
   const where = condition === null ? "" : ` WHERE ${condition}`;
   const counted = condition === null ? target.counted : undefined;
-  const options = { ordered: true, fromParquet, connection, target, origin, counted };
+  const options = { ordered: true, largeRowGroups, connection, target, origin, counted };
   for (;;) {
     const sql = `SELECT ${selectList(columns, file.present)} FROM (${file.select})${where}`;
     try {

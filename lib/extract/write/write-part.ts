@@ -6,7 +6,7 @@ import { stagingPath, type StagedPart } from "./staged.ts";
 import type { WriteTarget } from "./write-target.ts";
 
 /** Options of `writePart`. */
-export interface PartOptions extends Pick<CopyOptions, "ordered" | "fromParquet" | "connection"> {
+export interface PartOptions extends Pick<CopyOptions, "ordered" | "largeRowGroups" | "connection"> {
   readonly kind?: StagedPart["kind"];
   readonly origin?: string | null;
   readonly counted?: string | undefined;

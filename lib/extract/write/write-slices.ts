@@ -55,7 +55,7 @@ async function writeTogether(
     { kind: "sql", sql },
     {
       ordered: true,
-      fromParquet: isParquet,
+      largeRowGroups: isParquet,
       connection,
       target,
     },
