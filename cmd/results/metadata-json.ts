@@ -1,5 +1,5 @@
 import { snakeCase } from "./snake-case.ts";
-import type { CachedMetadata, MetadataStatus, TableRefresh } from "../../lib/metadata/mod.ts";
+import { storedFigures, type MetadataStatus, type TableRefresh } from "../../lib/metadata/mod.ts";
 
 /** The refresh of one table in JSON, with the names of `POST /api/v2/metadata-cache/refresh`. */
 export function refreshJson({ table, runId, status, error, metadata, fetchMs, totalMs }: TableRefresh) {
@@ -9,7 +9,7 @@ export function refreshJson({ table, runId, status, error, metadata, fetchMs, to
     status,
     error: error?.message ?? null,
     error_code: error?.code ?? null,
-    ...figuresJson(metadata),
+    ...storedFigures(metadata),
     fetch_ms: fetchMs,
     total_ms: totalMs,
   };
@@ -33,21 +33,7 @@ export function metadataStatusJson({ intervalSeconds, freshSeconds, at, lastRun,
       error_at: lastError?.at ?? null,
       error_code: lastError?.code ?? null,
       error_msg: lastError?.message ?? null,
-      ...figuresJson(table.metadata),
+      ...storedFigures(table.metadata),
     })),
-  };
-}
-
-function figuresJson(metadata: CachedMetadata | null) {
-  const partitions = metadata?.partitionedBy ?? [];
-  return {
-    rows: metadata?.rows ?? null,
-    size_bytes: metadata?.sizeBytes ?? null,
-    partition_by: partitions.length === 0 ? null : partitions.join(","),
-    clustered_by: metadata?.clusteredBy ?? [],
-    entity_type: metadata?.entityType ?? null,
-    known_columns: metadata?.columns ?? [],
-    columns: metadata?.columnCount ?? null,
-    modified_at: metadata?.modifiedAt ?? null,
   };
 }

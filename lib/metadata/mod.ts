@@ -1,6 +1,7 @@
 export { MetadataCache } from "./metadata-cache.ts";
 export { MetadataStore } from "./store.ts";
 export { metadataSettings } from "./settings.ts";
+export { storedFigures } from "./stored-figures.ts";
 export type {
   CachedMetadata,
   MetadataFailure,

@@ -1,5 +1,5 @@
 import { isAgnesError } from "../../base/mod.ts";
-import type { CachedMetadata } from "../../metadata/mod.ts";
+import { storedFigures } from "../../metadata/mod.ts";
 import { hidePaths } from "../http/hide-paths.ts";
 import { problemResponse } from "../http/problem.ts";
 import { route, type Route } from "../http/route.ts";
@@ -76,7 +76,7 @@ function refreshTableRoute(): Route {
           status: found.status,
           error: found.error === null ? null : hidePaths(found.error.message, services.folders),
           error_code: found.error?.code ?? null,
-          ...figuresOf(found.metadata),
+          ...storedFigures(found.metadata),
           fetch_ms: found.fetchMs,
           total_ms: found.totalMs,
         };
@@ -123,25 +123,11 @@ function statusRoute(): Route {
               : granted === null
                 ? hidePaths(lastError.message, services.folders)
                 : HIDDEN_MESSAGE,
-          ...figuresOf(table.metadata),
+          ...storedFigures(table.metadata),
         })),
       });
     },
   });
-}
-
-function figuresOf(metadata: CachedMetadata | null) {
-  const partitions = metadata?.partitionedBy ?? [];
-  return {
-    rows: metadata?.rows ?? null,
-    size_bytes: metadata?.sizeBytes ?? null,
-    partition_by: partitions.length === 0 ? null : partitions.join(","),
-    clustered_by: metadata?.clusteredBy ?? [],
-    entity_type: metadata?.entityType ?? null,
-    known_columns: metadata?.columns ?? [],
-    columns: metadata?.columnCount ?? null,
-    modified_at: metadata?.modifiedAt ?? null,
-  };
 }
 
 /** The result as JSON; while another refresh runs, its run as the earlier system returned it, besides the error. */
