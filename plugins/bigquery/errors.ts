@@ -218,14 +218,6 @@ export const errors = defineErrors("bigquery", {
     message: (d) => `the result of job ${d.job} is incomplete: rows returned: ${d.rows}, of ${d.totalRows}`,
     hint: () => "Run it again.",
   }),
-  session_expired: errorSpec<{ what: string; rows: number; reason: string }>({
-    isDataError: true,
-    status: 503,
-    retry: "transient",
-    message: (d) => `the read session of ${d.what} expired; rows read before: ${d.rows}: ${d.reason}`,
-    hint: () =>
-      "Run it again. A session lasts six hours; a table that takes longer needs a condition, with `--where`.",
-  }),
   request_refused: errorSpec<{ what: string; reason: string }>({
     isDataError: true,
     status: 400,

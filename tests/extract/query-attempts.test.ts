@@ -6,6 +6,7 @@ import {
   permanent,
   table,
   transient,
+  type ReadOptions,
   type Row,
   type SourceJob,
   type SourceQueryOptions,
@@ -89,6 +90,54 @@ test("other tables are read once", async () => {
   });
   expect(stats.tablesFailed).toBe(1);
   expect(reads).toBe(1);
+});
+
+const expired = () =>
+  new AgnesError("read_expired", { what: "table totals", rows: 2, reason: "the session expired" });
+
+test("a table whose read the source ended is read once more, and its first rows are discarded", async () => {
+  await using own = await bench();
+  const states: unknown[] = [];
+  let reads = 0;
+  const read = async function* (_table: unknown, { state }: ReadOptions) {
+    states.push(state);
+    reads += 1;
+    yield* reads === 2 ? rows(7, 1) : rows(1, 2);
+    if (reads === 2) throw expired();
+    return { state: reads };
+  };
+  await own.run([planOf(INFO)], read);
+  const stats = await own.run([planOf(INFO)], read);
+  expect(stats).toMatchObject({ tablesFailed: 0, tables: [{ rowsRead: 2, status: "unchanged" }] });
+  expect(states).toEqual([undefined, 1, 1]);
+  expect(await own.rows("SELECT n::INT AS n FROM totals ORDER BY n")).toEqual([{ n: 1 }, { n: 2 }]);
+  expect(own.pauses).toEqual([2_000]);
+});
+
+test("rows that do not fit are quarantined once if the read is repeated", async () => {
+  await using own = await bench();
+  let reads = 0;
+  const stats = await own.run([planOf(INFO, { quarantine: true })], async function* () {
+    reads += 1;
+    // More than the runtime builds at once, so that the first read also rejects the row.
+    yield Array.from({ length: 10_000 }, (_, n) => ({ n: n === 1 ? "x" : n }));
+    if (reads === 1) throw expired();
+  });
+  expect(stats.tables[0]).toMatchObject({ rows: 9_999, rowsQuarantined: 1 });
+});
+
+test("a table whose read the source ends twice fails, and its published rows stay", async () => {
+  await using own = await bench();
+  await own.run([planOf(INFO)], () => [[{ n: 1 }]]);
+  let reads = 0;
+  const stats = await own.run([planOf(INFO)], async function* () {
+    reads += 1;
+    yield* rows(7, 8);
+    throw expired();
+  });
+  expect(stats.errors[0]!.error).toMatchObject({ code: "read_expired", retry: "transient" });
+  expect(reads).toBe(2);
+  expect(await own.rows("SELECT n::INT AS n FROM totals")).toEqual([{ n: 1 }]);
 });
 
 test.each([

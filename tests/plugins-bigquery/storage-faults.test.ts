@@ -152,13 +152,13 @@ describe("bigquery: expired sessions", () => {
     expect(reads.storage.sessions).toHaveLength(2);
   });
 
-  test("of which rows were handed on fail as transient, because other streams have other rows", async () => {
+  test("of which rows were handed on end the read, because other streams have other rows", async () => {
     await using reads = await openReads(40, {
       streams: 1,
       cut: (_read, response) => (response === 2 ? expired : null),
     });
     expect(await rejection(reads.ids())).toMatchObject({
-      code: "bigquery/session_expired",
+      code: "read_expired",
       details: { what: "table shop.t", rows: 20 },
       retry: "transient",
     });
@@ -167,7 +167,7 @@ describe("bigquery: expired sessions", () => {
 
   test("are not replaced for ever", async () => {
     await using reads = await openReads(40, { cut: () => expired });
-    expect(await rejection(reads.ids())).toMatchObject({ code: "bigquery/session_expired" });
+    expect(await rejection(reads.ids())).toMatchObject({ code: "read_expired" });
     expect(reads.storage.sessions).toHaveLength(3);
   });
 });

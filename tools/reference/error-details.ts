@@ -105,7 +105,6 @@ const TEXTS: Readonly<Record<string, string>> = {
   "bigquery/project_missing.variable": "BIGQUERY_PROJECT",
   "bigquery/scan_too_large.tables": "shop-1.sales.orders",
   "bigquery/endpoint_invalid.option": "apiEndpoint",
-  "bigquery/session_expired.what": "table sales.orders",
   "bigquery/sign_in_failed.origin": "the metadata server",
   "bigquery/statement_refused.type": "DELETE",
   "bigquery/token_rejected.origin": "GOOGLE_APPLICATION_CREDENTIALS",

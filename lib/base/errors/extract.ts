@@ -85,6 +85,14 @@ export const extractErrors = {
     hint: () =>
       "Check the source and run it again; a connector that yields nothing for minutes calls `onProgress` meanwhile.",
   }),
+  read_expired: errorSpec<{ what: string; rows: number; reason: string }>({
+    isDataError: true,
+    status: 503,
+    retry: "transient",
+    message: (d) => `the source ended the read of ${d.what}; rows read before: ${d.rows}: ${d.reason}`,
+    hint: () =>
+      "Run it again. A read that takes longer than the source keeps it open needs a condition, with `--where`.",
+  }),
   batch_invalid: errorSpec<{ table: string; batch: number; reason: string }>({
     status: 502,
     message: (d) => `batch ${d.batch} of table ${formatValue(d.table)} is not valid: ${d.reason}`,

@@ -101,7 +101,8 @@ export class StorageReads {
         if (!(error instanceof SessionExpired)) throw error;
         // The streams of another session have other rows, so a row that was handed on could be among them.
         if (total.rows > 0 || count === SESSIONS_MAX)
-          throw errors.session_expired(
+          throw new AgnesError(
+            "read_expired",
             { what: request.what, rows: total.rows, reason: error.message },
             { cause: error },
           );
