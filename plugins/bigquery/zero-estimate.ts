@@ -26,8 +26,9 @@ interface ZeroServices {
  * Returns why an estimate of 0 bytes is unknown; undefined if the query bills nothing.
  *
  * It bills nothing if its result is in the cache, if it reads no table, and over stored tables if no row is read: of an empty
- * table, of partitions without rows, for `count(*)`. The bytes of external data are 0 until the query has run, and a row access
- * policy hides those of a stored table. Then an estimate of all its rows is also 0, although it has rows.
+ * table, of partitions without rows, for `count(*)`. For external data a dry run may report 0 bytes, because they are known only
+ * when the query has run, and are then billed: "Limitations" of https://cloud.google.com/bigquery/docs/external-tables. A row
+ * access policy hides the bytes of a stored table. Then an estimate of all its rows is also 0, although it has rows.
  */
 export async function zeroProblem(
   { isCached, hasAllTables, references }: DryRun,
