@@ -45,7 +45,8 @@ export interface QueryEstimate {
   /** Number of bytes that the engine reads or bills. */
   readonly scannedBytes?: number;
   /**
-   * The limit of `scannedBytes` of one query in this source. The queries of one `register` have it together. Default: no limit.
+   * The limit of `scannedBytes` of one query in this source now. The queries of one `register` have it together. Default: no
+   * limit.
    */
   readonly maxScannedBytes?: number;
   /** The price: 0.05 USD is `{ amount: 0.05, currency: "USD" }`. */

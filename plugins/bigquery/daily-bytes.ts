@@ -62,20 +62,36 @@ export class DailyBytes {
   async reserve({ bytes, limitBytes, user, signal }: ReservationRequest): Promise<Reservation> {
     const { dailyBytes } = this.#settings;
     if (dailyBytes === undefined) return { limitBytes, [Symbol.dispose]: () => {} };
-    // A job that ends while BigQuery makes the list may be in it without what it billed.
-    const runningBefore = [...this.#running];
-    const label = user === undefined ? undefined : userLabel(user);
-    let usedBytes = await this.#billedBytes(label, signal);
-    for (const job of new Set([...runningBefore, ...this.#running]))
-      if (job.label === label) usedBytes += job.bytes;
-    const leftBytes = dailyBytes - usedBytes;
-    const neededBytes = bytes ?? 1;
-    if (!(neededBytes <= leftBytes)) throw errors.daily_bytes_used({ dailyBytes, usedBytes, neededBytes });
+    const label = labelOf(user);
+    const usedBytes = await this.#used(label, signal);
+    const leftBytes = leftOf(dailyBytes, usedBytes(), bytes);
     const job = { bytes: bytes ?? Math.min(limitBytes, leftBytes), label };
     this.#running.add(job);
     return {
       limitBytes: Math.min(limitBytes, leftBytes),
       [Symbol.dispose]: () => void this.#running.delete(job),
+    };
+  }
+
+  /**
+   * Returns the bytes that are left for a job, without reserving them.
+   * @throws the errors of `reserve`
+   */
+  async left({ bytes, user, signal }: Omit<ReservationRequest, "limitBytes">): Promise<number> {
+    const { dailyBytes } = this.#settings;
+    if (dailyBytes === undefined) return Number.POSITIVE_INFINITY;
+    const usedBytes = await this.#used(labelOf(user), signal);
+    return leftOf(dailyBytes, usedBytes(), bytes);
+  }
+
+  /** Returns a function that counts the bytes of today, with the jobs that run when it is called. */
+  async #used(label: string | undefined, signal: AbortSignal): Promise<() => number> {
+    // A job that ends while BigQuery makes the list may be in it without what it billed.
+    const runningBefore = [...this.#running];
+    const billedBytes = await this.#billedBytes(label, signal);
+    return () => {
+      const own = [...new Set([...runningBefore, ...this.#running])].filter((job) => job.label === label);
+      return own.reduce((sum, { bytes }) => sum + bytes, billedBytes);
     };
   }
 
@@ -101,6 +117,20 @@ export class DailyBytes {
     }
     return sum;
   }
+}
+
+const labelOf = (user: string | undefined): string | undefined =>
+  user === undefined ? undefined : userLabel(user);
+
+/**
+ * Returns the bytes that are left, which are enough for a job.
+ * @throws `bigquery/daily_bytes_used`
+ */
+function leftOf(dailyBytes: number, usedBytes: number, bytes: number | undefined): number {
+  const leftBytes = dailyBytes - usedBytes;
+  const neededBytes = bytes ?? 1;
+  if (!(neededBytes <= leftBytes)) throw errors.daily_bytes_used({ dailyBytes, usedBytes, neededBytes });
+  return leftBytes;
 }
 
 /** The bytes that a job billed. A row access policy hides them, so that its limit counts. */

@@ -112,6 +112,15 @@ export class Jobs {
   }
 
   /**
+   * Returns how many bytes a query may bill today, which is free.
+   * @param bytes its estimate; undefined if it is unknown
+   * @throws `bigquery/daily_bytes_used`, `bigquery/locations_unreachable`
+   */
+  leftToday(bytes: number | undefined, { user, signal }: Pick<QueryRequest, "user" | "signal">) {
+    return this.#daily.left({ bytes, user, signal });
+  }
+
+  /**
    * Runs a query whose dry run is within the limit of bytes.
    * @throws `bigquery/estimate_unknown`, `bigquery/scan_too_large`, the errors of `dryRun` and of `failureOf`
    */

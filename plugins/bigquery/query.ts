@@ -18,7 +18,6 @@ import { namesItsTables, referencedTables } from "./referenced-tables.ts";
 import type { QueryResult } from "./results.ts";
 import { selectOf } from "./select.ts";
 import { shardPrefixOf, shardRelation } from "./shards.ts";
-import type { Settings } from "./settings.ts";
 import type { Source } from "./source.ts";
 import type { StorageReads } from "./storage/reads.ts";
 import { resultRows } from "./storage/result.ts";
@@ -83,7 +82,10 @@ async function* limited(
 const asText = (_: string, value: unknown): unknown =>
   value instanceof Uint8Array ? Buffer.from(value).toString("base64") : value;
 
-/** Estimates a query by a dry run. Bytes that are not an upper bound are unknown. */
+/**
+ * Estimates a query by a dry run. Bytes that are not an upper bound are unknown. The limit of one query is at most what is left of
+ * the day, so that the queries of one `register` have it together before any runs.
+ */
 export async function estimateQuery(
   { jobs, datasets, settings }: Source,
   sql: string,
@@ -99,11 +101,11 @@ export async function estimateQuery(
     signal,
   });
   const { scannedBytes, statementType, fields } = dryRun;
-  const problem = bytesProblem(dryRun, settings);
+  const { problem, maxScannedBytes } = await limitOf(dryRun, { jobs, settings }, { user, signal });
   const price = scannedBytes === undefined ? undefined : priceOf(scannedBytes, settings);
   return {
     ...(scannedBytes === undefined ? {} : { scannedBytes }),
-    maxScannedBytes: settings.maxBytesPerQuery,
+    maxScannedBytes,
     ...(price === undefined ? {} : { price }),
     ...(statementType === undefined ? {} : { statementType }),
     ...(fields.length === 0 ? {} : { schema: schemaOf(fields, WHAT) }),
@@ -114,14 +116,20 @@ export async function estimateQuery(
   };
 }
 
-/** Why a query would not run. */
-function bytesProblem(dryRun: DryRun, settings: Settings): AgnesError | undefined {
+/** The limit of the bytes of a query, and why it would not run. */
+async function limitOf(
+  dryRun: DryRun,
+  { jobs, settings }: Pick<Source, "jobs" | "settings">,
+  request: { readonly user: string | undefined; readonly signal: AbortSignal },
+): Promise<{ readonly maxScannedBytes: number; readonly problem?: AgnesError }> {
+  const { maxBytesPerQuery } = settings;
   try {
-    checkBytes(dryRun, settings.maxBytesPerQuery, settings);
-    return undefined;
+    checkBytes(dryRun, maxBytesPerQuery, settings);
+    const leftBytes = await jobs.leftToday(dryRun.scannedBytes, request);
+    return { maxScannedBytes: Math.min(maxBytesPerQuery, leftBytes) };
   } catch (error) {
-    if (error instanceof AgnesError) return error;
-    throw error;
+    if (request.signal.aborted || !(error instanceof AgnesError)) throw error;
+    return { maxScannedBytes: maxBytesPerQuery, problem: error };
   }
 }
 

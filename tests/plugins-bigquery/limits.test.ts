@@ -213,6 +213,30 @@ describe("bigquery: bytes per day", () => {
     });
   });
 
+  test("the estimate has what is left as its limit, and is a problem above it", async () => {
+    await using server = open(20 * MEBIBYTE);
+    const { query, connector } = await connect(server, { dailyBytes });
+    const estimate = (user?: string) =>
+      connector.estimate!(SQL, { signal, ...(user === undefined ? {} : { user }) });
+    const left: (number | undefined)[] = [];
+    for (let count = 0; count < 2; count += 1) {
+      left.push((await estimate()).maxScannedBytes);
+      // An estimate reserves nothing.
+      left.push((await estimate()).maxScannedBytes);
+      await query(SQL);
+    }
+    expect(left).toEqual([50, 50, 30, 30].map((size) => size * MEBIBYTE));
+    expect((await estimate()).problem).toMatchObject({
+      code: "bigquery/daily_bytes_used",
+      details: { dailyBytes, usedBytes: 40 * MEBIBYTE, neededBytes: 20 * MEBIBYTE },
+    });
+    expect(await estimate("ann")).toMatchObject({ maxScannedBytes: 50 * MEBIBYTE });
+    const limited = await connect(server, { dailyBytes, maxBytesPerQuery: 25 * MEBIBYTE });
+    expect(await limited.connector.estimate!(SQL, { signal, user: "ann" })).toMatchObject({
+      maxScannedBytes: 25 * MEBIBYTE,
+    });
+  });
+
   test("an unreachable location is an error, because its jobs are unknown", async () => {
     await using server = open(1000, { unreachable: ["europe-west5"] });
     const { query } = await connect(server, { dailyBytes });

@@ -93,6 +93,36 @@ describe("estimates and limits of register", () => {
     expect(limits.toSorted((one, other) => one - other)).toEqual([30, 65]);
   });
 
+  test("the aliases of a source have what is left of its day together", async () => {
+    const mebibyte = 1024 ** 2;
+    const own = (id: string): FakeTable => ({
+      dataset: "web",
+      id,
+      fields: [{ name: "id", type: "INTEGER" }],
+      rows: [["1"]],
+      resource: { numBytes: String(20 * mebibyte) },
+    });
+    await using shop = await openHybridShop({
+      tables: ["a", "b", "c"].map(own),
+      bigquery: { dailyBytes: 50 * mebibyte },
+    });
+    const select = (id: string) => bq(`SELECT \`id\` FROM \`shop-1\`.\`web\`.\`${id}\``);
+    const [a, b, c] = [select("a"), select("b"), select("c")];
+    expect(await failure(shop, "SELECT * FROM a, b, c", { a, b, c })).toMatchObject({
+      code: "alias_limit_exceeded",
+      details: { source: "bq", limit: "scanned bytes together", max: 50 * mebibyte },
+    });
+    expect(jobs(shop)).toEqual([]);
+    expect(await rows(shop, "SELECT a.id FROM a, b", { a, b })).toHaveLength(1);
+    const before = jobs(shop).length;
+    // 10 MiB are left.
+    expect(await failure(shop, "SELECT * FROM c", { c })).toMatchObject({
+      code: "bigquery/daily_bytes_used",
+      details: { alias: "c" },
+    });
+    expect(jobs(shop)).toHaveLength(before);
+  });
+
   test("an alias above its limit of rows or bytes is an error, and never a shorter table", async () => {
     await using shop = await openHybridShop({ script: { pageRows: 3 } });
     const read = (limits: RegisteredQuery["limits"]) => ({

@@ -92,7 +92,7 @@ export const queryErrors = {
     message: (d) => {
       const [alias, max] = [formatValue(d.alias), d.max.toLocaleString("en")];
       return d.limit === "scanned bytes together"
-        ? `the aliases of source ${d.source} together have more scanned bytes than its limit of one query, ${max}; the alias ${alias} has the most`
+        ? `the aliases of source ${d.source} together have more scanned bytes than it allows one query, ${max}; the alias ${alias} has the most`
         : `the alias ${alias} of source ${d.source} has more ${d.limit} than its limit of ${max}`;
     },
     hint: (d) => ALIAS_ADVICE[d.limit],
