@@ -1,6 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 
 import { createAgnes, type AgnesError } from "agnes";
+import { table, type Row } from "agnes/kit";
 
 import { withTableCommand } from "../../lib/sources/mod.ts";
 import plugin from "../../plugins/bigquery/plugin.ts";
@@ -270,6 +271,22 @@ describe("bigquery: read", () => {
       "asia-south1",
       "asia-south1",
     ]);
+  });
+
+  test("runs in the location of the dataset, requested once, if the table reports none", async () => {
+    await using server = fakeBigQuery({
+      tables: [smallTable("shop", "a", { location: undefined })],
+      locations: { shop: "asia-south1" },
+    });
+    const { connector } = await connect(server);
+    const read = () =>
+      connector.read!(table("shop.a", {}), { batchRows: 100, signal }) as AsyncIterable<readonly Row[]>;
+    expect(await Array.fromAsync(read())).toEqual(await Array.fromAsync(read()));
+    expect(new Set(server.inserted.map(({ jobReference }) => jobReference.location))).toEqual(
+      new Set(["asia-south1"]),
+    );
+    const datasets = server.requests.filter(({ url }) => url.endsWith("/datasets/shop"));
+    expect(datasets.map(({ method }) => method)).toEqual(["GET"]);
   });
 
   test("reads a table that is registered by its dataset, and names that need quotes", async () => {

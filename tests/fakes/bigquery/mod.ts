@@ -1,5 +1,6 @@
 import { fakeServer, type FakeRequest, type FakeRoute, type FakeServer } from "agnes/testing";
 
+import { discoveryReport } from "./discovery.ts";
 import { FakeJobs, type JobBody } from "./jobs.ts";
 import { failure } from "./responses.ts";
 import { FakeSignIn } from "./sign-in.ts";
@@ -34,10 +35,24 @@ export interface FakeBigQuery extends FakeServer, AsyncDisposable {
   readonly resultTable: (dataset: string, table: string) => FakeResult | undefined;
 }
 
+const report = discoveryReport();
+
+/** A route whose exchanges are compared with the discovery document, if there is one. */
+const reported =
+  (route: FakeRoute): FakeRoute =>
+  async (request) => {
+    const response = await route(request);
+    const { method, url, body } = request;
+    const { status } = response;
+    report?.({ method, url, body, response: { status, body: await response.clone().text() } });
+    return response;
+  };
+
 /**
  * A fake of the REST API v2 of BigQuery and of Google's token service.
  *
- * Faithful to the discovery document of the API (fields, paths, parameters and formats of values): `datasets.list`,
+ * Faithful to the discovery document of the API (fields, paths, parameters and formats of values), with which
+ * `tests/full/bigquery-discovery.test.ts` compares all requests and responses: `datasets.list`,
  * `datasets.get`, `tables.list` and `tables.get` with page tokens; `jobs.insert`, `jobs.get`, `jobs.list`, `jobs.getQueryResults` and
  * `jobs.cancel` with `jobComplete: false`, pages that end early, are empty or have at most 10 MB, dry runs, results from the
  * cache, cancelled jobs, row access policies that hide rows and bytes, and `maximumBytesBilled` of at least
@@ -84,9 +99,8 @@ export function fakeBigQuery(options: FakeBigQueryOptions): FakeBigQuery {
   const listedTables = tables.filter((table) => projectOf(table) === project);
   const datasets = [...new Set(listedTables.map(({ dataset }) => dataset))];
   const isSignedIn = endpoint.startsWith("https:");
-  const guarded =
-    (route: (request: FakeRequest) => Response | Promise<Response>): FakeRoute =>
-    (request) => {
+  const guarded = (route: FakeRoute): FakeRoute =>
+    reported((request) => {
       const token = /^Bearer (.+)$/.exec(request.headers.get("authorization") ?? "")?.[1] ?? "";
       if (isSignedIn && !signIn.accepts(token, script.tokenUses))
         return failure(401, "authError", "Request had invalid authentication credentials.");
@@ -94,7 +108,7 @@ export function fakeBigQuery(options: FakeBigQueryOptions): FakeBigQuery {
       if (at < 0) return route(request);
       const [{ error }] = script.rejections.splice(at, 1) as [FakeScript["rejections"][number]];
       return failure(error.status ?? 400, error.reason, error.message);
-    };
+    });
   const listed = <T>({ url }: FakeRequest, all: readonly T[]) => {
     const start = Number(url.searchParams.get("pageToken") ?? 0);
     const end = start + Math.min(script.listRows, Number(url.searchParams.get("maxResults") ?? 50));
