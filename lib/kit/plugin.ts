@@ -168,6 +168,8 @@ export interface ConnectContext<Options, Secrets extends Readonly<Record<string,
   readonly sleep: (durationMs: number, signal?: AbortSignal) => Promise<void>;
   /** Resolves a path from the options against the workspace. */
   readonly resolvePath: (path: string) => string;
+  /** Absolute paths of the workspace's own files and folders, such as its stored tables, which a source must not read. */
+  readonly ownPaths: readonly string[];
 }
 
 /** A plugin: name, options, secrets and capabilities of one kind of source, and how to connect to it. */

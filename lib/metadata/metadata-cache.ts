@@ -1,9 +1,8 @@
-import { join } from "node:path";
-
 import { AgnesError, eachOf, throwIfAborted } from "../base/mod.ts";
 import type { CatalogStorage } from "../catalog/mod.ts";
 import { unknownSource, type SourceServices } from "../sources/mod.ts";
 import type { MetadataFreshness, RegisteredTable, TableRegistry } from "../tables/mod.ts";
+import { dataPaths } from "../workspace/mod.ts";
 import {
   ALL,
   alreadyRunning,
@@ -86,7 +85,7 @@ export class MetadataCache {
 
   constructor(services: MetadataServices) {
     this.#services = services;
-    this.#directory = join(services.workspace.dataDirectory, "metadata");
+    this.#directory = dataPaths.metadata(services.workspace.dataDirectory);
   }
 
   /** See `Metadata.refresh`. */

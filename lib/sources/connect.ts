@@ -24,6 +24,8 @@ export interface ConnectServices {
   readonly engine: DuckDBEngine;
   /** The base of relative paths in the options: the workspace. */
   readonly directory: string;
+  /** See `ConnectContext`. Default: none. */
+  readonly ownPaths?: readonly string[];
   /** Returns the stored state of a published table. Default: nothing is published. */
   readonly published?: (table: string) => Promise<JsonValue | undefined>;
   /** Called with the source and its secrets before its plugin connects. */
@@ -143,5 +145,6 @@ function contextOf(
     now: () => host.now(),
     sleep: (durationMs: number, signal?: AbortSignal) => host.sleep(durationMs, signal),
     resolvePath: (path: string) => resolve(directory, path),
+    ownPaths: services.ownPaths ?? [],
   };
 }

@@ -2,7 +2,7 @@ import { AgnesError, nearest, type Host, type Log } from "../base/mod.ts";
 import { createEngine, type DuckDBLimits } from "../duckdb/mod.ts";
 import type { JsonValue } from "../kit/mod.ts";
 import type { PluginRegistry } from "../plugins/mod.ts";
-import { placedError, type Workspace } from "../workspace/mod.ts";
+import { ownPaths, placedError, type Workspace } from "../workspace/mod.ts";
 import { connectSource, type ConnectServices, type SourceHandle } from "./connect.ts";
 
 /** The services for connecting to the sources of a workspace. */
@@ -43,6 +43,7 @@ export async function openSource(
       log,
       engine,
       directory: workspace.directory,
+      ownPaths: ownPaths(workspace),
       published,
       ...(onConnect && { onConnect }),
     };

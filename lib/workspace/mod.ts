@@ -6,5 +6,5 @@ export { copyAdvice, explainInCopy, readCopyState, writeCopyState } from "./copy
 export type { CopyState, MissingTable } from "./copy-state.ts";
 export type { ServerConfig } from "./server-config.ts";
 export { placedError } from "./placed-error.ts";
-export { CONFIG_FILE, dataDirectoryOf, dataPaths, openWorkspace } from "./workspace.ts";
+export { CONFIG_FILE, dataDirectoryOf, dataPaths, openWorkspace, ownPaths } from "./workspace.ts";
 export type { Workspace } from "./workspace.ts";

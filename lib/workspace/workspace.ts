@@ -32,7 +32,21 @@ export const dataPaths = {
   copy: (data: string): string => join(data, "copy"),
   /** Contains the locks and the progress of runs that are not over. */
   running: (data: string): string => join(data, "running"),
+  metadata: (data: string): string => join(data, "metadata"),
 } as const;
+
+/** The files and folders of a workspace that are no data of its sources. Users may keep other files beside them. */
+export function ownPaths({
+  directory,
+  dataDirectory: data,
+}: Pick<Workspace, "directory" | "dataDirectory">): readonly string[] {
+  const { extracts, analytics, profiles, state, copy, running, metadata } = dataPaths;
+  return [
+    join(directory, CONFIG_FILE),
+    dirname(analytics(data)),
+    ...[extracts, profiles, state, copy, running, metadata].map((pathOf) => pathOf(data)),
+  ];
+}
 
 /**
  * Finds the nearest folder with an `agnes.yaml`, in `from` or its parents.

@@ -43,6 +43,8 @@ export interface LinkRule {
   readonly followLinks: boolean;
   /** The folders, with all links resolved, in which the targets of links are allowed. */
   readonly roots: readonly string[];
+  /** Paths, with all links resolved, that hold no data of the source. Default: none. */
+  readonly ignored?: ReadonlySet<string>;
 }
 
 /** Returns the entry at a configured path, which may be a link; `null` if it does not exist. */
@@ -55,14 +57,18 @@ export async function entryAt(path: string): Promise<DataEntry | BadEntry | null
 }
 
 /**
- * Returns the entries of a folder sorted by name, without hidden and temporary entries and links to a parent folder.
+ * Returns the entries of a folder sorted by name, without hidden, temporary and ignored entries and links to a parent folder.
  * @throws `file_failed` if the folder cannot be listed
  */
 export async function entriesOf(folder: DataEntry, rule: LinkRule): Promise<readonly Entry[]> {
   const found = await listed(folder.path);
   const visible = found.filter(({ name }) => !isIgnored(name)).sort((a, b) => (a.name < b.name ? -1 : 1));
   const entries = await Promise.all(visible.map((one) => entryOf(folder, one, rule)));
-  return entries.filter((entry) => !isParentLink(entry));
+  return entries.filter((entry) => !isParentLink(entry) && !isIgnoredByRule(entry, rule));
+}
+
+function isIgnoredByRule(entry: Entry, { ignored }: LinkRule): boolean {
+  return "real" in entry && ignored?.has(entry.real) === true;
 }
 
 /** Whether an entry is a link to one of its parent folders, which contains the link itself and files of other tables. */

@@ -1,4 +1,5 @@
-import { basename, dirname, relative, sep } from "node:path";
+import { realpath } from "node:fs/promises";
+import { basename, dirname, join, relative, sep } from "node:path";
 
 import type { AgnesError } from "agnes/kit";
 
@@ -86,6 +87,14 @@ export async function rootsAt(path: string): Promise<readonly string[]> {
   const entry = await entryAt(path);
   const above = isGlob(path) && entry === null ? await entryAt(fixedPart(path)) : entry;
   return above === null || above.kind === "bad" ? [] : [above.real];
+}
+
+/** The paths with all links resolved, of files and folders that may not exist yet. */
+export async function realPaths(paths: readonly string[]): Promise<ReadonlySet<string>> {
+  const real = paths.map(async (path) =>
+    join(await realpath(dirname(path)).catch(() => dirname(path)), basename(path)),
+  );
+  return new Set(await Promise.all(real));
 }
 
 type Refresh = FoundTable["refresh"];

@@ -38,8 +38,7 @@ export class FilesSource {
 
   async tables(signal: AbortSignal): Promise<ReadonlyMap<string, FilesTable>> {
     signal.throwIfAborted();
-    const { options, resolvePath } = this.#context;
-    this.#listed = await listTables(options, resolvePath);
+    this.#listed = await listTables(this.#context.options, this.#context);
     return this.#listed;
   }
 

@@ -1,10 +1,10 @@
 import { basename, relative } from "node:path";
 
-import { AgnesError, toExposedName, type CsvOptions } from "agnes/kit";
+import { AgnesError, toExposedName, type ConnectContext, type CsvOptions } from "agnes/kit";
 
 import type { FilesOptions, SourceFormat, TableSettings } from "./options.ts";
 import { readName } from "./formats.ts";
-import { findTable, findTables, rootsAt, type FoundTable } from "./scan.ts";
+import { findTable, findTables, realPaths, rootsAt, type FoundTable } from "./scan.ts";
 import type { WalkRule } from "./walk.ts";
 import { errors } from "./errors.ts";
 
@@ -28,7 +28,7 @@ export interface FilesTable extends FoundTable {
  */
 export async function listTables(
   options: FilesOptions,
-  resolvePath: (path: string) => string,
+  { resolvePath, ownPaths }: Pick<ConnectContext<FilesOptions, never>, "resolvePath" | "ownPaths">,
 ): Promise<ReadonlyMap<string, FilesTable>> {
   const settings = new Map<string, TableSettings>();
   const twice = new Set<string>();
@@ -39,7 +39,8 @@ export async function listTables(
   }
   const path = options.path === undefined ? undefined : resolvePath(options.path);
   const roots = path === undefined ? [] : await rootsAt(path);
-  const rule = { followLinks: options.followLinks ?? false, roots, format: options.format };
+  const ignored = await realPaths(ownPaths);
+  const rule = { followLinks: options.followLinks ?? false, roots, ignored, format: options.format };
   const named = await Promise.all(
     [...settings].flatMap(([name, one]) =>
       one.path === undefined

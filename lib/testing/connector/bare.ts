@@ -30,6 +30,7 @@ export async function connectBare(session: Session): Promise<AnyConnector> {
     now: () => host.now(),
     sleep: (durationMs: number, signal?: AbortSignal) => host.sleep(durationMs, signal),
     resolvePath: (path: string) => resolve(config.directory ?? process.cwd(), path),
+    ownPaths: [],
   };
   return plugin.connect(context as never);
 }
