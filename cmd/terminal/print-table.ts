@@ -1,6 +1,7 @@
 import { printable } from "../../lib/base/mod.ts";
 import type { Style } from "./style.ts";
 import { fitColumns, type FittedColumn } from "./fit-columns.ts";
+import { wordsOf, wrap } from "./wrap.ts";
 
 /** A column of a printed table. */
 export interface TableColumn {
@@ -129,25 +130,6 @@ function renderRecords({ columns, texts, style, styled }: Drawing, width: number
 
 function widest(texts: readonly string[], least: number): number {
   return texts.reduce((most, text) => Math.max(most, Bun.stringWidth(text)), Math.max(1, least));
-}
-
-function wordsOf(text: string): readonly string[] {
-  return text.split(/(?<= )/);
-}
-
-/** The lines of a text, which is broken between words. A longer word is on a line of its own. */
-function wrap(text: string, width: number): readonly string[] {
-  if (Bun.stringWidth(text) <= width) return [text];
-  const lines: string[] = [];
-  let line = "";
-  for (const word of wordsOf(text)) {
-    if (line !== "" && Bun.stringWidth((line + word).trimEnd()) > width) {
-      lines.push(line.trimEnd());
-      line = "";
-    }
-    line += word;
-  }
-  return [...lines, line.trimEnd()];
 }
 
 function cellText(cell: Cell): string {

@@ -16,7 +16,7 @@ export default command({
     "dry-run": { type: "boolean", description: "Run all checks, and write nothing" },
   },
   examples: [
-    `agnes table update orders --column-metadata '{"amount": {"description": "Net amount in CZK", "type": "DECIMAL(12,2)"}}'`,
+    `agnes table update orders --column-metadata '{"amount": {"description": "Net amount in CZK"}}'`,
     "agnes metadata push orders --dry-run",
   ],
   async run(cli, args) {
