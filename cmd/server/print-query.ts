@@ -116,7 +116,7 @@ async function decoded(
     } catch (error) {
       throw broken(error);
     }
-    receipt = (await finish()) ?? { ...receipt, rows, elapsedMs: performance.now() - began };
+    receipt = (await finish()) ?? { ...receipt, rows, elapsedMs: Math.round(performance.now() - began) };
   };
   return {
     schema: reader.schema,

@@ -117,7 +117,7 @@ export async function extractSource(
     runId: shared.id,
     generation: current?.generation.number ?? null,
     published: current !== previous,
-    elapsedMs: host.monotonicMs() - startedMs,
+    elapsedMs: Math.round(host.monotonicMs() - startedMs),
   });
 }
 
@@ -288,7 +288,7 @@ class Extraction {
     this.#progress.set(plan, progress);
     const previous = this.#published.get(plan.name.toLowerCase());
     const jobs = new JobList();
-    const run = () => ({ elapsedMs: host.monotonicMs() - startedMs, jobs });
+    const run = () => ({ elapsedMs: Math.round(host.monotonicMs() - startedMs), jobs });
     using timeout = withTimeout(`table ${plan.name}`, timeoutMs, signal);
     try {
       const { problem, hasBadRows = false } = plan.info;

@@ -37,7 +37,7 @@ export function createProgress(
       rows,
       sizeBytes,
       rowsPerSecond: elapsedMs > 0 ? (rows / elapsedMs) * 1000 : 0,
-      elapsedMs,
+      elapsedMs: Math.round(elapsedMs),
       ...(sourcePhase === undefined ? {} : { sourcePhase }),
       ...(window === undefined ? {} : { window }),
       ...(totalRows === undefined ? {} : { totalRows }),

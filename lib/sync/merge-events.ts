@@ -98,7 +98,7 @@ export async function mergeEvents(
     }
   }
   const counts = await spoolCounts(host, directory).catch(() => null);
-  const elapsedMs = host.monotonicMs() - startedMs;
+  const elapsedMs = Math.round(host.monotonicMs() - startedMs);
   const result = resultOf(stats, counts?.events ?? null);
   const { again } = await readWindow(host, directory);
   return { ...result, ...failure, again, notes: notesOf(result.report, directory), elapsedMs };

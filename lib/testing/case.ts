@@ -89,7 +89,7 @@ async function runCase(one: ContractCase): Promise<CaseResult> {
     (remark) => ({ ok: true, ...(typeof remark === "string" ? { remark } : {}) }),
     (error: unknown) => ({ ok: false, error }),
   );
-  return { name: one.name, ...outcome, elapsedMs: performance.now() - startedMs };
+  return { name: one.name, ...outcome, elapsedMs: Math.round(performance.now() - startedMs) };
 }
 
 async function expectFailure(one: ContractCase, reason: string): Promise<void> {

@@ -41,7 +41,16 @@ function keysOf(value: unknown): readonly string[] {
   ]);
 }
 
-test("all commands print JSON with keys in snake_case", async () => {
+/** The durations and times in milliseconds that are not whole. */
+function fractionsOf(value: unknown): readonly string[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => [
+    ...(key.endsWith("_ms") && typeof inner === "number" && !Number.isInteger(inner) ? [key] : []),
+    ...fractionsOf(inner),
+  ]);
+}
+
+test("all commands print JSON with keys in snake_case and whole milliseconds", async () => {
   using directory = temporaryDirectory();
   await runCli(["init"], { cwd: directory.path });
   mkdirSync(join(directory.path, "exports"), { recursive: true });
@@ -88,6 +97,7 @@ test("all commands print JSON with keys in snake_case", async () => {
     const printed = JSON.parse(stdout) as unknown;
     const camel = keysOf(printed).filter((key) => !/^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$/.test(key));
     expect([command, camel]).toEqual([command, []]);
+    expect([command, fractionsOf(printed)]).toEqual([command, []]);
     return printed;
   };
   let token = "";
