@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { parseEnv } from "node:util";
 
-import { AgnesError, fileError, type Log } from "../../lib/base/mod.ts";
+import { AgnesError, fileError } from "../../lib/base/mod.ts";
 
 /**
  * Reads variables from a file with lines `NAME=value` into the environment of the process. Variables of the environment
@@ -18,11 +18,11 @@ export class EnvFile {
   }
 
   /**
-   * Reads the file, also again. A variable that it no longer has is removed. A line that sets no variable is a warning.
-   * @throws `file_failed`
+   * Reads the file, also again. A variable that it no longer has is removed. If a line is malformed, nothing changes.
+   * @throws `file_failed`, `env_file_malformed`
    */
-  async load(log: Log): Promise<void> {
-    const text = await readFile(this.#path, "utf8").catch((error: unknown) => {
+  async load(): Promise<void> {
+    const bytes = await readFile(this.#path).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") {
         const reason = "the file does not exist";
         throw new AgnesError(
@@ -33,9 +33,10 @@ export class EnvFile {
       }
       throw fileError("read", this.#path, error as Error);
     });
-    // The content of a line can be a secret.
-    for (const line of linesWithoutVariable(text))
-      log.warn("a line of the env file is ignored because it has no `=`", { file: this.#path, line });
+    // Removes a byte order mark.
+    const text = new TextDecoder().decode(bytes);
+    const malformed = malformedLine(text);
+    if (malformed !== null) throw new AgnesError("env_file_malformed", { path: this.#path, ...malformed });
     const variables = Object.entries(parseEnv(text)).filter(([name]) => !this.#started.has(name));
     for (const name of this.#names) delete process.env[name];
     for (const [name, value] of variables) process.env[name] = value;
@@ -43,18 +44,27 @@ export class EnvFile {
   }
 }
 
-/** The numbers of the lines that are no variable, comment, empty line or part of a quoted value. */
-function linesWithoutVariable(text: string): readonly number[] {
-  const lines = text.split(/\r?\n/);
-  const found: number[] = [];
+const VARIABLE = /^(?:export\s+)?(?<name>[^=]*?)\s*=\s*(?<value>.*)$/s;
+const NAME = /^[A-Za-z_][\w.-]*$/;
+/** A quoted value up to its closing quote, possibly on a later line, with the rest of that line. */
+const QUOTED = /^(?<quote>["'`])(?:\\.|(?!\k<quote>)[^\\])*\k<quote>(?<rest>[^\n]*)/s;
+
+/** The first line that `parseEnv` would ignore or misread; `null`: none. The reason never contains a value. */
+function malformedLine(text: string): { readonly line: number; readonly reason: string } | null {
+  const lines = text.replaceAll("\r\n", "\n").split("\n");
   for (let at = 0; at < lines.length; at++) {
-    const line = lines[at]!.trim();
-    if (line === "" || line.startsWith("#")) continue;
-    if (!line.includes("=")) found.push(at + 1);
-    const { quote, rest } = /^[^=]*=\s*(?<quote>["'`])(?<rest>.*)$/.exec(line)?.groups ?? {};
-    if (quote === undefined || rest!.includes(quote)) continue;
-    const end = lines.findIndex((later, index) => index > at && later.includes(quote));
-    if (end !== -1) at = end;
+    const content = lines[at]!.trim();
+    if (content === "" || content.startsWith("#")) continue;
+    const wrong = (reason: string) => ({ line: at + 1, reason });
+    const { name, value } = VARIABLE.exec(content)?.groups ?? {};
+    if (name === undefined) return wrong("it has no `=`");
+    if (!NAME.test(name))
+      return wrong("a name has only letters, digits, `_`, `-` and `.`, and does not begin with a digit");
+    if (!/^["'`]/.test(value!)) continue;
+    const quoted = QUOTED.exec([value, ...lines.slice(at + 1)].join("\n"));
+    if (quoted === null) return wrong("its quote is not closed");
+    if (!/^\s*(?:#|$)/.test(quoted.groups!["rest"]!)) return wrong("text follows its closing quote");
+    at += quoted[0].split("\n").length - 1;
   }
-  return found;
+  return null;
 }

@@ -22,7 +22,7 @@ export async function runDestination({ command, name, rawArgs }: Destination): P
   enlargeThreadPool();
   await using cli = openCli(name, parsed);
   const loaded = (await command.load?.()) ?? command;
-  if (loaded.loadsEnvFile !== true) await cli.envFile?.load(cli.log);
+  if (loaded.loadsEnvFile !== true) await cli.envFile?.load();
   const { result } = await runCommand(loaded, { rawArgs: [...ordered], data: cli });
   const status = (result as ExitStatus | undefined) ?? 0;
   return status === 0 && cli.hasStrayFailures() ? 1 : status;

@@ -36,7 +36,7 @@ export default command({
     const log = serverLog(cli);
     const state = new ServerState();
     const open = async () => {
-      await cli.envFile?.load(log);
+      await cli.envFile?.load();
       const agnes = await openAgnes(cli, {
         log,
         agnes: {

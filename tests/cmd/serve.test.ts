@@ -232,13 +232,15 @@ describe("agnes serve", () => {
     });
   }, 60_000);
 
-  test("the env file: a line without = is a warning with its number, without its content", async () => {
+  test("a malformed env file is an error with its line, without its content; on SIGHUP, the earlier one stays", async () => {
     const envFile = join(workspace.path, "lines.env");
-    writeFileSync(envFile, "# comment\n\nA='one\ntwo'\nhunter2\nB=1\n");
+    writeFileSync(envFile, "A=1\n");
     await using server = await serve(["--env-file", envFile]);
-    server.child.kill("SIGTERM");
-    const log = (await server.logged("stopping")).join("\n");
-    expect([...log.matchAll(/"line":(\d+)/g)].map(([, line]) => line)).toEqual(["5"]);
+    writeFileSync(envFile, "A=1\nhunter2\n");
+    server.child.kill("SIGHUP");
+    const log = (await server.logged("agnes.yaml was not reloaded")).join("\n");
+    expect(log).toContain("lines.env:2 sets no variable");
     expect(log).not.toContain("hunter2");
+    expect((await fetch(`${server.url}/api/health`)).status).toBe(200);
   }, 60_000);
 });

@@ -26,4 +26,10 @@ export const cliErrors = {
     message: (d) => d.reason,
     hint: (d) => d.next ?? `Run \`${d.command} --help\` for usage.`,
   }),
+  env_file_malformed: errorSpec<{ path: string; line: number; reason: string }>({
+    status: 400,
+    exit: 2,
+    message: (d) => `${d.path}:${d.line} sets no variable: ${d.reason}`,
+    hint: () => "Write lines `NAME=value`, with quotes around a value that has `#`, quotes or several lines.",
+  }),
 } as const;
