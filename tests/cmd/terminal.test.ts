@@ -4,9 +4,9 @@ import { join } from "node:path";
 
 import { openTerminal, type TerminalFlags } from "../../cmd/terminal/terminal.ts";
 import { AgnesError } from "../../lib/base/mod.ts";
+import { runOnTerminal, type TerminalOptions } from "./run-on-terminal.ts";
 import { runCli, temporaryDirectory } from "./run-cli.ts";
 
-const MAIN = join(import.meta.dir, "..", "..", "cmd", "main.ts");
 const workspace = temporaryDirectory();
 
 beforeAll(async () => {
@@ -83,32 +83,8 @@ test("control characters of a message are escaped", () => {
   );
 });
 
-/** Runs the command line on a terminal; `answer` is typed when `question` is there. */
-async function onTerminal(
-  args: readonly string[],
-  options: { env?: Record<string, string>; cwd?: string; question?: string; answer?: string } = {},
-) {
-  const { question, answer, cwd = workspace.path, env } = options;
-  let text = "";
-  let isAnswered = false;
-  const child = Bun.spawn([process.execPath, MAIN, ...args], {
-    cwd,
-    env: { HOME: process.env["HOME"]!, PATH: process.env["PATH"]!, TERM: "xterm-256color", ...env },
-    terminal: {
-      cols: 200,
-      rows: 40,
-      data(terminal, bytes) {
-        text += Buffer.from(bytes).toString();
-        if (isAnswered || question === undefined || !text.includes(question)) return;
-        isAnswered = true;
-        terminal.write(answer!);
-      },
-    },
-  });
-  const status = await child.exited;
-  child.terminal!.close();
-  return { status, text };
-}
+const onTerminal = (args: readonly string[], options: Partial<TerminalOptions> = {}) =>
+  runOnTerminal(args, { cwd: workspace.path, ...options });
 
 test("messages on a terminal have colours and boxes, and none with NO_COLOR, TERM=dumb or --no-color", async () => {
   using directory = temporaryDirectory();

@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { served, type Served } from "../../serve/harness.ts";
 import { runCli, temporaryDirectory } from "../run-cli.ts";
+import { runOnTerminal } from "../run-on-terminal.ts";
 
 let shop: Served;
 let server: ReturnType<typeof Bun.serve>;
@@ -23,10 +24,15 @@ afterAll(async () => {
   await shop[Symbol.asyncDispose]();
 });
 
+const environmentOf = (token: string) => ({
+  AGNES_TOKEN: token,
+  AGNES_SERVER: `http://127.0.0.1:${server.port}`,
+});
+
 /** Runs commands as one user, whose subscription no other test has. */
 async function userOf(name: string) {
   const token = await shop.token({ name, role: "analyst" });
-  const env = { AGNES_TOKEN: token, AGNES_SERVER: `http://127.0.0.1:${server.port}` };
+  const env = environmentOf(token);
   return (...args: readonly string[]) => runCli(["subscription", ...args], { cwd: "/", env });
 }
 
@@ -71,6 +77,52 @@ describe("agnes subscription", () => {
     await agnes("add", "orders", "--group", "sales");
     const reset = await agnes("reset", "customers", "--folder", "eu", "--json");
     expect(JSON.parse(reset.stdout)).toMatchObject({ tables: { "shop.orders": true }, folders: {} });
+  });
+
+  test("mode explicit shows the tables that the next pull removes", async () => {
+    const agnes = await userOf("dee");
+    const explicit = async () => {
+      const { stderr } = await agnes("mode", "explicit");
+      await agnes("mode", "all");
+      return stderr.split("\n")[0];
+    };
+    expect(await explicit()).toBe(
+      "The next pull removes 2 of 2 tables from a copy: shop.customers, shop.orders.",
+    );
+    await agnes("add", "customers");
+    expect(await explicit()).toBe("The next pull removes 1 of 2 tables from a copy: shop.orders.");
+    await agnes("add", "--folder", "eu");
+    expect(await explicit()).toBe("The mode is explicit.");
+    await agnes("reset", "--folder", "eu");
+    await agnes("add", "--group", "sales");
+    expect(await explicit()).toBe(
+      "The next pull removes 0 of 2 tables from a copy; groups decide about 1 other table.",
+    );
+    await agnes("remove", "--folder", "eu");
+    expect(await explicit()).toBe("The next pull removes 1 of 2 tables from a copy: shop.orders.");
+    expect((await agnes("mode", "explicit", "--json")).stderr).toBe("");
+    // It is explicit already.
+    expect((await agnes("mode", "explicit")).stderr).toBe("The mode is explicit.\n");
+  });
+
+  test("mode explicit asks on a terminal, and changes nothing unless the answer is yes", async () => {
+    const env = environmentOf(await shop.token({ name: "eve", role: "analyst" }));
+    const onTerminal = (args: readonly string[], answer: string) =>
+      runOnTerminal(["subscription", ...args], {
+        cwd: "/",
+        env,
+        question: "Subscribe to the chosen tables only?",
+        answer,
+      });
+    const mode = ["mode", "explicit"];
+    const declined = await onTerminal(mode, "n");
+    expect([declined.status, declined.text]).toEqual([1, expect.stringContaining("the mode is still all")]);
+    expect((await onTerminal(["show"], "")).text).toContain("The mode is all");
+    const done = await onTerminal(mode, "y");
+    expect([done.status, done.text]).toEqual([0, expect.stringContaining("The mode is explicit")]);
+    await onTerminal(["mode", "all"], "");
+    const silent = await onTerminal([...mode, "--yes"], "");
+    expect([silent.status, silent.text.includes("chosen tables only")]).toEqual([0, false]);
   });
 
   test("names an unknown table with the nearest one, and changes nothing", async () => {
