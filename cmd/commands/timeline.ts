@@ -52,7 +52,7 @@ export default command({
     if (entries.length === 0) return cli.info(nothing);
     await printRows(
       cli,
-      ["when", "what", "of", textColumn("summary"), { name: "by", leftOut: 1 }],
+      ["when", { name: "what", leftOut: 2 }, "of", textColumn("summary"), { name: "by", leftOut: 1 }],
       entries.map(({ at, kind, table: id, source: of, summary, actor, error }) => [
         at,
         kind.replace("_", " "),

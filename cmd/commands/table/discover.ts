@@ -54,7 +54,14 @@ async function printPlans(cli: Cli, plans: readonly RegistrationPlan[], next: st
   if (rows.length > 0)
     await printRows(
       cli,
-      ["state", { name: "source", leftOut: 1 }, "table", "id", "view", textColumn("note")],
+      [
+        "state",
+        { name: "source", leftOut: 3 },
+        "table",
+        { name: "id", leftOut: 2 },
+        { name: "view", leftOut: 1 },
+        textColumn("note"),
+      ],
       rows,
     );
   const fresh = count(plans, "new");

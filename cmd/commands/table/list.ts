@@ -41,11 +41,11 @@ export default command({
         cli,
         [
           "table",
-          "view",
+          { name: "view", leftOut: 4 },
           { name: "mode", leftOut: 2 },
           { name: "strategy", leftOut: 1 },
-          textColumn("key"),
-          textColumn("schedule"),
+          textColumn("key", 5),
+          textColumn("schedule", 6),
           textColumn("description", 3),
         ],
         tables.map((table) => [
