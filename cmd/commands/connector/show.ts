@@ -2,6 +2,7 @@ import type { AnyPlugin, SecretKind, SecretSpec } from "../../../lib/kit/mod.ts"
 import type { Cli } from "../../cli/cli.ts";
 import { command } from "../../cli/command.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
+import { pluginOf } from "../../connectors/plugin-of.ts";
 import { optionRows } from "../../connectors/option-rows.ts";
 import { writtenForm } from "../../connectors/written-form.ts";
 import { printRows, textColumn } from "../../terminal/print-rows.ts";
@@ -18,8 +19,7 @@ export default command({
   examples: ["agnes connector show files"],
   async run(cli, args) {
     await using agnes = await openAgnes(cli, { optional: true });
-    const source = agnes.workspace.config.sources[args.name];
-    const plugin = agnes.plugins.get(source?.plugin ?? args.name);
+    const plugin = pluginOf(agnes, args.name);
     const options = writtenForm(plugin.options);
     const { sourceQuery: query } = plugin;
     const sourceQuery = query && writtenForm(query);

@@ -7,6 +7,7 @@ import { registeredQueries, registeredTables } from "../../connectors/registered
 import type { Cli } from "../../cli/cli.ts";
 import { command } from "../../cli/command.ts";
 import { durationText } from "../../terminal/figures.ts";
+import { pluginOf } from "../../connectors/plugin-of.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
 import { wholeNumber } from "../../cli/strict-args.ts";
 
@@ -53,7 +54,7 @@ export default command({
     await using agnes = await openAgnes(cli);
     const { config, directory } = agnes.workspace;
     const source = config.sources[args.name];
-    const plugin = agnes.plugins.get(source?.plugin ?? args.name);
+    const plugin = pluginOf(agnes, args.name);
     const secrets = secretsOf(plugin, source);
     const status = openCaseStatus(cli);
     const named = args.table?.split(",").map((name) => name.trim());

@@ -1,4 +1,4 @@
-import { AgnesError } from "../../../lib/base/mod.ts";
+import { AgnesError, formatValue } from "../../../lib/base/mod.ts";
 import { command } from "../../cli/command.ts";
 import { openRegistry } from "../../server/open-registry.ts";
 import { serverArgs } from "../../server/server-args.ts";
@@ -38,9 +38,27 @@ export default command({
       );
     }
     const { version, folders: all } = await registry.folders();
+    if (
+      bucket !== undefined &&
+      !Object.hasOwn(all, bucket) &&
+      (await registry.list({ bucket })).tables.length === 0
+    )
+      throw unknownBucket(
+        cli.name,
+        bucket,
+        registry.advice("`agnes table folder` lists the buckets that have a folder."),
+      );
     const folders = Object.entries(all).filter(([name]) => bucket === undefined || name === bucket);
     if (cli.json) return await cli.printJson({ version, folder_mapping: Object.fromEntries(folders) });
     if (folders.length > 0) return await printRows(cli, ["bucket", "folder"], folders);
-    cli.info(bucket === undefined ? "No bucket has a folder." : `${bucket} has no folder of its own.`);
+    const subject = bucket === undefined ? "No bucket has a folder." : `${bucket} has no folder.`;
+    cli.info(
+      `${subject} ${registry.advice(`\`agnes table folder ${bucket ?? "BUCKET"} FOLDER\` sets one.`)}`,
+    );
   },
 });
+
+function unknownBucket(command: string, bucket: string, next: string): AgnesError {
+  const reason = `no registered table has the bucket ${formatValue(bucket)}, and it has no folder`;
+  return new AgnesError("usage_wrong", { command, reason, next });
+}
