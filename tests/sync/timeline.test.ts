@@ -97,7 +97,7 @@ test("timeline() of one table has what concerns it, also after it was unregister
     ["rollback", expect.anything()],
     ["registry_change", "changed: sync_paused, description"],
     ["registry_change", "registered"],
-    ["run", "run complete: extracted, 1 row"],
+    ["run", "run complete: updated, 1 row"],
   ]);
   await (await agnes.tables()).unregister("g.b");
   expect((await kinds("g.b"))[0]).toEqual(["registry_change", "unregistered"]);

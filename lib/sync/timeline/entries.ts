@@ -97,7 +97,10 @@ function concerns(run: Run, name: string | null, access: ReadonlySet<string> | n
 function runText({ status, counts, skips, trigger }: Run, table: RunTable | null): string {
   const by = trigger === "schedule" ? "scheduled " : "";
   const { extracted, unchanged, failed } = counts;
-  if (table !== null) return `${by}run ${status}: ${table.status}, ${counted(table.rows, "row")}`;
+  if (table !== null) {
+    const result = table.status === "extracted" ? "updated" : table.status;
+    return `${by}run ${status}: ${result}, ${counted(table.rows, "row")}`;
+  }
   const isOver = extracted + unchanged + failed > 0;
   if (skips !== null) return `${by}run ${status}, ${counted(skips.count, "time")} since ${skips.since}`;
   return `${by}run ${status}${isOver ? `: ${extracted} updated, ${unchanged} unchanged, ${failed} failed` : ""}`;
