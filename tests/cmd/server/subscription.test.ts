@@ -100,6 +100,8 @@ describe("agnes subscription", () => {
     );
     await agnes("remove", "--folder", "eu");
     expect(await explicit()).toBe("The next pull removes 1 of 2 tables from a copy: shop.orders.");
+    await agnes("remove", "--group", "sales");
+    expect(await explicit()).toBe("The next pull removes 1 of 2 tables from a copy: shop.orders.");
     expect((await agnes("mode", "explicit", "--json")).stderr).toBe("");
     // It is explicit already.
     expect((await agnes("mode", "explicit")).stderr).toBe("The mode is explicit.\n");
