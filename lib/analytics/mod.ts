@@ -1,6 +1,7 @@
 export {
   databaseNames,
   tableId,
+  withoutDatabases,
   type AnalyticsState,
   type AnalyticsTable,
   type RemoteDatabase,

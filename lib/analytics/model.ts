@@ -111,5 +111,13 @@ export const databaseNames = {
   remote: (source: string, alias: string): string => `agnes:remote:${source}:${alias}`,
 } as const;
 
+/** Returns a text with the names of tables that users know, without those of the databases of a session. */
+export function withoutDatabases(text: string): string {
+  return text
+    .replace(/"agnes:[^"\n]*"\.(?:"?main"?\.)?/g, "")
+    .replace(/\bagnes:[^\s."']*\.(?:"?main"?\.)?/g, "")
+    .replace(/"?\bagnes:[^\s."']*"?/g, "the database");
+}
+
 /** The schema of `analytics.duckdb` with its metadata. */
 export const STATE_SCHEMA = "_agnes";

@@ -1,8 +1,11 @@
 import { isAbsolute, relative, sep } from "node:path";
 
 import { AgnesError, isAgnesError, redact, type SqlPlace } from "../base/mod.ts";
+import { withoutDatabases } from "../analytics/mod.ts";
 import { statementPlace } from "../duckdb/mod.ts";
+import type { Access } from "./access.ts";
 import { explained } from "./explain.ts";
+import { HIDDEN_REASON, limitedFailure } from "./limited-failure.ts";
 import { pivotIndex } from "./pivot.ts";
 import { runRefusal } from "./pivot-refusals.ts";
 import { markPivots } from "./pivot-text.ts";
@@ -14,8 +17,8 @@ export interface FailureScope {
   readonly dataDirectory: string;
   /** The home directory; null if unknown. */
   readonly home: string | null;
-  /** Whether the caller has access to some tables only, so that file names are hidden. */
-  readonly isRestricted: boolean;
+  /** The ids or view names that the caller may access, so that nothing of other tables is shown; null: all tables. */
+  readonly access: Access;
   /** Values to remove from all messages. */
   readonly secrets: Iterable<string>;
   /** The SQL as the user entered it, for the place of an error. */
@@ -34,32 +37,34 @@ export function isFatal(error: unknown): boolean {
 }
 
 /**
- * Converts errors of DuckDB into errors of the query, without paths and internal names. Other errors are returned
- * unchanged.
+ * Converts errors of DuckDB into errors of the query, without paths and internal names, and all errors for callers with access to
+ * some tables only into those without the names of others. Other errors are returned unchanged.
  */
 export function queryFailure(error: unknown, scope: FailureScope): unknown {
+  const { access } = scope;
+  if (!isAgnesError(error)) return error;
+  if (error.isDataError && access !== null) return limitedFailure(error, access);
   if (isAgnesError(error, "duckdb_failed")) return statementFailure(error, scope);
-  if (isAgnesError(error, "file_unreadable")) return fileFailure(error, scope);
+  if (isAgnesError(error, "file_unreadable") && access === null) return fileFailure(error, scope);
   if (isAgnesError(error, "duckdb_out_of_memory")) {
-    const { operation, reason } = error.details;
-    return new AgnesError(
-      error.code,
-      { operation: withoutPaths(operation, scope), reason: withoutPaths(reason, scope) },
-      { cause: error },
-    );
+    const { reason } = error.details;
+    const operation = access === null ? withoutPaths(error.details.operation, scope) : "the query";
+    return new AgnesError(error.code, { operation, reason: withoutPaths(reason, scope) }, { cause: error });
   }
-  if (isAgnesError(error, "plugin_failed") && scope.isRestricted) return sourceFailure(error);
-  if (isAgnesError(error) && error.isDataError && scope.isRestricted) return dataFailure(error);
   // DuckDB suggests names of all tables, if that of the query is gone.
-  if (isAgnesError(error, "remote_unavailable") && scope.isRestricted)
+  if (isAgnesError(error, "remote_unavailable") && access !== null)
     return new AgnesError(error.code, { ...error.details, reason: HIDDEN_REASON }, { cause: error });
   // The error contains the next statement, which may be an internal one.
   if (isAgnesError(error, "duckdb_stuck"))
     return new AgnesError(error.code, { ...error.details, what: "the query" }, { cause: error });
   if (isAgnesError(error, "disk_full")) {
-    return new AgnesError(error.code, { path: withoutPaths(error.details.path, scope) }, { cause: error });
+    const path = access === null ? withoutPaths(error.details.path, scope) : "a file of the query";
+    return new AgnesError(error.code, { path }, { cause: error });
   }
-  return error;
+  if (access === null) return error;
+  // A connector may throw it too, with any text.
+  if (isAgnesError(error, "aborted")) return new AgnesError(error.code, { what: "the query" }, { cause: error });
+  return limitedFailure(error, access);
 }
 
 /** The length of a reason, which may contain values of any length. */
@@ -70,12 +75,26 @@ const SEARCHED_LENGTH_MAX = 10 * REASON_LENGTH_MAX;
 const shortened = (reason: string): string =>
   reason.length <= REASON_LENGTH_MAX ? reason : `${reason.slice(0, REASON_LENGTH_MAX)}…`;
 
+/** The kinds of errors about a statement and its values. Others, such as `IO Error`, may have texts of an attached database. */
+const STATEMENT_KINDS: ReadonlySet<string> = new Set([
+  "Binder Error",
+  "Catalog Error",
+  "Conversion Error",
+  "Invalid Input Error",
+  "Invalid Type Error",
+  "Mismatch Type Error",
+  "Not implemented Error",
+  "Out of Range Error",
+  "Parser Error",
+]);
+
 function statementFailure(error: AgnesError<"duckdb_failed">, scope: FailureScope): AgnesError {
   const { kind } = error.details;
   const reason = error.details.reason.slice(0, SEARCHED_LENGTH_MAX);
   // The message then describes the failure of another query and may contain its values.
   if (/database has been invalidated/.test(reason)) return new AgnesError("query_lost", {}, { cause: error });
   let message = withoutPaths(withoutSettings(reason), scope);
+  if (scope.access !== null && !STATEMENT_KINDS.has(kind)) message = HIDDEN_REASON;
   if (reason.includes("max_expression_depth")) message = "its expressions are nested too deeply";
   if (isFatal(error)) message = `internal error in DuckDB: ${message}`;
   const redacted = shortened(redact(message, scope.secrets));
@@ -89,37 +108,6 @@ function statementFailure(error: AgnesError<"duckdb_failed">, scope: FailureScop
     { kind, reason: redacted, ...refusal, ...(place === undefined ? {} : { place }) },
     { cause },
   );
-}
-
-/** The failure of a source without its text, which may name tables and columns that the caller may not access. */
-function sourceFailure(error: AgnesError<"plugin_failed">): AgnesError {
-  const { plugin, source, operation, table, code } = error.details;
-  const details = {
-    plugin,
-    source,
-    operation,
-    ...(table !== undefined && { table }),
-    reason: HIDDEN_REASON,
-    ...(code !== undefined && { code }),
-    advice: HIDDEN_ADVICE,
-  };
-  return new AgnesError("plugin_failed", details, { cause: error, retry: error.retry });
-}
-
-const HIDDEN_REASON = "only callers with access to all tables get the reason";
-const HIDDEN_ADVICE = "Try again later, or ask an administrator to run the query.";
-
-/**
- * An error in the data of a source, with a code of its plugin or of Agnes. Its texts stay if its details are numbers and the table
- * of the query only, as those of a limit. Others, such as a reason of the source, may name tables and columns that the caller may
- * not access.
- */
-function dataFailure(error: AgnesError): AgnesError {
-  const isPublic = ([key, value]: readonly [string, unknown]) =>
-    key === "table" || key === "tableCommand" || value === null || typeof value === "number";
-  if (Object.entries(error.details).every(isPublic)) return error;
-  const texts = { message: `the source of the query failed: ${HIDDEN_REASON}`, hint: HIDDEN_ADVICE };
-  return error.withDetails({}, { cause: error, texts });
 }
 
 /** Returns the place of a DuckDB error in the SQL as entered. */
@@ -142,26 +130,20 @@ function fileFailure(error: AgnesError<"file_unreadable">, scope: FailureScope):
       { cause: error },
     );
   }
-  const publicPath = scope.isRestricted ? "a file of a table" : inside;
-  return new AgnesError(
-    "file_unreadable",
-    { path: publicPath, reason: withoutPaths(reason, scope) },
-    { cause: error },
-  );
+  return new AgnesError("file_unreadable", { path: inside, reason: withoutPaths(reason, scope) }, { cause: error });
 }
 
 /** Removes local directories and internal database names from a message. */
-function withoutPaths(text: string, { dataDirectory, home, isRestricted }: FailureScope): string {
-  let redacted = text
-    .replace(/\s*Did you mean "[^"\n]*agnes:[^\n]*/g, "")
-    .replace(/"?agnes:[^\s."']*"?\.(?:"?main"?\.)?/g, "")
-    .replace(/"?agnes:[^\s."']*"?/g, "the database");
+function withoutPaths(text: string, { dataDirectory, home, access }: FailureScope): string {
+  let redacted = withoutDatabases(text.replace(/\s*Did you mean "[^"\n]*agnes:[^\n]*/g, ""));
   const escaped = (path: string) => path.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
   const inData = new RegExp(`${escaped(dataDirectory)}${escaped(sep)}([^"'\\n]*)`, "g");
   // DuckDB suggests names of all tables, for example if the view of another program refers to one that is gone.
-  if (isRestricted && /\bTable with name\b/.test(redacted))
+  if (access !== null && !/\bFunction with name\b/.test(redacted))
     redacted = redacted.replace(/\s*Did you mean "[^\n]*/g, "");
-  redacted = redacted.replace(inData, (_whole, rest: string) => (isRestricted ? "a file of a table" : rest));
+  redacted = redacted.replace(inData, (_whole, rest: string) =>
+    access === null ? rest : "a file of a table",
+  );
   if (home !== null && home.length > 1) redacted = redacted.replaceAll(home + sep, `~${sep}`);
   return redacted;
 }

@@ -169,8 +169,12 @@ export async function startQuery(
   };
   let run: Run | undefined;
   let result: StreamResult;
+  let awaitedWhenStopped: string | null = null;
   try {
-    run = await raceAbort(preparing, timer.signal, () => stoppedError(timer.signal, awaited));
+    run = await raceAbort(preparing, timer.signal, () => {
+      awaitedWhenStopped = awaited;
+      return abortError(timer.signal, WHAT);
+    });
     const batchLimit = Math.min(batchRows ?? Infinity, (limits.maxRows ?? Infinity) + 1);
     const starting = run.connection.stream(run.sql, {
       signal: timer.signal,
@@ -183,7 +187,8 @@ export async function startQuery(
     if (!timer.signal.aborted) await ending;
     // When all threads of the pool are occupied, a stat of a file does not return either.
     if (run === undefined && isAgnesError(error, "timed_out")) poolGate.rejectWhenStuck(WHAT);
-    throw withStoppedJobs(failure(error, run?.secrets), jobs);
+    const shown = failure(error, run?.secrets);
+    throw withStoppedJobs(isAgnesError(shown) ? withAwaited(shown, awaitedWhenStopped) : shown, jobs);
   }
   const { generation, remotes, secrets, tables, registered = () => [] } = run;
   // Unread rows must not hold the connection forever.
@@ -207,11 +212,6 @@ export async function startQuery(
     }),
     close: end,
   };
-}
-
-/** The error of a stopped query, with the table or aliases whose sources it waited for. */
-function stoppedError(signal: AbortSignal, awaited: string | null): AgnesError {
-  return withAwaited(abortError(signal, WHAT), awaited);
 }
 
 /** Returns the error of a stopped query with what it waited for, such as `the alias traffic`; null: nothing. */

@@ -379,7 +379,7 @@ export class QuerySession implements AsyncDisposable {
     const scope = {
       dataDirectory: this.#directory,
       home: this.#services.host.env["HOME"] ?? null,
-      isRestricted: access !== null,
+      access,
     };
     return (error, secrets = []) => {
       const failure = isNamed(error) ? error : queryFailure(error, { ...scope, secrets, typed });

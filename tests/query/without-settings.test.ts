@@ -13,7 +13,7 @@ test("withoutSettings() removes DuckDB's advice to change settings", async () =>
   expect((malformed as AgnesError<"sql_malformed">).details.reason).toBe(
     "Max expression depth limit of 1000 exceeded.",
   );
-  const scope = { dataDirectory: "/data", home: null, isRestricted: false, secrets: [] };
+  const scope = { dataDirectory: "/data", home: null, access: null, secrets: [] };
   const sql = "SELECT (SELECT range FROM range(2))";
   const seen = queryFailure(await connection.rows(sql).catch((error: unknown) => error), scope);
   expect((seen as AgnesError).message).toContain("scalar subqueries can only return a single row");

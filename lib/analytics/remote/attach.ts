@@ -7,7 +7,7 @@ import {
   type DuckDBLimits,
   type StatementOptions,
 } from "../../duckdb/mod.ts";
-import { databaseNames } from "../model.ts";
+import { databaseNames, withoutDatabases } from "../model.ts";
 import { ATTACH_TIMEOUT_MS, attachWithTimeout } from "./attach-with-timeout.ts";
 import { attachSettings, variablesOf, type NamedExtension, type PlannedValue } from "./plan.ts";
 import type { RemoteRequest } from "./refusal.ts";
@@ -116,7 +116,9 @@ export function attachFailure(env: Host["env"], remote: RemoteRequest, error: un
   const reason = isAgnesError(error, "duckdb_failed")
     ? (error.details as { readonly reason: string }).reason
     : messageOf(error);
-  const lines = reason.split("\n").map((line) => line.trim());
+  const lines = withoutDatabases(reason)
+    .split("\n")
+    .map((line) => line.trim());
   return redact(
     lines
       .slice(0, 2)

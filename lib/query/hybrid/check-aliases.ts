@@ -1,4 +1,4 @@
-import { AgnesError, checkExposedName, formatValue } from "../../base/mod.ts";
+import { AgnesError, checkExposedName, formatValue, isAgnesError } from "../../base/mod.ts";
 import type { TableRecord } from "../../tables/mod.ts";
 import { aliasError } from "./alias-error.ts";
 import { accessDenied } from "./check-access.ts";
@@ -61,7 +61,7 @@ export function checkAliases(
       );
     // A source without an accessible table is as unknown as one that does not exist.
     if (accessible?.some(({ source }) => source === alias.source) === false) throw accessDenied(alias);
-    checkSource(alias, sources);
+    checkSource(alias, sources, accessible !== null);
     return alias;
   });
 }
@@ -74,14 +74,18 @@ export function checkCount(register: Readonly<Record<string, RegisteredQuery>>):
   throw new AgnesError("invalid_input", { what: "register", reason });
 }
 
-/** @throws `source_unknown`, `plugin_unknown`, `capability_missing` */
-function checkSource(alias: Alias, sources: HybridSources): void {
+/**
+ * @param isLimited whether the caller may access some tables only: an error may name all plugins and their files
+ * @throws `source_unknown`, `plugin_unknown`, `capability_missing`, `alias_access_denied`
+ */
+function checkSource(alias: Alias, sources: HybridSources, isLimited: boolean): void {
   const { source } = alias;
   try {
     const { name, capabilities } = sources.pluginOf(source);
     if (capabilities.includes("query")) return;
     throw new AgnesError("capability_missing", { plugin: name, source, capability: "query" });
   } catch (error) {
+    if (isLimited && !isAgnesError(error, "capability_missing")) throw accessDenied(alias);
     throw aliasError(error, alias, []);
   }
 }

@@ -3,9 +3,12 @@ import { HTTPException } from "hono/http-exception";
 import { AgnesError, bigintAsText, isAgnesError } from "../../base/mod.ts";
 import { hidePaths } from "./hide-paths.ts";
 
-/** The error of a response, for anything that was thrown. Errors that are not of Agnes show nothing of their cause. */
+/**
+ * The error of a response, for anything that was thrown. Errors that are not of Agnes show nothing of their cause, also if they
+ * come from a worker process as `internal`.
+ */
 export function problemOf(error: unknown, requestId: string): AgnesError {
-  if (isAgnesError(error)) return error;
+  if (isAgnesError(error) && error.code !== "internal") return error;
   if (error instanceof HTTPException && error.status === 400) return new AgnesError("body_malformed", {});
   return new AgnesError("server_failed", { requestId }, { cause: error });
 }
