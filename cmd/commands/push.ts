@@ -1,4 +1,4 @@
-import { AgnesError, formatValue } from "../../lib/base/mod.ts";
+import { AgnesError, formatValue, snakeCase } from "../../lib/base/mod.ts";
 import type { WriteMode } from "../../lib/kit/mod.ts";
 import type { PushReport, PushRequest } from "../../lib/write-back/mod.ts";
 import type { Cli } from "../cli/cli.ts";
@@ -10,7 +10,6 @@ import { pushByServer } from "../server/push.ts";
 import { serverArgs, serverOf } from "../server/server-args.ts";
 import { plural } from "../terminal/figures.ts";
 import { openAgnes } from "../workspace/open-agnes.ts";
-import { snakeCase } from "../results/snake-case.ts";
 
 export default command({
   args: {

@@ -1,3 +1,4 @@
+import { snakeCase } from "../../lib/base/mod.ts";
 import type { Agnes } from "../../lib/agnes.ts";
 import type { ExtractProgress } from "../../lib/extract/mod.ts";
 import type { PulledTable, PullOptions, PullProgress, PullReport } from "../../lib/pull/mod.ts";
@@ -6,7 +7,6 @@ import type { ExitStatus } from "../cli/exit-status.ts";
 import { countText, durationText, plural, sizeText } from "../terminal/figures.ts";
 import { printRows, textColumn } from "../terminal/print-rows.ts";
 import { openProgress } from "../terminal/progress.ts";
-import { snakeCase } from "../results/snake-case.ts";
 
 /** Pulls, shows progress, prints the tables that changed, and returns the exit status. */
 export async function runPull(cli: Cli, agnes: Agnes, options: PullOptions): Promise<ExitStatus> {

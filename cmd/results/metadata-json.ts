@@ -1,4 +1,4 @@
-import { snakeCase } from "./snake-case.ts";
+import { snakeCase } from "../../lib/base/mod.ts";
 import { storedFigures, type MetadataStatus, type TableRefresh } from "../../lib/metadata/mod.ts";
 
 /** The refresh of one table in JSON, with the names of `POST /api/v2/metadata-cache/refresh`. */

@@ -1,6 +1,6 @@
 import { DataType, type Field } from "apache-arrow";
 
-import { createHost, throwIfAborted, writeOutput } from "../../lib/base/mod.ts";
+import { createHost, throwIfAborted, writeOutput, snakeCase } from "../../lib/base/mod.ts";
 import { batchTexts, encodeResult, resultFormats } from "../../lib/duckdb/mod.ts";
 import type { PushedDown, QueryResult, Receipt, RegisteredReceipt } from "../../lib/query/mod.ts";
 import { writeResult } from "../../lib/write-result.ts";
@@ -10,7 +10,6 @@ import { jobsText, priceText } from "../terminal/jobs-text.ts";
 import { splitCompression, writePieces } from "./output-file.ts";
 import type { Cell } from "../terminal/print-table.ts";
 import { printRows } from "../terminal/print-rows.ts";
-import { snakeCase } from "./snake-case.ts";
 
 /** The formats of a result. */
 export const printFormats = ["table", ...resultFormats] as const;

@@ -1,5 +1,5 @@
 import type { Agnes } from "../../lib/agnes.ts";
-import { isAgnesError } from "../../lib/base/mod.ts";
+import { isAgnesError, snakeCase } from "../../lib/base/mod.ts";
 import { describeChange, type TableStats } from "../../lib/extract/mod.ts";
 import type { SyncReport } from "../../lib/sync/mod.ts";
 import type { Cli } from "../cli/cli.ts";
@@ -12,7 +12,6 @@ import { printRows } from "../terminal/print-rows.ts";
 import { partStatus } from "../cli/exit-status.ts";
 import { openProgress } from "../terminal/progress.ts";
 import { conflictRemedy, conflictText } from "./remedies.ts";
-import { snakeCase } from "../results/snake-case.ts";
 
 /** The request of a sync: sources and tables (`crm`, `crm.orders`; none: all), a full read, or only due tables. */
 export interface SyncRequest {

@@ -93,6 +93,7 @@ export { nameHoldsSecret, redactError, redactThrown, redactValue } from "./redac
 export { Secret } from "./secret.ts";
 export { isSentError, knownError, receivedError, sentError } from "./sent-error.ts";
 export type { SentError } from "./sent-error.ts";
+export { snakeCase } from "./snake-case.ts";
 export { createTurns } from "./turns.ts";
 export { StallTimer, startTimer } from "./timer.ts";
 export { checkServerAddress, checkServerToken, connectionReason } from "./server-address.ts";

@@ -1,11 +1,10 @@
-import { isAgnesError } from "../../../lib/base/mod.ts";
+import { isAgnesError, snakeCase } from "../../../lib/base/mod.ts";
 import { columnsOf, fullReadingText, type PublishedColumn } from "../../../lib/extract/mod.ts";
 import type { TableInfo } from "../../../lib/kit/mod.ts";
 import { command } from "../../cli/command.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
 import { partStatus, type ExitStatus } from "../../cli/exit-status.ts";
 import { printRows, textColumn } from "../../terminal/print-rows.ts";
-import { snakeCase } from "../../results/snake-case.ts";
 
 export default command({
   args: {

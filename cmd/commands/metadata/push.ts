@@ -1,9 +1,9 @@
+import { snakeCase } from "../../../lib/base/mod.ts";
 import type { PushMetadataReport } from "../../../lib/write-back/mod.ts";
 import { command } from "../../cli/command.ts";
 import { plural } from "../../terminal/figures.ts";
 import { printRows, textColumn } from "../../terminal/print-rows.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
-import { snakeCase } from "../../results/snake-case.ts";
 
 export default command({
   args: {

@@ -1,10 +1,10 @@
+import { snakeCase } from "../../../lib/base/mod.ts";
 import type { Agnes } from "../../../lib/agnes.ts";
 import type { Cli } from "../../cli/cli.ts";
 import { command } from "../../cli/command.ts";
 import { partStatus, type ExitStatus } from "../../cli/exit-status.ts";
 import { countText, durationText, plural, sizeText } from "../../terminal/figures.ts";
 import { openAgnes } from "../../workspace/open-agnes.ts";
-import { snakeCase } from "../../results/snake-case.ts";
 import { refreshJson } from "../../results/metadata-json.ts";
 
 export default command({

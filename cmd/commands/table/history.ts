@@ -1,4 +1,4 @@
-import { AgnesError, createHost } from "../../../lib/base/mod.ts";
+import { AgnesError, createHost, snakeCase } from "../../../lib/base/mod.ts";
 import { listGenerations } from "../../../lib/extract/mod.ts";
 import { storedChange, storedName, type RegistryChange } from "../../../lib/tables/mod.ts";
 import { dataPaths } from "../../../lib/workspace/mod.ts";
@@ -10,7 +10,6 @@ import { checkNoServer, serverArgs, serverOf } from "../../server/server-args.ts
 import { openAgnes } from "../../workspace/open-agnes.ts";
 import { printRows, textColumn } from "../../terminal/print-rows.ts";
 import { wholeNumber } from "../../cli/strict-args.ts";
-import { snakeCase } from "../../results/snake-case.ts";
 
 export default command({
   args: {

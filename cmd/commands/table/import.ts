@@ -1,6 +1,6 @@
 import { extname } from "node:path";
 
-import { AgnesError, createHost } from "../../../lib/base/mod.ts";
+import { AgnesError, createHost, snakeCase } from "../../../lib/base/mod.ts";
 import {
   parseDataDescription,
   parseRegistryJson,
@@ -15,7 +15,6 @@ import { openAgnes } from "../../workspace/open-agnes.ts";
 import { partStatus } from "../../cli/exit-status.ts";
 import { printRows, textColumn } from "../../terminal/print-rows.ts";
 import { registryChangeFlags, changeOptions } from "../../tables/fields.ts";
-import { snakeCase } from "../../results/snake-case.ts";
 
 export default command({
   args: {

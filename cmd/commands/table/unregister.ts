@@ -1,11 +1,10 @@
-import { AgnesError } from "../../../lib/base/mod.ts";
+import { AgnesError, snakeCase } from "../../../lib/base/mod.ts";
 import { command } from "../../cli/command.ts";
 import { checkTableName } from "../../cli/table-name.ts";
 import { openRegistry } from "../../server/open-registry.ts";
 import { serverArgs } from "../../server/server-args.ts";
 import { printRows } from "../../terminal/print-rows.ts";
 import { changeFlags, changeOptions } from "../../tables/fields.ts";
-import { snakeCase } from "../../results/snake-case.ts";
 import { toStoredFields } from "../../../lib/tables/mod.ts";
 
 export default command({

@@ -1,6 +1,6 @@
+import { snakeCase } from "../../base/mod.ts";
 import type { Receipt } from "../../query/mod.ts";
 import { sentStaleReason } from "../http/stale-reason.ts";
-import { snakeCase } from "./snake-case.ts";
 
 /** A receipt as responses have it. */
 export function sentReceipt(receipt: Receipt): unknown {

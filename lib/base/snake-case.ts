@@ -1,10 +1,10 @@
-import { isAgnesError } from "../../lib/base/mod.ts";
+import { isAgnesError } from "./errors/mod.ts";
 
 /** Fields whose keys stay: those of a source, and of errors, which HTTP has in camelCase too. */
 const FOREIGN: readonly string[] = ["sourceMetadata", "details"];
 
 /**
- * A value of the library as `--json` prints it: keys are in snake_case, as in the HTTP API, and an error is its code, message,
+ * A value of the library as `--json` and the HTTP API have it: keys are in snake_case, and an error is its code, message,
  * hint and details.
  */
 export function snakeCase(value: unknown): unknown {
