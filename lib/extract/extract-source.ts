@@ -39,6 +39,8 @@ export interface ExtractRequest {
   readonly source: ExtractSource;
   /** The id of the run, which is published with the generation. Default: a random one. */
   readonly runId?: string;
+  /** What publishes the generation. Default: `run`. */
+  readonly kind?: "run" | "unregister";
   readonly tables: readonly TablePlan[];
   /** Reads every table in full and adopts its current layout. Default: false. */
   readonly full?: boolean;
@@ -252,7 +254,7 @@ class Extraction {
       generation: {
         number,
         runId,
-        kind: "run",
+        kind: this.#request.kind ?? "run",
         plugin: source.plugin.name,
         pluginVersion: source.plugin.version,
         startedAt: this.#startedAt,

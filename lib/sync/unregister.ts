@@ -17,6 +17,7 @@ export async function dropPublishedTable(
   const { plugin, pluginVersion } = published.generation;
   await extractSource(services, {
     directory,
+    kind: "unregister",
     source: { name: table.source, plugin: { name: plugin, version: pluginVersion }, connector: {} },
     tables: [],
     keep: names.filter((name) => name !== table.name),

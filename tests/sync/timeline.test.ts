@@ -1,9 +1,13 @@
 import { expect, test } from "bun:test";
 
+import { join } from "node:path";
+
 import { createAgnes, type Agnes } from "agnes";
 import { definePlugin, int64, table, utf8 } from "agnes/kit";
 import * as v from "valibot";
 
+import { createHost } from "../../lib/base/mod.ts";
+import { listGenerations } from "../../lib/extract/mod.ts";
 import { failureOf, temporaryFolder } from "./workspace.ts";
 
 /** A source with the tables `a` and `b`; `a` has one more column when the test sets it. */
@@ -99,8 +103,24 @@ test("timeline() of one table has what concerns it, also after it was unregister
     ["registry_change", "registered"],
     ["run", "run complete: updated, 1 row"],
   ]);
+  await (await agnes.tables()).update("g.b", { viewName: "bees" });
   await (await agnes.tables()).unregister("g.b");
-  expect((await kinds("g.b"))[0]).toEqual(["registry_change", "unregistered"]);
+  const generations = await listGenerations(createHost().files, join(folder.path, "data", "extracts", "g"));
+  expect(generations.find(({ current }) => current)).toMatchObject({ number: 4, kind: "unregister" });
+  // What happens to its source afterwards does not concern it.
+  await agnes.rollback("g", 3);
+  await agnes.sync();
+  for (const name of ["g.b", "G.B", "bees"])
+    expect(await kinds(name)).toEqual([
+      ["registry_change", "unregistered"],
+      ["registry_change", "changed: view_name"],
+      ["rollback", expect.anything()],
+      ["registry_change", "changed: sync_paused, description"],
+      ["registry_change", "registered"],
+      ["run", "run complete: extracted, 1 row"],
+    ]);
+  const newest = (await agnes.timeline({ table: "g.a", limit: 1 })).entries;
+  expect(newest).toMatchObject([{ kind: "schema_change", generation: 6 }]);
   expect((await agnes.timeline({ table: "g.a", source: "other" })).entries).toEqual([]);
   expect((await failureOf(agnes.timeline({ table: "g.c" }))).code).toBe("table_not_registered");
 });
@@ -134,8 +154,15 @@ test("timeline() with limited access shows nothing of other tables", async () =>
   using folder = temporaryFolder();
   await using agnes = await openHistory(folder.path);
   const { entries } = await agnes.timeline({ access: new Set(["g.b"]) });
+  // The numbers of generations and versions also count changes of other tables.
+  expect(entries.map(({ generation, version }) => [generation, version])).toEqual([
+    [null, null],
+    [null, null],
+    [null, null],
+    [1, null],
+  ]);
   expect(entries.map(({ kind, table, summary, actor }) => [kind, table, summary, actor])).toEqual([
-    ["rollback", null, expect.anything(), null],
+    ["rollback", null, "rollback: an earlier generation was published again", null],
     ["registry_change", "g.b", "changed: sync_paused, description", null],
     ["registry_change", "g.b", "registered", null],
     ["run", null, "run complete", null],

@@ -48,7 +48,8 @@ export type SchemaChange =
 export interface Generation {
   readonly number: number;
   readonly runId: string;
-  readonly kind: "run" | "stream" | "rollback";
+  /** What published it. Earlier versions wrote `run` for an unregistration. */
+  readonly kind: "run" | "stream" | "rollback" | "unregister";
   /** Who requested a rollback. Absent for other kinds, and if an earlier version published it. */
   readonly actor?: string;
   readonly plugin: string;

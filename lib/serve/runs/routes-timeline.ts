@@ -10,7 +10,12 @@ const name = v.pipe(v.string(), v.minLength(1), v.maxLength(400));
 const textOrNull = v.nullable(v.string());
 
 const timelineQuery = v.strictObject({
-  table: v.optional(v.pipe(name, v.description("Only the events of this table, by its id or view name"))),
+  table: v.optional(
+    v.pipe(
+      name,
+      v.description("Only the events of this table, by the id or view name that it has, or last had"),
+    ),
+  ),
   source: v.optional(v.pipe(name, v.description("Only the events of this source"))),
   limit: limitQuery("events"),
   before: v.optional(
@@ -34,7 +39,10 @@ const timelineBody = v.object({
         v.nullable(v.object({ code: v.string(), message: v.string(), hint: v.string() })),
         v.description("For administrators"),
       ),
-      version: v.pipe(v.nullable(v.number()), v.description("The version of the registry")),
+      version: v.pipe(
+        v.nullable(v.number()),
+        v.description("The version of the registry, for callers with access to all tables"),
+      ),
       generation: v.pipe(v.nullable(v.number()), v.description("The generation that was published")),
     }),
   ),

@@ -22,6 +22,8 @@ const NOTHING = {
 export interface Wanted {
   /** The id of a table; null: all. */
   readonly table: string | null;
+  /** When that table was unregistered; null: it is registered. */
+  readonly until: Date | null;
   readonly source: string | null;
   /** The ids of the accessible tables; null: all. */
   readonly access: ReadonlySet<string> | null;
@@ -127,14 +129,15 @@ export function entryOfChange(change: RegistryChange, wanted: Wanted): TimelineE
   const bucket = isTable ? "" : ` of bucket ${change.id}`;
   return {
     ...NOTHING,
-    id: `registry ${String(change.version).padStart(12, "0")} ${change.kind} ${change.id}`,
+    // The version also counts the changes of other tables.
+    id: `registry ${access === null ? String(change.version).padStart(12, "0") : change.action} ${change.kind} ${change.id}`,
     at: new Date(change.at),
     kind: "registry_change",
     source,
     table,
     summary: `${VERBS[change.action]}${bucket}${fields}`,
     actor: access === null ? change.actor : null,
-    version: change.version,
+    version: access === null ? change.version : null,
   };
 }
 
@@ -150,14 +153,16 @@ export function entryOfRollback(
   { number, finishedAt, actor }: Generation,
   { access }: Wanted,
 ): TimelineEntry {
+  // Its number also counts the generations that changed other tables only.
+  const isWhole = access === null;
   return {
     ...NOTHING,
-    id: `rollback ${source} ${number}`,
+    id: `rollback ${source}${isWhole ? ` ${number}` : ""}`,
     at: finishedAt,
     kind: "rollback",
     source,
-    summary: `rollback: an earlier generation was published again, as ${number}`,
-    actor: access === null ? (actor ?? null) : null,
-    generation: number,
+    summary: `rollback: an earlier generation was published again${isWhole ? `, as ${number}` : ""}`,
+    actor: isWhole ? (actor ?? null) : null,
+    generation: isWhole ? number : null,
   };
 }

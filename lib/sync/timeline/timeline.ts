@@ -1,6 +1,6 @@
 import { AgnesError, eachOf, formatValue, type Host } from "../../base/mod.ts";
 import { listGenerations } from "../../extract/mod.ts";
-import type { TableRegistry } from "../../tables/mod.ts";
+import type { RegistryChange, TableRegistry } from "../../tables/mod.ts";
 import { dataPaths, type Workspace } from "../../workspace/mod.ts";
 import type { RunHistory } from "../runs/runs.ts";
 import { entriesOfRun, entryOfChange, entryOfRollback, type Wanted } from "./entries.ts";
@@ -34,25 +34,31 @@ export async function readTimeline(
 ): Promise<Timeline> {
   if (!Number.isInteger(limit) || limit < 1 || limit > LIMIT_MAX)
     throw invalid("`limit`", `${formatValue(limit)} is not a whole number from 1 to ${LIMIT_MAX}`);
-  const until = before === undefined ? null : cursorOf(before);
-  const id = table === undefined ? null : await tableOf(services.tables, table, access);
-  const sourceOfTable = id?.split(".")[0];
-  const wanted: Wanted = { table: id, source: source ?? sourceOfTable ?? null, access };
+  const cursor = before === undefined ? null : cursorOf(before);
+  const found = table === undefined ? null : await tableOf(services.tables, table, access);
+  const sourceOfTable = found?.id.split(".")[0];
+  const { id = null, unregisteredAt = null } = found ?? {};
+  const wanted: Wanted = {
+    table: id,
+    until: unregisteredAt,
+    source: source ?? sourceOfTable ?? null,
+    access,
+  };
   if (id !== null && source !== undefined && source !== sourceOfTable) return { entries: [], next: null };
-  const isOlder = (entry: TimelineEntry) => until === null || order(entry) < until;
-  const found = [
+  const isOlder = (entry: TimelineEntry) => cursor === null || order(entry) < cursor;
+  const all = [
     ...(await runsOf(services, wanted)).filter(isOlder),
     ...(await changesOf(services, wanted, { isOlder, count: limit + 1 })),
     ...(await rollbacksOf(services, wanted)).filter(isOlder),
   ].sort((a, b) => (order(a) < order(b) ? 1 : -1));
-  const entries = found.slice(0, limit);
-  return { entries, next: found.length > limit ? cursorText(entries.at(-1)!) : null };
+  const entries = all.slice(0, limit);
+  return { entries, next: all.length > limit ? cursorText(entries.at(-1)!) : null };
 }
 
 async function runsOf({ runs }: TimelineServices, wanted: Wanted): Promise<readonly TimelineEntry[]> {
   const { source } = wanted;
   const found = await runs.list({ limit: RUNS, ...(source !== null && { source }) });
-  return found.flatMap((run) => entriesOfRun(run, wanted));
+  return found.flatMap((run) => (isOver(new Date(run.startedAt), wanted) ? [] : entriesOfRun(run, wanted)));
 }
 
 /** The newest wanted changes of the registry, at least `count` if there are as many. */
@@ -62,20 +68,12 @@ async function changesOf(
   { isOlder, count }: { readonly isOlder: (entry: TimelineEntry) => boolean; readonly count: number },
 ): Promise<readonly TimelineEntry[]> {
   const found: TimelineEntry[] = [];
-  const newest = await tables.version();
-  let to = newest;
-  while (to > Math.max(0, newest - CHANGES_MAX) && found.length < count) {
-    const changes = await tables.history({
-      first: "newest",
-      to,
-      limit: CHANGES_AT_ONCE,
-      ...(wanted.table !== null && { id: wanted.table }),
-    });
+  for await (const changes of newestChanges(tables, wanted.table ?? undefined)) {
     for (const change of changes) {
       const entry = entryOfChange(change, wanted);
       if (entry !== null && isOlder(entry)) found.push(entry);
     }
-    to = changes.length === 0 ? 0 : changes.at(-1)!.version - 1;
+    if (found.length >= count) break;
   }
   return found;
 }
@@ -93,30 +91,68 @@ async function rollbacksOf(
     const directory = dataPaths.extract(workspace.dataDirectory, name);
     const generations = await listGenerations(host.files, directory);
     return generations
-      .filter(({ kind }) => kind === "rollback")
+      .filter(({ kind, finishedAt }) => kind === "rollback" && !isOver(finishedAt, wanted))
       .map((generation) => entryOfRollback(name, generation, wanted));
   });
   return found.flat();
 }
 
-/** The id of a table. One that is not accessible is unknown, and an unregistered one has only its id. */
+/** A table whose events are requested. */
+interface FoundTable {
+  readonly id: string;
+  /** Null: it is registered. */
+  readonly unregisteredAt: Date | null;
+}
+
+/** Finds a table, also an unregistered one by the name that it had. One that is not accessible is unknown. */
 async function tableOf(
   tables: TableRegistry,
   name: string,
   access: ReadonlySet<string> | null,
-): Promise<string> {
+): Promise<FoundTable> {
   const registered = await tables.list();
   const lower = name.toLowerCase();
   const found = registered.find(
     ({ id, viewName }) => id.toLowerCase() === lower || viewName.toLowerCase() === lower,
   );
-  if (found !== undefined && (access === null || access.has(found.id))) return found.id;
+  if (found !== undefined && (access === null || access.has(found.id)))
+    return { id: found.id, unregisteredAt: null };
   if (access !== null) throw new AgnesError("table_not_registered", { id: name });
-  if (found === undefined && name.includes(".")) {
-    const [last] = await tables.history({ id: name, first: "newest", limit: 1 });
-    if (last !== undefined) return last.id;
+  return (await unregisteredOf(tables, lower)) ?? { id: (await tables.find(name)).id, unregisteredAt: null };
+}
+
+/** Finds the table that last had an id or view name, in lower case, and was unregistered. */
+async function unregisteredOf(tables: TableRegistry, name: string): Promise<FoundTable | null> {
+  for await (const changes of newestChanges(tables)) {
+    for (const change of changes) {
+      if (change.kind !== "table" || change.action !== "unregister") continue;
+      const { id, before, at } = change;
+      const names = [id, before?.viewName ?? id].map((one) => one.toLowerCase());
+      if (names.includes(name)) return { id, unregisteredAt: new Date(at) };
+    }
   }
-  return (await tables.find(name)).id;
+  return null;
+}
+
+/** The changes of the registry, or of one of its tables, the newest first, some at a time. */
+async function* newestChanges(tables: TableRegistry, id?: string): AsyncGenerator<readonly RegistryChange[]> {
+  const newest = await tables.version();
+  let to = newest;
+  while (to > Math.max(0, newest - CHANGES_MAX)) {
+    const changes = await tables.history({
+      first: "newest",
+      to,
+      limit: CHANGES_AT_ONCE,
+      ...(id !== undefined && { id }),
+    });
+    yield changes;
+    to = changes.length === 0 ? 0 : changes.at(-1)!.version - 1;
+  }
+}
+
+/** Whether something happened after the wanted table was unregistered. */
+function isOver(at: Date, { until }: Wanted): boolean {
+  return until !== null && at > until;
 }
 
 /** Events at the same time have an order, so that pages neither repeat nor lose one. */

@@ -8,7 +8,7 @@ export type TimelineKind = "run" | "schema_change" | "registry_change" | "rollba
  * earlier generation was published again.
  */
 export interface TimelineEntry {
-  /** Unique. */
+  /** Unique, with limited `access` together with `at`. */
   readonly id: string;
   /** By the clock of the process that caused it. */
   readonly at: Date;
@@ -27,7 +27,7 @@ export interface TimelineEntry {
   readonly status: RunStatus | null;
   /** Why the run failed; null with limited `access`. */
   readonly error: RunError | null;
-  /** The version of the registry, of `registry_change`. */
+  /** The version of the registry, of `registry_change`; null with limited `access`. */
   readonly version: number | null;
   /** The generation of the source that was published; with limited `access`, only if it has new rows of an accessible table. */
   readonly generation: number | null;
@@ -35,7 +35,7 @@ export interface TimelineEntry {
 
 /** Which events to return. */
 export interface TimelineOptions {
-  /** Only those that concern this table: an id or a view name, or the id of an unregistered table. Default: all tables. */
+  /** Only those that concern this table: its id or view name, or the last ones of an unregistered table. Default: all tables. */
   readonly table?: string;
   /** Only those of this source. Default: all sources. */
   readonly source?: string;
