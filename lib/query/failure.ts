@@ -63,7 +63,8 @@ export function queryFailure(error: unknown, scope: FailureScope): unknown {
   }
   if (access === null) return error;
   // A connector may throw it too, with any text.
-  if (isAgnesError(error, "aborted")) return new AgnesError(error.code, { what: "the query" }, { cause: error });
+  if (isAgnesError(error, "aborted"))
+    return new AgnesError(error.code, { what: "the query" }, { cause: error });
   return limitedFailure(error, access);
 }
 
@@ -130,7 +131,11 @@ function fileFailure(error: AgnesError<"file_unreadable">, scope: FailureScope):
       { cause: error },
     );
   }
-  return new AgnesError("file_unreadable", { path: inside, reason: withoutPaths(reason, scope) }, { cause: error });
+  return new AgnesError(
+    "file_unreadable",
+    { path: inside, reason: withoutPaths(reason, scope) },
+    { cause: error },
+  );
 }
 
 /** Removes local directories and internal database names from a message. */

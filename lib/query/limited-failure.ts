@@ -1,4 +1,4 @@
-import { AgnesError, type ErrorCode } from "../base/mod.ts";
+import type { AgnesError, ErrorCode } from "../base/mod.ts";
 
 /**
  * The codes of errors that Agnes makes of the SQL of a caller and the tables that it may access. An error of a connector has

@@ -35,7 +35,7 @@ export interface QueryResult {
 
 /** The provenance and totals of a query result. */
 export interface Receipt {
-  /** The generation of `analytics.duckdb`; null if the query read no table. */
+  /** The generation of `analytics.duckdb`; null if the query read no table, or `access` is limited. */
   readonly generation: number | null;
   /** The extracts that the query read. */
   readonly extracts: readonly ExtractReceipt[];
@@ -75,7 +75,7 @@ export interface RemoteReceipt {
 /** The state of one extract that a query read. */
 interface ExtractReceipt {
   readonly source: string;
-  /** The generation of the extract; null for an extract of another program. */
+  /** The generation of the extract; null for one of another program, or if `access` is limited. */
   readonly generation: number | null;
   /** The time of the oldest extraction among the tables read, ISO 8601, UTC; null: unknown. */
   readonly extractedAt: string | null;
@@ -117,6 +117,8 @@ export interface Run extends Lease {
 }
 
 interface RunOptions {
+  /** Generations also count the changes of other tables, so the receipt of a limited caller has none. */
+  readonly access: ReadonlySet<string> | null;
   /** On whose behalf it runs. */
   readonly principal?: string;
   readonly limits?: QueryLimits;
@@ -140,7 +142,7 @@ const WHAT = "the query";
  */
 export async function startQuery(
   host: Pick<Host, "monotonicMs">,
-  { limits = {}, principal, signal, batchRows, onEnding, failure }: RunOptions,
+  { access, limits = {}, principal, signal, batchRows, onEnding, failure }: RunOptions,
   prepare: (opening: Opening) => Promise<Run>,
 ): Promise<QueryResult> {
   const startedMs = host.monotonicMs();
@@ -200,8 +202,8 @@ export async function startQuery(
       limitedBatches(result, limits, totals, { end, failure, secrets, jobs, signal: timer.signal }),
     ),
     receipt: () => ({
-      generation: tables.length === 0 ? null : generation,
-      extracts: extractsOf(tables),
+      generation: tables.length === 0 || access !== null ? null : generation,
+      extracts: extractsOf(tables, access),
       tables: tables.map(tableId),
       remotes: remotes(),
       registered: registered(),
@@ -291,13 +293,16 @@ function rowsWithinLimits(
   return { kept: rows >= batch.numRows ? batch : batch.slice(0, rows), sizeBytes };
 }
 
-function extractsOf(tables: readonly AnalyticsTable[]): readonly ExtractReceipt[] {
+function extractsOf(
+  tables: readonly AnalyticsTable[],
+  access: RunOptions["access"],
+): readonly ExtractReceipt[] {
   return [...new Set(tables.map(({ source }) => source))].map((source) => {
     const own = tables.filter((table) => table.source === source);
     const times = own.map(({ extractedAt }) => extractedAt).filter((time) => time !== null);
     return {
       source,
-      generation: own[0]!.generation,
+      generation: access === null ? own[0]!.generation : null,
       extractedAt: times.length < own.length ? null : times.sort()[0]!,
       staleReason: own.find(({ staleReason }) => staleReason !== null)?.staleReason ?? null,
     };

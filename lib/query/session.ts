@@ -228,7 +228,7 @@ export class QuerySession implements AsyncDisposable {
         return { ...lease, sql: replaced?.sql ?? sql };
       });
     };
-    const running = { ...options, onEnding: this.#onEnding, failure: this.#failureFor(access) };
+    const running = { ...options, access, onEnding: this.#onEnding, failure: this.#failureFor(access) };
     return startQuery(this.#services.host, running, prepare);
   }
 

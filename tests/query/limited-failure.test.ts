@@ -44,7 +44,8 @@ const THROWN: Readonly<Record<string, () => AgnesError>> = {
     new AgnesError("file_unreadable", { path: `${OTHER}.csv`, reason: `column ${OTHER}`, advice: OTHER }),
   file_value_invalid: () =>
     new AgnesError("file_value_invalid", { file: "a", line: 1, column: OTHER, value: OTHER, type: "INT" }),
-  file_row_invalid: () => new AgnesError("file_row_invalid", { file: "a", line: 1, reason: "r", text: OTHER }),
+  file_row_invalid: () =>
+    new AgnesError("file_row_invalid", { file: "a", line: 1, reason: "r", text: OTHER }),
   file_reading_outdated: () => new AgnesError("file_reading_outdated", { file: "a", reason: OTHER }),
   file_failed: () => new AgnesError("file_failed", { operation: "read", path: OTHER, reason: "EACCES" }),
   source_path_empty: () => new AgnesError("source_path_empty", { path: OTHER }),

@@ -34,7 +34,7 @@ test.each([0, 2])(
   async (batches) => {
     const result = await startQuery(
       createHost(),
-      { limits: { timeoutMs: 20 }, failure: (error) => error },
+      { access: null, limits: { timeoutMs: 20 }, failure: (error) => error },
       async () => stuckAfter(batches),
     );
     const read = async () => {

@@ -20,6 +20,8 @@ export interface Served extends AsyncDisposable {
     path: string,
     options?: RequestInit & { readonly token?: string; readonly json?: unknown },
   ): Promise<Response>;
+  /** Opens the workspace again, as a new server does. */
+  reopened(): Promise<Pick<Served, "request"> & AsyncDisposable>;
 }
 
 /** Opens a workspace for requests, without a transport. */
@@ -35,12 +37,14 @@ export async function served({
   const isPlain = Object.keys(sources).length === 0 && Object.keys(options).length === 0;
   const folder = isPlain ? await syncedFolder() : await folderOfExports();
   const directory = folder.path;
-  const agnes = await createAgnes({
-    plugins: [files],
-    workspace: directory,
-    config: { ...CONFIG, server: settings, sources: { ...CONFIG.sources, ...sources } },
-    ...options,
-  });
+  const open = () =>
+    createAgnes({
+      plugins: [files],
+      workspace: directory,
+      config: { ...CONFIG, server: settings, sources: { ...CONFIG.sources, ...sources } },
+      ...options,
+    });
+  const agnes = await open();
   if (!isPlain) await agnes.sync();
   return {
     agnes,
@@ -48,18 +52,26 @@ export async function served({
     async token({ name = "test", role = "admin", ...rest } = {}) {
       return (await (await agnes.tokens()).create({ name, role, ...rest })).token;
     },
-    request(path, { token, json, ...init } = {}) {
-      const headers = new Headers(init.headers);
-      if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
-      if (json !== undefined) headers.set("content-type", "application/json");
-      const body = json === undefined ? init.body : JSON.stringify(json);
-      const method = init.method ?? (body == null ? "GET" : "POST");
-      return agnes.fetch(new Request(`http://127.0.0.1${path}`, { ...init, method, headers, body }));
+    request: requestsTo(agnes),
+    async reopened() {
+      const later = await open();
+      return { request: requestsTo(later), [Symbol.asyncDispose]: () => later.close() };
     },
     async [Symbol.asyncDispose]() {
       await agnes.close();
       await folder[Symbol.asyncDispose]();
     },
+  };
+}
+
+function requestsTo(agnes: Agnes): Served["request"] {
+  return (path, { token, json, ...init } = {}) => {
+    const headers = new Headers(init.headers);
+    if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
+    if (json !== undefined) headers.set("content-type", "application/json");
+    const body = json === undefined ? init.body : JSON.stringify(json);
+    const method = init.method ?? (body == null ? "GET" : "POST");
+    return agnes.fetch(new Request(`http://127.0.0.1${path}`, { ...init, method, headers, body }));
   };
 }
 

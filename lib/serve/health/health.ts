@@ -121,7 +121,7 @@ function sourcesOf(
       plugin,
       plugin_loaded: plugins.has(plugin),
       receives_webhooks: plugins.get(plugin)?.capabilities.includes("stream") === true,
-      health: own === undefined ? null : storedHealth(own, true),
+      health: own === undefined ? null : storedHealth(own, { isAdmin: true, access: null }),
       last_sync_at: checked.sort().at(-1) ?? null,
       last_error: error === undefined ? null : { name: error.name, code: error.code },
     };

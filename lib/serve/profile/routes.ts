@@ -22,7 +22,9 @@ export function profileRoutes(): readonly Route[] {
         const caller = { access, principal: principal.id };
         const options = { ...caller, compute: "never", signal: request.signal } as const;
         const { stale, ...profile } = await services.workspace.profile(params.id, options);
-        return Response.json({ ...profile, stale: hidePaths(stale, services.folders) });
+        // Generations also count the changes of other tables.
+        const generation = access === null ? profile.generation : null;
+        return Response.json({ ...profile, generation, stale: hidePaths(stale, services.folders) });
       },
     }),
   ];

@@ -65,7 +65,10 @@ export const profileBody = v.object({
   table_id: text,
   name: described(text, "The name of the table in SQL"),
   generated_at: described(text, "ISO 8601, UTC"),
-  generation: described(numberOrNull, "The generation that was profiled; null: not an extract of Agnes"),
+  generation: described(
+    numberOrNull,
+    "The generation that was profiled; null: not an extract of Agnes, or the caller may access some tables only",
+  ),
   stale: described(
     v.nullable(v.object({ reason: text, code: textOrNull })),
     "Why the figures are those of an earlier state of the table; null: they are current",

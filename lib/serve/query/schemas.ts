@@ -103,11 +103,17 @@ export const queryOptions = v.strictObject({
 /** The receipt of a query in a response. */
 const receiptBody = v.pipe(
   v.object({
-    generation: v.nullable(v.number()),
+    generation: v.pipe(
+      v.nullable(v.number()),
+      v.description("null: no table was read, or the caller may access some tables only"),
+    ),
     extracts: v.array(
       v.object({
         source: v.string(),
-        generation: v.nullable(v.number()),
+        generation: v.pipe(
+          v.nullable(v.number()),
+          v.description("null: another program wrote it, or the caller may access some tables only"),
+        ),
         extracted_at: v.nullable(v.string()),
         stale_reason: v.nullable(v.string()),
       }),

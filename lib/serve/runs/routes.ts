@@ -119,7 +119,7 @@ function getSyncStatus(): Route {
           .filter(({ source }) => access === null || tables.some((table) => table.source === source))
           .map((health) => ({
             name: health.source,
-            health: storedHealth(health, principal.role === "admin"),
+            health: storedHealth(health, { isAdmin: principal.role === "admin", access }),
           })),
         server_time: host.now().toISOString(),
       };

@@ -37,6 +37,8 @@ describe("GET /api/v2/profile/{id}", () => {
     expect(related(await profileOf("orders", admin))).toEqual(["belongs_to customers", "has_many customers"]);
     expect(related(await profileOf("orders", analyst))).toEqual([]);
     expect(JSON.stringify(await profileOf("orders", analyst))).not.toContain("customers");
+    const generation = async (token: string) => (await profileOf("orders", token)).body["generation"];
+    expect([await generation(admin), await generation(analyst)]).toEqual([1, null]);
   });
 
   test("of a table that the caller may not access is that of an unknown one", async () => {
