@@ -38,6 +38,9 @@ export async function leaseOf(
     connection,
     tables,
     generation: sandbox.state?.generation ?? null,
+    hasForeignViews: tables.some((table) =>
+      table.accessMode === "file" ? table.generation === null : sandbox.accessModeOf(table) !== "live",
+    ),
     secrets: sandbox.secrets,
     remotes: () =>
       tables.flatMap((table) => remoteReceipt(table, sandbox.accessModeOf(table), { database, shipped })),
@@ -93,12 +96,19 @@ function remoteReceipt(
   ];
 }
 
-/** Completes the preparation of a query; if it fails, the connection is released. */
-export async function readyOrReleased<T>(lease: Lease, work: () => Promise<T>): Promise<T> {
+/**
+ * Completes the preparation of a query; if it fails, the connection is released.
+ * @param shown converts its error for the caller. Default: it stays
+ */
+export async function readyOrReleased<T>(
+  lease: Lease,
+  work: () => Promise<T>,
+  shown: (error: unknown) => unknown = (error) => error,
+): Promise<T> {
   try {
     return await work();
   } catch (error) {
     await lease.release();
-    throw error;
+    throw shown(error);
   }
 }

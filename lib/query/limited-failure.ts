@@ -1,4 +1,4 @@
-import type { AgnesError, ErrorCode } from "../base/mod.ts";
+import { AgnesError, isAgnesError, type ErrorCode } from "../base/mod.ts";
 
 /**
  * The codes of errors that Agnes makes of the SQL of a caller and the tables that it may access. An error of a connector has
@@ -47,4 +47,26 @@ export function limitedFailure(error: AgnesError, access: ReadonlySet<string>): 
   const what = isKnown ? `source ${source} failed` : `the query failed with ${error.code}`;
   const texts = { message: `${what}: ${HIDDEN_REASON}`, hint: HIDDEN_ADVICE };
   return error.withDetails((isKnown ? { source } : {}) as never, { cause: error, texts });
+}
+
+/** The kinds of errors about the names and the syntax of a statement. Others may be about a value inside a view. */
+const NAME_KINDS: ReadonlySet<string> = new Set(["Binder Error", "Parser Error"]);
+
+/**
+ * The error of a statement over views that Agnes did not write, without the text of DuckDB: it may have names and values of
+ * tables inside the views, which the caller may not access.
+ * @param access the tables that the caller may access; null: all
+ */
+export function withoutViewTexts(
+  error: unknown,
+  lease: { readonly hasForeignViews: boolean } | undefined,
+  access: ReadonlySet<string> | null,
+): unknown {
+  if (access === null || lease?.hasForeignViews !== true || !isAgnesError(error, "duckdb_failed"))
+    return error;
+  const { kind, reason } = error.details;
+  // It is about the instance, and the query runs again.
+  if (NAME_KINDS.has(kind) || reason.includes("database has been invalidated")) return error;
+  const details = { operation: "the query", kind, reason: HIDDEN_REASON };
+  return new AgnesError("duckdb_failed", details, { cause: error });
 }

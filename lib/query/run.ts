@@ -17,6 +17,7 @@ import type { RegisteredReceipt } from "./hybrid/types.ts";
 import type { PushedDown } from "./live/pushed-down.ts";
 import type { LiveStatement } from "./live/prepare-live.ts";
 import type { ShippedStatement } from "./ship/shipped-query.ts";
+import { withoutViewTexts } from "./limited-failure.ts";
 import { readOnce } from "./read-once.ts";
 import type { Opening, RemoteAccessMode } from "./opening.ts";
 
@@ -88,6 +89,8 @@ export interface Lease {
   readonly connection: Connection;
   readonly tables: readonly AnalyticsTable[];
   readonly generation: number | null;
+  /** Whether it reads views that Agnes did not write, such as those of an attached database. */
+  readonly hasForeignViews: boolean;
   /** Values to remove from all messages. */
   readonly secrets: ReadonlySet<string>;
   readonly remotes: () => Receipt["remotes"];
@@ -189,17 +192,18 @@ export async function startQuery(
     if (!timer.signal.aborted) await ending;
     // When all threads of the pool are occupied, a stat of a file does not return either.
     if (run === undefined && isAgnesError(error, "timed_out")) poolGate.rejectWhenStuck(WHAT);
-    const shown = failure(error, run?.secrets);
+    const shown = failure(withoutViewTexts(error, run, access), run?.secrets);
     throw withStoppedJobs(isAgnesError(shown) ? withAwaited(shown, awaitedWhenStopped) : shown, jobs);
   }
   const { generation, remotes, secrets, tables, registered = () => [] } = run;
+  const failureOf: RunOptions["failure"] = (error) => failure(withoutViewTexts(error, run, access), secrets);
   // Unread rows must not hold the connection forever.
   onAbort(timer.signal, () => void end());
   return {
     schema: result.schema,
     names: result.names,
     batches: readOnce(
-      limitedBatches(result, limits, totals, { end, failure, secrets, jobs, signal: timer.signal }),
+      limitedBatches(result, limits, totals, { end, failure: failureOf, jobs, signal: timer.signal }),
     ),
     receipt: () => ({
       generation: tables.length === 0 || access !== null ? null : generation,
@@ -238,12 +242,11 @@ async function* limitedBatches(
   { batches, names }: StreamResult,
   limits: QueryLimits,
   totals: Totals,
-  query: Pick<RunOptions, "failure"> &
-    Pick<Lease, "secrets"> & {
-      readonly end: () => Promise<void>;
-      readonly jobs: JobList;
-      readonly signal: AbortSignal;
-    },
+  query: Pick<RunOptions, "failure"> & {
+    readonly end: () => Promise<void>;
+    readonly jobs: JobList;
+    readonly signal: AbortSignal;
+  },
 ): AsyncGenerator<arrow.RecordBatch, void, void> {
   const rows = batches[Symbol.asyncIterator]();
   try {
@@ -263,8 +266,8 @@ async function* limitedBatches(
       return;
     }
   } catch (error) {
-    const { failure, jobs, secrets, signal } = query;
-    throw withStoppedJobs(signal.aborted ? abortError(signal, "the query") : failure(error, secrets), jobs);
+    const { failure, jobs, signal } = query;
+    throw withStoppedJobs(signal.aborted ? abortError(signal, "the query") : failure(error), jobs);
   } finally {
     const ending = query.end();
     if (!query.signal.aborted) await ending;

@@ -21,6 +21,7 @@ import { CheckedQueries } from "./checked-queries.ts";
 import { readAliases } from "./read-aliases.ts";
 import { isFatal, queryFailure } from "./failure.ts";
 import { OTHER_DATABASE, type GuardedQuery } from "./guard.ts";
+import { withoutViewTexts } from "./limited-failure.ts";
 import { isAlias, isNamed, openHybrid, type Hybrid, type HybridSources } from "./hybrid/mod.ts";
 import { withListings } from "./listings.ts";
 import { Instances, type Choice } from "./instances.ts";
@@ -194,7 +195,7 @@ export class QuerySession implements AsyncDisposable {
     try {
       return await work(lease);
     } catch (error) {
-      throw this.#failureFor(access)(error, lease.secrets);
+      throw this.#failureFor(access)(withoutViewTexts(error, lease, access), lease.secrets);
     } finally {
       await lease.release();
     }
@@ -331,7 +332,7 @@ export class QuerySession implements AsyncDisposable {
       await bindEmpty(lease, hybrid, () => this.#finish(lease, query, scope(), null), signal);
     }
     const lease = await open();
-    return readyOrReleased(lease, async () => {
+    const prepare = async () => {
       const { isExplained, pivots } = query;
       if (isExplained && pivots.length > 0) refuseLivePivot(lease);
       const replaced = await lease.prepareLive({
@@ -347,7 +348,8 @@ export class QuerySession implements AsyncDisposable {
       const whole = await this.#finish(lease, query, scope(), replaced);
       if (hybrid !== undefined) return { ...lease, sql: whole, registered: () => hybrid.receipts() };
       return { ...lease, sql: whole, isKept: !isTrusted && mayKeepStatement(query, lease.tables) };
-    });
+    };
+    return readyOrReleased(lease, prepare, (error) => withoutViewTexts(error, lease, access));
   }
 
   /** Returns the SQL to run, after the parts that depend on the tables and their data are filled in. */
@@ -376,11 +378,8 @@ export class QuerySession implements AsyncDisposable {
 
   /** Returns a function that converts an error for the caller. After a fatal error, the next query gets a new instance. */
   #failureFor(access: Access, typed?: string): (error: unknown, secrets?: Iterable<string>) => unknown {
-    const scope = {
-      dataDirectory: this.#directory,
-      home: this.#services.host.env["HOME"] ?? null,
-      access,
-    };
+    const home = this.#services.host.env["HOME"] ?? null;
+    const scope = { dataDirectory: this.#directory, home, access };
     return (error, secrets = []) => {
       const failure = isNamed(error) ? error : queryFailure(error, { ...scope, secrets, typed });
       if (isFatal(error) || isFatal(failure)) this.#instances.renewNext();

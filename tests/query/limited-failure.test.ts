@@ -8,7 +8,11 @@ import * as v from "valibot";
 import { AgnesError, isAgnesError, type ErrorCode } from "../../lib/base/mod.ts";
 import { errorCodes } from "../../lib/base/errors/codes.ts";
 import { duckdbError } from "../../lib/duckdb/errors.ts";
+import { rebuildAnalytics } from "../../lib/analytics/rebuild.ts";
+import { openQuerySession } from "../../lib/query/mod.ts";
 import { queryFailure } from "../../lib/query/failure.ts";
+import { temporaryData, writeExtract } from "../analytics/extract-files.ts";
+import { rowsOf, testServices } from "./published.ts";
 import { temporaryFolder } from "../sync/workspace.ts";
 
 /** The name of a table, a column, or a value that the caller may not see. */
@@ -161,6 +165,30 @@ describe("an error of a query for a caller with limited access", () => {
       messageOf('Catalog Error: Scalar Function with name flor does not exist!\nDid you mean "floor"?'),
     ).toContain("floor");
   });
+});
+
+test("no error of a view that another program wrote has a name or a value of the tables inside it", async () => {
+  await using folder = await temporaryData();
+  await writeExtract(folder.data, "erp", {
+    tables: [
+      { name: OTHER, object: `TABLE ${OTHER} AS SELECT 1 AS id, 's3cret' AS salary` },
+      { name: "shown", object: `VIEW shown AS SELECT id, CAST(salary AS INT) AS n FROM ${OTHER}` },
+    ],
+  });
+  await rebuildAnalytics(testServices(), { dataDirectory: folder.data, owners: null });
+  await using session = openQuerySession(testServices(), { dataDirectory: folder.data });
+  const failed = async (sql: string, access: ReadonlySet<string> | null) => {
+    const error = await rowsOf(session, sql, { access }).catch((thrown: unknown) => thrown as AgnesError);
+    return textOf(error as AgnesError);
+  };
+  const access = new Set(["erp.shown"]);
+  for (const sql of ["FROM shown", "SUMMARIZE shown", "PIVOT shown ON n", "SELECT sum(n) FROM erp.shown"]) {
+    expect(await failed(sql, access)).not.toMatch(/s3cret|salary/);
+    expect(await failed(sql, null)).toContain("s3cret");
+  }
+  expect(await failed("SELECT nothing FROM shown", access)).toContain('Candidate bindings: \\"n\\"');
+  const sample = await session.sampleTable("shown", 1, { access }).catch((thrown: unknown) => thrown);
+  expect(textOf(sample as AgnesError)).not.toMatch(/s3cret|salary/);
 });
 
 /** A source whose live tables fail with the error of this name. */

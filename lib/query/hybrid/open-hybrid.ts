@@ -3,6 +3,7 @@ import type { DuckDBLimits } from "../../duckdb/mod.ts";
 import type { TableRecord } from "../../tables/mod.ts";
 import type { GuardedQuery } from "../guard.ts";
 import type { Opening } from "../opening.ts";
+import { withoutViewTexts } from "../limited-failure.ts";
 import { expressionNames } from "../pivot.ts";
 import type { Run } from "../run.ts";
 import type { TableNames } from "../tables.ts";
@@ -57,7 +58,7 @@ export async function openHybrid(
       try {
         return await readKeys(run.connection, run.sql, alias, signal);
       } catch (error) {
-        throw failure(error, run.secrets);
+        throw failure(withoutViewTexts(error, run, access), run.secrets);
       } finally {
         await run.release();
       }
