@@ -13,7 +13,7 @@ const FILES_AT_ONCE = 8;
 
 /**
  * Copies slices, which are files without an origin, into one part. One query reads them, because each slice is too small
- * for more than one thread.
+ * for more than one thread. Their rows keep their order only if the last row of a key wins.
  *
  * @returns `null` if they must be copied one by one: their columns differ, or one of them is invalid or unusual
  */
@@ -47,18 +47,14 @@ async function writeTogether(
   if (opened === null) return null;
   await using _ = opened;
   refuseDifferences(job, opened, pieces[0]!.number, isParquet);
-  const { condition, columns } = target;
+  const { condition, columns, ordered } = target;
   const where = condition === null ? "" : ` WHERE ${condition}`;
   const sql = `SELECT ${selectList(columns, opened.present)} FROM (${opened.select})${where}`;
   const copying = writePart(
     job,
     { kind: "sql", sql },
-    {
-      ordered: true,
-      largeRowGroups: isParquet,
-      connection,
-      target,
-    },
+    // An ordered copy takes a tenth more processor time, and holds the rows of each thread that is ahead of another.
+    { ordered, largeRowGroups: isParquet && ordered, connection, target },
   );
   const [copied, held] = await Promise.allSettled([copying, opened.holds?.() ?? true]);
   if (copied.status === "rejected") throw copied.reason;
