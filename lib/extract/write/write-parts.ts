@@ -44,13 +44,14 @@ export async function writeParts(
   try {
     for (let piece = await reader.peek(); piece !== null; piece = await reader.peek()) {
       if (piece.kind === "file") {
+        // The next slices are downloaded while the previous ones are copied.
         const taken = await takeFiles(job, reader, { mayJoinSlices });
+        if (copying.length >= COPIES_MAX) await copying.shift();
         const written = writeAll(job, writeFiles(job, taken, target, onSeparate), onPart);
         parts.push(written);
         copying.push(written);
         const isAlone = taken.kind !== "slices" || taken.failure !== null;
         if (isAlone) await Promise.all(copying.splice(0));
-        else if (copying.length >= COPIES_MAX) await copying.shift();
         if (taken.failure !== null) throw taken.failure.error;
         continue;
       }
