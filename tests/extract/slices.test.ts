@@ -87,7 +87,10 @@ test("extractSource() keeps the last row of a key in the order of the slices", a
   await using bench = await openBench();
   // The first slice takes longest, so without an order its rows come last.
   const rowsOf = (slice: number) =>
-    Array.from({ length: 20_000 }, (_, at) => `"${at}","${slice}.5","${"x".repeat(slice === 0 ? 1500 : 1)}"\n`);
+    Array.from(
+      { length: 20_000 },
+      (_, at) => `"${at}","${slice}.5","${"x".repeat(slice === 0 ? 1500 : 1)}"\n`,
+    );
   const slices = Array.from({ length: 8 }, (_, slice) => rowsOf(slice).join(""));
   const stats = await extract(bench, slices, { strategy: "incremental", primaryKey: ["id"] });
   expect(stats.errors).toEqual([]);
