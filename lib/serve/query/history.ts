@@ -18,8 +18,8 @@ export interface QueryRecord {
   readonly sqlHash: string;
   /** The SQL, if it is logged. */
   readonly sql: string | null;
-  /** Stops it. Has no effect after its end. */
-  readonly cancel: () => void;
+  /** Stops it. Has no effect after its end, and then keeps nothing of its request in memory. */
+  cancel: () => void;
   state: QueryState;
   sentBytes: number;
   /** Set once it ended. */
@@ -100,6 +100,7 @@ export class QueryHistory {
     { receipt = null, rows = receipt?.rows ?? 0 }: QueryEnd = {},
   ): LoggedQuery {
     record.endedMs = host.monotonicMs();
+    record.cancel = () => {};
     record.receipt = error === null ? receipt : null;
     record.error = error?.toJSON().error ?? null;
     if (error === null) record.state = "done";
