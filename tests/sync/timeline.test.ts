@@ -117,7 +117,7 @@ test("timeline() of one table has what concerns it, also after it was unregister
       ["rollback", expect.anything()],
       ["registry_change", "changed: sync_paused, description"],
       ["registry_change", "registered"],
-      ["run", "run complete: extracted, 1 row"],
+      ["run", "run complete: updated, 1 row"],
     ]);
   const newest = (await agnes.timeline({ table: "g.a", limit: 1 })).entries;
   expect(newest).toMatchObject([{ kind: "schema_change", generation: 6 }]);
