@@ -86,6 +86,7 @@ const STATEMENT_KINDS: ReadonlySet<string> = new Set([
   "Mismatch Type Error",
   "Not implemented Error",
   "Out of Range Error",
+  "Parameter Not Allowed Error",
   "Parser Error",
 ]);
 

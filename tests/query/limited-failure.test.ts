@@ -162,6 +162,9 @@ describe("an error of a query for a caller with limited access", () => {
       ).not.toContain(OTHER);
     expect(messageOf("Conversion Error: Could not convert string 'a' to INT32")).toContain("'a'");
     expect(
+      messageOf("Parameter Not Allowed Error: Cannot perform list_reduce on an empty input list"),
+    ).toContain("list_reduce");
+    expect(
       messageOf('Catalog Error: Scalar Function with name flor does not exist!\nDid you mean "floor"?'),
     ).toContain("floor");
   });
