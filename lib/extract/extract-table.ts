@@ -56,11 +56,11 @@ export async function extractTable(requested: TableJob): Promise<TableOutcome> {
   try {
     job = await withKindsKept(job);
     try {
-      const resetRejects = () => {
+      const restart = () => {
         job.nulled?.reset();
-        return quarantine?.reset();
+        return quarantine?.restart();
       };
-      return await extractInAttempts(job, (own) => extractOnce(own, quarantine), resetRejects);
+      return await extractInAttempts(job, (own) => extractOnce(own, quarantine), restart);
     } catch (error) {
       const again = await redescribed(job, error);
       if (again === null) throw error;
@@ -139,7 +139,11 @@ async function readFirst(
     if (read.kind !== "empty") return read;
     keptState ??= read.state;
   }
-  const read = await readAndMerge(job, { ...decision, notes }, quarantine, { census });
+  const reading = readAndMerge(job, { ...decision, notes }, quarantine, { census });
+  const read = await reading.catch(async (error: unknown) => {
+    await discard(job.run, census.gone);
+    throw error;
+  });
   if (read.kind === "empty")
     throw new AgnesError("internal", { what: "a read without windows returned an empty window" });
   return read;

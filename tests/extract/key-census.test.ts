@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { nodeFiles } from "../../lib/base/mod.ts";
+import { AgnesError, nodeFiles } from "../../lib/base/mod.ts";
 import { extractSource, readExtract } from "../../lib/extract/mod.ts";
 import type { AnyConnector, ReadOptions, Row } from "../../lib/kit/mod.ts";
 import { batches, openCensus, plan, rows, type Batches } from "./census-source.ts";
@@ -286,6 +286,22 @@ describe("the key census of extractSource()", () => {
     source.reads.length = 0;
     await census.sync();
     expect(source.reads).toEqual(["delta"]);
+  });
+
+  test("is taken again, and leaves no file, if the source ended the read of the rows", async () => {
+    await using census = await openCensus();
+    const { source, bench } = census;
+    await census.sync();
+    source.rows = without(source.rows, 1);
+    source.delta = () => {
+      delete source.delta;
+      throw new AgnesError("read_expired", { what: "table t", rows: 0, reason: "the session expired" });
+    };
+    census.advance(8);
+    const [stats] = (await census.sync()).tables;
+    expect(stats).toMatchObject({ status: "extracted", rowsDeleted: 1, rows: 4 });
+    expect(source.reads).toEqual(["whole", "keys", "delta", "keys", "delta"]);
+    expect(await temporaryFiles(bench)).toEqual([]);
   });
 
   test("is not taken without a primary key, and for rows that are tracked by file", async () => {

@@ -1,10 +1,12 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { readFile } from "node:fs/promises";
 
 import { AgnesError } from "../../lib/base/mod.ts";
 import {
   int64,
   permanent,
   table,
+  timestamp,
   transient,
   type ReadOptions,
   type Row,
@@ -12,7 +14,7 @@ import {
   type SourceQueryOptions,
   type SourceResult,
 } from "../../lib/kit/mod.ts";
-import { openBench, planOf } from "./harness.ts";
+import { incremental, openBench, planOf } from "./harness.ts";
 
 setDefaultTimeout(60_000);
 
@@ -124,6 +126,29 @@ test("rows that do not fit are quarantined once if the read is repeated", async 
     if (reads === 1) throw expired();
   });
   expect(stats.tables[0]).toMatchObject({ rows: 9_999, rowsQuarantined: 1 });
+});
+
+test("rows that earlier windows rejected stay in the quarantine if the read of a window is repeated", async () => {
+  const now = () => new Date("2026-03-10T15:00:00Z");
+  await using own = await openBench({ now, sleep: async () => {} });
+  const columns = { id: int64({ nullable: false }), at: timestamp(), n: int64() };
+  const events = table("events", columns, { primaryKey: ["id"], cursor: "at" });
+  let reads = 0;
+  const stats = await own.run(
+    [incremental(events, { chunkDays: 4, historyDays: 12, quarantine: true, quarantineMaxPercent: 50 })],
+    async function* (_table, { window }) {
+      reads += 1;
+      const id = window!.from?.getTime() ?? 0;
+      const at = window!.to === undefined ? now() : new Date(window!.to.getTime() - 1);
+      yield ["x", 1, 2].map((n, row) => ({ id: id + row, at, n }));
+      if (reads === 3) throw expired();
+    },
+  );
+  const { rowsQuarantined, quarantinePath } = stats.tables[0]!;
+  expect([reads, stats.tablesFailed, rowsQuarantined]).toEqual([4, 0, 3]);
+  const lines = (await readFile(quarantinePath!, "utf8")).trim().split("\n");
+  expect(new Set(lines.map((line) => (JSON.parse(line) as { record: Row }).record["id"])).size).toBe(3);
+  expect(lines).toHaveLength(3);
 });
 
 test("a table whose read the source ends twice fails, and its published rows stay", async () => {

@@ -22,7 +22,7 @@ export const NO_KEY = "the primary key is null";
 /** A rejected row whose row number is not known yet. */
 type KeptReject = Omit<RowReject, "row">;
 
-/** The rejected rows of one read, in one NDJSON file that is created for the first of them. */
+/** The rejected rows of one read, in the NDJSON file of the table and the run, which is created for the first of them. */
 export class Quarantine {
   readonly path: string;
   readonly #host: Host;
@@ -32,6 +32,8 @@ export class Quarantine {
   readonly #reasons = new Map<string, { rows: number; readonly example: string }>();
   /** The ascending row numbers of rejected rows, by `StagedPart.counted`. */
   readonly #rejected = new Map<string, number[]>();
+  /** The size of what this read wrote. Earlier windows of a first load write into the same file. */
+  #sizeBytes = 0;
   rows = 0;
 
   constructor(host: Host, directory: string, table: string, runId: string) {
@@ -76,12 +78,27 @@ export class Quarantine {
     return most === undefined ? "" : `${most[0]} (for example ${most[1].example})`;
   }
 
-  /** Removes all rows, for a read that starts again. */
+  /** Removes all rows, also those of earlier windows, for a read of the whole table. */
   async reset(): Promise<void> {
     await this.finish();
     await this.#host.files.remove(this.path);
+    this.#clear();
+  }
+
+  /** Removes the rows of this read, which starts again. */
+  async restart(): Promise<void> {
+    await this.finish();
+    const { files } = this.#host;
+    const at = ((await files.stat(this.path))?.sizeBytes ?? 0) - this.#sizeBytes;
+    if (at > 0) await files.append(this.path, "", { at });
+    else await files.remove(this.path);
+    this.#clear();
+  }
+
+  #clear(): void {
     this.#reasons.clear();
     this.#rejected.clear();
+    this.#sizeBytes = 0;
     this.rows = 0;
   }
 
@@ -104,6 +121,7 @@ export class Quarantine {
     if (this.#lines.length === 0) return;
     const text = this.#lines.join("");
     this.#lines = [];
+    this.#sizeBytes += Buffer.byteLength(text);
     this.#flushing = this.#flushing.then(async () => {
       await this.#host.files.makeDirectory(this.#directory);
       await this.#host.files.append(this.path, text);
