@@ -91,8 +91,10 @@ export async function rootsAt(path: string): Promise<readonly string[]> {
 
 /** The paths with all links resolved, of files and folders that may not exist yet. */
 export async function realPaths(paths: readonly string[]): Promise<ReadonlySet<string>> {
-  const real = paths.map(async (path) =>
-    join(await realpath(dirname(path)).catch(() => dirname(path)), basename(path)),
+  const real = paths.map((path) =>
+    realpath(path).catch(async () =>
+      join(await realpath(dirname(path)).catch(() => dirname(path)), basename(path)),
+    ),
   );
   return new Set(await Promise.all(real));
 }
