@@ -46,6 +46,8 @@ export class EnvFile {
 
 const VARIABLE = /^(?:export\s+)?(?<name>[^=]*?)\s*=\s*(?<value>.*)$/s;
 const NAME = /^[A-Za-z_][\w.-]*$/;
+/** `parseEnv` ignores a line with a space outside ASCII, such as a no-break space, beside its name. */
+const STARTS_WITH_ASCII = /^[^\u0080-\uffff]*?=/;
 /** A quoted value up to its closing quote, possibly on a later line, with the rest of that line. */
 const QUOTED = /^(?<quote>["'`])(?:\\.|(?!\k<quote>)[^\\])*\k<quote>(?<rest>[^\n]*)/s;
 
@@ -58,7 +60,7 @@ function malformedLine(text: string): { readonly line: number; readonly reason: 
     const wrong = (reason: string) => ({ line: at + 1, reason });
     const { name, value } = VARIABLE.exec(content)?.groups ?? {};
     if (name === undefined) return wrong("it has no `=`");
-    if (!NAME.test(name))
+    if (!NAME.test(name) || !STARTS_WITH_ASCII.test(lines[at]!))
       return wrong("a name has only letters, digits, `_`, `-` and `.`, and does not begin with a digit");
     if (!/^["'`]/.test(value!)) continue;
     const quoted = QUOTED.exec([value, ...lines.slice(at + 1)].join("\n"));

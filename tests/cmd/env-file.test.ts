@@ -37,6 +37,8 @@ test.each([
   ["1A=hunter2", 1, "a name has only letters"],
   ["=hunter2", 1, "a name has only letters"],
   ["MY TOKEN=hunter2", 1, "a name has only letters"],
+  ["A=1\n\u00a0B=hunter2", 2, "a name has only letters"],
+  ["export\u00a0A=hunter2", 1, "a name has only letters"],
   ["A='x\ny'\nB=\"hunter2\nC=3", 3, "its quote is not closed"],
   ['A="hunter2\\"', 1, "its quote is not closed"],
   ["A='x' hunter2", 1, "text follows its closing quote"],
