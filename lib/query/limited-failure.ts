@@ -29,7 +29,10 @@ const OWN_CODES: ReadonlySet<string> = new Set<ErrorCode>([
 ]);
 
 export const HIDDEN_REASON = "only callers with access to all tables get the reason";
-const HIDDEN_ADVICE = "Try again later, or ask an administrator to run the query.";
+const HIDDEN_ADVICE = {
+  transient: "Try again later, or ask an administrator to run the query.",
+  permanent: "Ask an administrator to run the query.",
+} as const;
 
 /** Whether the texts and details of an error contain only what a caller with access to some tables may know. */
 export function isOwnError(error: AgnesError): boolean {
@@ -45,7 +48,7 @@ export function limitedFailure(error: AgnesError, access: ReadonlySet<string>): 
   const { source } = error.details as { readonly source?: unknown };
   const isKnown = typeof source === "string" && [...access].some((id) => id.startsWith(`${source}.`));
   const what = isKnown ? `source ${source} failed` : `the query failed with ${error.code}`;
-  const texts = { message: `${what}: ${HIDDEN_REASON}`, hint: HIDDEN_ADVICE };
+  const texts = { message: `${what}: ${HIDDEN_REASON}`, hint: HIDDEN_ADVICE[error.retry] };
   return error.withDetails((isKnown ? { source } : {}) as never, { cause: error, texts });
 }
 

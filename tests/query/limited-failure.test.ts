@@ -136,6 +136,14 @@ describe("an error of a query for a caller with limited access", () => {
     ]);
   });
 
+  test("advises to try again only if the same query may succeed later", () => {
+    const hintOf = (thrown: AgnesError) =>
+      (queryFailure(thrown, { ...scope, access: ACCESS }) as AgnesError).hint;
+    const permanent = new AgnesError("source_path_empty", { path: OTHER });
+    expect(hintOf(permanent)).toBe("Ask an administrator to run the query.");
+    expect(hintOf(THROWN["table"]!())).toBe("Try again later, or ask an administrator to run the query.");
+  });
+
   test("names its source if the caller may access a table of it", () => {
     const hidden = queryFailure(THROWN["plugin_failed"]!(), { ...scope, access: ACCESS }) as AgnesError;
     expect(hidden).toMatchObject({
