@@ -1,5 +1,6 @@
 import * as v from "valibot";
 
+import { raceAbort } from "../../base/mod.ts";
 import type { Principal } from "../auth/principal.ts";
 import { linksTo } from "../http/describe-route.ts";
 import { hidePaths } from "../http/hide-paths.ts";
@@ -88,7 +89,12 @@ function postQuery(): Route {
             text: format.text,
             limits,
             principal: principal.id,
-            access: await accessOf(services, principal, register !== undefined),
+            // It may wait for DuckDB, behind other queries.
+            access: await raceAbort(
+              accessOf(services, principal, register !== undefined),
+              signal,
+              "the query",
+            ),
             signal,
             ...(body.params !== undefined && { params: body.params }),
             ...(register !== undefined && { register }),

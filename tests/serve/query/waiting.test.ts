@@ -18,3 +18,20 @@ test("too many waiting queries of one token have the status 429 with Retry-After
   controller.abort();
   await Promise.all(responses.map((response) => response.catch(() => null)));
 });
+
+test("a query that waits for the access of its caller can be stopped", async () => {
+  const decision = Promise.withResolvers<boolean>();
+  await using shop = await served({ server: { authorize: () => decision.promise } });
+  const token = await shop.token();
+  const path = "/api/queries/query-that-waits";
+  const response = shop.request("/api/query", {
+    token,
+    json: { sql: "SELECT 1 AS one" },
+    headers: { "x-agnes-query-id": "query-that-waits" },
+  });
+  while ((await shop.request(path, { token })).status !== 200) await Bun.sleep(5);
+  expect((await shop.request(path, { token, method: "DELETE" })).status).toBe(204);
+  expect((await response).status).toBe(499);
+  expect(await (await shop.request(path, { token })).json()).toMatchObject({ state: "cancelled" });
+  decision.resolve(true);
+});
