@@ -26,6 +26,19 @@ export const errors = defineErrors("duckdb", {
       return `${advice} The source has ${someNames(d.known)}.`;
     },
   }),
+  query_invalid: errorSpec<{ source: string; reason: string }>({
+    isDataError: true,
+    status: 400,
+    message: (d) => `DuckDB rejects the query: ${d.reason}`,
+    hint: (d) => `Correct the SQL. Its tables are ${d.source}.SCHEMA.TABLE, such as ${d.source}.main.orders.`,
+  }),
+  file_locked: errorSpec<{ path: string; holder: string }>({
+    isDataError: true,
+    status: 409,
+    retry: "transient",
+    message: (d) => `${d.path} is in use by ${d.holder}`,
+    hint: () => "Run it again when that process has closed the file.",
+  }),
 });
 
 function nearest(word: string, known: readonly string[]): string | undefined {

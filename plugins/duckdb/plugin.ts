@@ -31,7 +31,7 @@ export default definePlugin({
       discover: async ({ signal }) => describeTables(source, context.options, signal),
       read: (table, readOptions) => read(source, table, readOptions),
       remote: () => ({ alias: context.source, extension: "duckdb", url: source.path, tokenEnv: "" }),
-      query: (sql, { signal, parameters = {} }) => source.query(sql, { signal, parameters }),
+      query: (sql, { signal, parameters = {} }) => source.userQuery(sql, { signal, parameters }),
       estimate: (sql, { signal, parameters = {} }) => estimate(source, sql, { signal, parameters }),
       metadata: (tables, { signal }) => statistics(source, tables, signal),
       async health({ signal }) {
@@ -60,7 +60,7 @@ async function estimate(
   options: Pick<SourceQueryOptions, "signal" | "parameters">,
 ): Promise<QueryEstimate> {
   const select = sql.replace(/;\s*$/, "");
-  const { schema, batches } = await source.query(`SELECT * FROM (${select}\n) LIMIT 0`, options);
+  const { schema, batches } = await source.userQuery(`SELECT * FROM (${select}\n) LIMIT 0`, options);
   for await (const _batch of batches) break;
   return { schema };
 }

@@ -1,5 +1,6 @@
 import { AgnesError, type ConnectContext, type SourceQueryOptions } from "agnes/kit";
 
+import { errors } from "./errors.ts";
 import type { DuckDBOptions } from "./options.ts";
 
 /** The database file, attached read-only under the name of the source for each query. */
@@ -14,6 +15,21 @@ export class Source {
     this.name = source;
     this.path = resolvePath(options.path);
     this.#engine = duckdb;
+  }
+
+  /** Runs the SELECT of a user. @throws `duckdb/query_invalid` */
+  async userQuery(
+    sql: string,
+    options: Pick<SourceQueryOptions, "signal" | "parameters">,
+  ): ReturnType<Source["query"]> {
+    try {
+      return await this.query(sql, options);
+    } catch (error) {
+      if (!(error instanceof AgnesError) || error.code !== "duckdb_failed") throw error;
+      const { kind, reason } = error.details as { readonly kind: string; readonly reason: string };
+      if (!STATEMENT_KINDS.has(kind)) throw error;
+      throw errors.query_invalid({ source: this.name, reason }, { cause: error });
+    }
   }
 
   /** Runs one SELECT. */
@@ -41,7 +57,9 @@ export class Source {
     if (!(error instanceof AgnesError)) return null;
     if (error.message.includes("database does not exist"))
       return new AgnesError("source_path_empty", { path: this.path }, { cause: error });
-    const { operation, reason } = error.details as Partial<Record<string, unknown>>;
+    const { operation, reason, holder } = error.details as Partial<Record<string, unknown>>;
+    if (error.code === "locked")
+      return errors.file_locked({ path: this.path, holder: String(holder) }, { cause: error });
     const isAttach = typeof operation === "string" && /^ATTACH\b/.test(operation);
     if (error.code !== "duckdb_failed" || !isAttach || typeof reason !== "string") return null;
     const [message] = reason.split(/\n\s*\n/);
@@ -59,6 +77,9 @@ export class Source {
     );
   }
 }
+
+/** The errors of DuckDB about a statement itself. */
+const STATEMENT_KINDS: ReadonlySet<string> = new Set(["Parser Error", "Binder Error", "Catalog Error"]);
 
 const OTHER_VERSION =
   "Copy it to an older storage version with the DuckDB version that wrote it: `ATTACH 'copy.duckdb' AS copy (STORAGE_VERSION 'v1.0.0')`, then `COPY FROM DATABASE name TO copy`.";

@@ -206,6 +206,18 @@ describe("duckdb: read() and query()", () => {
     expect(rows.map((row) => (row as { toJSON(): unknown }).toJSON())).toEqual([{ n: 2500n }]);
   });
 
+  test("query() and estimate() report a query that is not valid in the words of DuckDB", async () => {
+    const { connector } = await warehouse.connect();
+    const { signal } = new AbortController();
+    for (const sql of ["SELECT nope FROM wh.sales.orders", "SELECT * FROM nix", "SELECT FROM WHERE"])
+      for (const method of ["query", "estimate"] as const)
+        expect(await rejection(Promise.resolve(connector[method]!(sql, { signal })))).toMatchObject({
+          code: "duckdb/query_invalid",
+          message: expect.stringMatching(/^DuckDB rejects the query: (?!.*LIMIT 0)/s),
+          hint: "Correct the SQL. Its tables are wh.SCHEMA.TABLE, such as wh.main.orders.",
+        });
+  });
+
   test("query() passes named parameters with any values to DuckDB", async () => {
     const { connector } = await warehouse.connect();
     const { signal } = new AbortController();
@@ -300,10 +312,10 @@ describe("duckdb: failures", () => {
       await using other = await makeWarehouse("SELECT 1");
       const found = discoverTables(await other.connect({ path: warehouse.file }));
       expect(await rejection(found)).toMatchObject({
-        code: "plugin_failed",
+        code: "duckdb/file_locked",
         retry: "transient",
-        details: { code: "locked" },
-        message: expect.stringContaining(warehouse.file),
+        message: expect.stringMatching(/warehouse\.duckdb is in use by .*\(process \d+\)$/),
+        hint: "Run it again when that process has closed the file.",
       });
     } finally {
       holder.kill();
