@@ -32,8 +32,14 @@ export async function tokenOfMachine(
     headers: { "metadata-flavor": "Google" },
     query: { scopes: scopesOf(settings).join(",") },
   };
+  const ask = (retries?: number) =>
+    http.json(url, { ...request, schema, ...(retries === undefined ? {} : { retries }) });
   try {
-    const { access_token: token, expires_in: seconds } = await http.json(url, { ...request, schema });
+    const { access_token: token, expires_in: seconds } = await ask(0).catch((error: unknown) => {
+      // Outside Google Cloud its name is unknown: a retry would delay the error, and be logged before it.
+      if (/ENOTFOUND/.test((error as Error).message)) throw error;
+      return ask();
+    });
     return { token, expiresMs: now().getTime() + seconds * 1000 };
   } catch (error) {
     throw missing("there is no metadata server of Google Cloud", error);

@@ -160,6 +160,9 @@ describe("bigquery: sign-in", () => {
       expect(error).toMatchObject({ code: "bigquery/credentials_missing" });
       expect(error.message).toContain("GOOGLE_APPLICATION_CREDENTIALS");
     }
+    const unknown = signInOf(server, { fetch: offline });
+    await rejection(unknown.token());
+    expect(unknown.log.entries.filter(({ level }) => level !== "debug")).toEqual([]);
   });
 
   test("a server that does not respond ends the sign-in at its deadline", async () => {
