@@ -46,7 +46,11 @@ export class SourceCalls implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const handles = [...this.#opened.values()].map(async ({ handle }) => (await handle).close());
+    const handles = [...this.#opened.values()].map(async ({ handle }) => {
+      // A source that did not open is a failure of its tables, and there is nothing to close.
+      const opened = await handle.catch(() => null);
+      await opened?.close();
+    });
     for (const result of await Promise.allSettled(handles))
       if (result.status === "rejected")
         this.#services.log.warn("a source was not closed after a refresh of metadata", {
