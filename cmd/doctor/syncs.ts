@@ -65,7 +65,8 @@ export async function healthChecks(agnes: Agnes): Promise<readonly Check[]> {
     if (state === "ok") return ok(name, checked);
     const why = `${reason ?? "no reason is known"}, ${checked}`;
     if (state === "unknown") return unknown(name, why, hint);
-    const message = `it failed, last at ${checkedAt.toISOString()}: ${reason ?? "no reason is known"}; first at ${since!.toISOString()}`;
+    const times = `first at ${since!.toISOString()}, last at ${checkedAt.toISOString()}`;
+    const message = `it failed, ${times}: ${reason ?? "no reason is known"}`;
     return { name, state: "error", message, hint };
   });
 }

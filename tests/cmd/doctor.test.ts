@@ -103,7 +103,7 @@ test("agnes doctor names a source whose health check failed, and since when", as
   expect(found.get("health of shop")).toMatchObject({
     state: "error",
     message: expect.stringMatching(
-      /^it failed, last at \d{4}-.*there is no file to read at.*; first at \d{4}-/,
+      /^it failed, first at \d{4}-\S+Z, last at \d{4}-\S+Z: there is no file to read at.*agnes\.yaml\.$/,
     ),
     hint: "`agnes connector health shop` checks it now.",
   });
@@ -112,7 +112,11 @@ test("agnes doctor names a source whose health check failed, and since when", as
 test("agnes connector health keeps what it found, so that agnes doctor is right after it", async () => {
   const health = async () => (await doctor()).found.get("health of shop");
   await rename(join(cwd, "in"), join(cwd, "moved"));
-  expect((await runCli(["connector", "health", "shop"], { cwd })).status).toBe(1);
+  const failed = await runCli(["connector", "health", "shop"], { cwd });
+  expect([failed.status, failed.stdout]).toEqual([
+    1,
+    expect.stringMatching(/there is no file to read at.*\. Check the path in agnes\.yaml;/),
+  ]);
   expect(await health()).toMatchObject({
     state: "error",
     message: expect.stringContaining("there is no file to read at"),

@@ -87,12 +87,12 @@ export class HealthChecks {
       const health = await checkHealth(handle, { ...(signal && { signal }) });
       const failure = failureOf(source, health);
       const { message } = health;
-      await this.#keep(
+      const kept =
         failure === null
-          ? { source, state: "ok", code: null, reason: message }
-          : failedHealth(source, failure),
-      );
-      return isAgnesError(health) ? { ok: false, message } : health;
+          ? ({ source, state: "ok", code: null, reason: message } as const)
+          : failedHealth(source, failure);
+      await this.#keep(kept);
+      return isAgnesError(health) ? { ok: false, message: kept.reason ?? message } : health;
     } catch (error) {
       if (signal?.aborted !== true && this.#sources().includes(source))
         await this.#keep(failedHealth(source, error));
