@@ -1,6 +1,7 @@
 import { AgnesError, counted, messageOf, redact, redactValue } from "../../../lib/base/mod.ts";
 import type { AnyPlugin } from "../../../lib/kit/mod.ts";
 import { connectorContract, runCases, type CaseResult, type ContractCase } from "../../../lib/testing/mod.ts";
+import { prepareSource, secretSpecs } from "../../../lib/sources/mod.ts";
 import type { SourceConfig } from "../../../lib/workspace/mod.ts";
 import { openCaseStatus } from "../../connectors/case-status.ts";
 import { registeredQueries, registeredTables } from "../../connectors/registered-tables.ts";
@@ -55,6 +56,8 @@ export default command({
     const { config, directory } = agnes.workspace;
     const source = config.sources[args.name];
     const plugin = pluginOf(agnes, args.name);
+    // Otherwise each case fails for the same reason.
+    prepareSource({ plugins: agnes.plugins, env: process.env }, args.name, source ?? { plugin: plugin.name });
     const secrets = secretsOf(plugin, source);
     const status = openCaseStatus(cli);
     const named = args.table?.split(",").map((name) => name.trim());
@@ -122,9 +125,13 @@ function chosenCases(
   });
 }
 
-/** The secrets by their names in the plugin. Cases report missing ones. */
+/** The values of the secrets, by their names in the plugin or in `secrets` of the source. */
 function secretsOf(plugin: AnyPlugin, source: SourceConfig | undefined): Readonly<Record<string, string>> {
-  const named = Object.keys(plugin.secrets).map((name) => [name, process.env[source?.secrets[name] ?? name]]);
+  const mapping = source?.secrets ?? {};
+  const named = Object.keys(secretSpecs(plugin, mapping)).map((name) => [
+    name,
+    process.env[mapping[name] ?? name],
+  ]);
   return Object.fromEntries(named.filter(([, value]) => value !== undefined)) as Record<string, string>;
 }
 

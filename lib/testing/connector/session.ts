@@ -85,7 +85,7 @@ export async function openSession(
     const handle = await connectSource(services, createPluginRegistry([plugin]), SOURCE, {
       plugin: plugin.name,
       options: config.options ?? {},
-      secrets: {},
+      secrets: plugin.takesAnySecret === true ? ownNames(config.secrets ?? {}) : {},
     });
     const { signal } = controller;
     const dispose = async () => {
@@ -147,6 +147,11 @@ export function assertWrappedOnce(error: unknown): void {
   if (isAgnesError(error) && error.isDataError) return;
   assert.ok(isAgnesError(error, "plugin_failed"), `the failure is not plugin_failed but ${String(error)}`);
   assert.ok(!isAgnesError(error.cause, "plugin_failed"), `the failure is wrapped twice: ${error.message}`);
+}
+
+/** Maps each secret to the variable of its own name, in which `hostOf` sets its value. */
+function ownNames(secrets: NonNullable<ContractConfig["secrets"]>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.keys(secrets).map((name) => [name, name]));
 }
 
 function hostOf(config: ContractConfig): Host {
