@@ -110,7 +110,7 @@ async function loadPlugin(
 }
 
 /** Returns `<name>.ts` and `<name>/plugin.ts` of the folder, sorted, without tests and declaration files. */
-async function filesOfFolder(folder: string, files: Files): Promise<readonly string[]> {
+export async function filesOfFolder(folder: string, files: Files): Promise<readonly string[]> {
   const found: string[] = [];
   for (const name of (await files.list(folder)) ?? []) {
     if (/^[._]|\.(test|spec)\.\w+$|\.d\.m?ts$/.test(name) || name === "node_modules") continue;

@@ -1,5 +1,5 @@
 export { checkConnector } from "./check.ts";
-export { loadWorkspacePlugins, PLUGINS_FOLDER } from "./load.ts";
+export { filesOfFolder, loadWorkspacePlugins, PLUGINS_FOLDER } from "./load.ts";
 export type { PluginImporter } from "./load.ts";
 export { scaffoldCapabilities } from "./scaffold/parts.ts";
 export { scaffoldPlugin } from "./scaffold/scaffold.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, spyOn, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { openCli } from "../../cmd/cli/cli.ts";
@@ -73,6 +73,24 @@ test("agnes connector new names the file that is there and asks for another name
   expect(stderr).toMatch(
     /plugins\/crm\/\S+ already exists\n hint {2}Choose another name.*\n code {2}scaffold_invalid\n/,
   );
+});
+
+test("agnes connector new keeps a plugin of one file, whose name a folder would take", async () => {
+  writeFileSync(join(workspace.path, "plugins", "till.ts"), "export default {};\n");
+  const { status, stderr } = await run("connector", "new", "till");
+  rmSync(join(workspace.path, "plugins", "till.ts"));
+  expect([status, stderr]).toEqual([2, expect.stringMatching(/plugins\/till\.ts already exists\n hint /)]);
+});
+
+test("agnes connector new names the commands that a plugin without discover needs", async () => {
+  const { stderr } = await run("connector", "new", "till", "--capabilities", "read");
+  expect(stderr).toContain("connector test till --table people");
+  expect(stderr).toContain("register its tables: see plugins/till/README.md");
+  expect(readFileSync(join(workspace.path, "plugins/till/README.md"), "utf8")).toContain(
+    "`agnes connector test till --table people` runs",
+  );
+  const { status } = await run("connector", "test", "till", "--table", "people", "--case", "schema");
+  expect(status).toBe(0);
 });
 
 test("agnes connector discover lists tables in an order that capitals do not change", async () => {

@@ -1,8 +1,13 @@
-import { join } from "node:path";
+import { join, parse } from "node:path";
 
 import { AgnesError, createHost, nearest } from "../../../lib/base/mod.ts";
 import type { Capability } from "../../../lib/kit/mod.ts";
-import { scaffoldCapabilities, scaffoldPlugin } from "../../../lib/plugins/mod.ts";
+import {
+  filesOfFolder,
+  PLUGINS_FOLDER,
+  scaffoldCapabilities,
+  scaffoldPlugin,
+} from "../../../lib/plugins/mod.ts";
 import { openWorkspace } from "../../../lib/workspace/mod.ts";
 import { bundledPlugins } from "../../plugins.ts";
 import { command } from "../../cli/command.ts";
@@ -34,15 +39,16 @@ export default command({
         reason: `${args.name} is the name of a built-in plugin`,
       });
     }
-    const files = scaffoldPlugin({
-      name: args.name,
-      capabilities: parseCapabilities(cli.name, args.capabilities),
-    });
+    const capabilities = parseCapabilities(cli.name, args.capabilities);
+    const files = scaffoldPlugin({ name: args.name, capabilities });
     const paths = Object.keys(files).map((name) => join(directory, name));
     for (const path of paths) {
       if ((await host.files.stat(path)) !== null)
         throw new AgnesError("scaffold_invalid", { reason: `${path} already exists` });
     }
+    const plugins = await filesOfFolder(join(directory, PLUGINS_FOLDER), host.files);
+    const same = plugins.find((path) => parse(path).name === args.name);
+    if (same !== undefined) throw new AgnesError("scaffold_invalid", { reason: `${same} already exists` });
     for (const [name, content] of Object.entries(files)) {
       const path = join(directory, name);
       await host.files.makeDirectory(join(path, ".."));
@@ -52,11 +58,15 @@ export default command({
     if (cli.json) return cli.printJson({ files: written });
     for (const path of written) await cli.print(`${path}\n`);
     const typed = typedFor(cli.workspace);
+    const isBlind = capabilities.includes("read") && !capabilities.includes("discover");
     cli.info("");
     cli.box("Next steps", [
-      `${typed(`connector test ${args.name}`)}   runs its contract suites; it passes unchanged`,
+      `${typed(`connector test ${args.name}${isBlind ? " --table people" : ""}`)}   runs its contract suites; it passes unchanged`,
       `edit plugins/${args.name}/plugin.ts`,
       `add it under \`sources:\` in agnes.yaml:  ${args.name}: { plugin: ${args.name} }`,
+      ...(capabilities.includes("discover")
+        ? []
+        : [`register its tables: see plugins/${args.name}/README.md`]),
       typed("sync"),
     ]);
   },

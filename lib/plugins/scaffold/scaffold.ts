@@ -134,12 +134,13 @@ const people = table(
 `;
 
 function readmeText(name: string, wanted: readonly ScaffoldCapability[]): string {
+  const isBlind = wanted.includes("read") && !wanted.includes("discover");
   return `# ${name}
 
 A connector for Agnes: ${wanted.join(", ")}.
 
 - \`plugin.ts\` is the whole plugin. ${exampleNote(name, wanted)}; comments mark the parts to replace.
-- \`agnes connector test ${name}\` runs its contract suites, as does \`bun test plugins/${name}\` in a project with the
+- \`agnes connector test ${name}${isBlind ? " --table people" : ""}\` runs its contract suites, as does \`bun test plugins/${name}\` in a project with the
   package \`agnes\`.
 - To use it, add to \`agnes.yaml\`:
 
