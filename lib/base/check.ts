@@ -64,7 +64,10 @@ function isCustomMessage({ kind, expected, message, received }: v.BaseIssue<unkn
 function expectedBy(issue: v.BaseIssue<unknown>): string {
   if (issue.type === "custom") return issue.message;
   if (issue.type === "non_empty") return "not empty";
-  return isMissing(issue) ? "present" : (issue.expected ?? `of the form ${issue.type}`);
+  if (isMissing(issue)) return "present";
+  const expected = issue.expected ?? `of the form ${issue.type}`;
+  // The words of YAML, as in the received value.
+  return expected.replace(/\bArray\b/g, "a list").replace(/\bObject\b/g, "a map");
 }
 
 /** Returns the received value if it cannot be a misplaced secret, otherwise its type. */

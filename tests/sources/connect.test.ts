@@ -45,6 +45,16 @@ describe("connectSource()", () => {
       code: "config_invalid",
       message: "sources.s.options: count should be number, but is a string",
     });
+    const nested = plugin({
+      options: v.strictObject({ list: v.array(v.string()), map: v.optional(v.strictObject({})) }),
+    });
+    for (const [options, expected] of [
+      [{ list: "a" }, "list should be a list, but is a string"],
+      [{ list: [], map: "a" }, "map should be a map, but is a string"],
+    ] as const)
+      expect(await failureOf(connect(nested, { options }))).toMatchObject({
+        message: `sources.s.options: ${expected}`,
+      });
     const strict = plugin({ options: v.strictObject({ url: v.pipe(v.string(), v.url()) }) });
     expect(await failureOf(connect(strict, { options: { url: "s3cret" } }))).toMatchObject({
       message: "sources.s.options: url should be of the form url, but is a string",
