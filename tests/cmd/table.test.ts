@@ -360,7 +360,8 @@ describe("agnes table", () => {
     const there = await shop(other.path);
     await agnes("table", "discover");
     await agnes("table", "folder", "in.c-crm", "crm");
-    await agnes("table", "update", "orders", "--description", "a\n```\nb", "--as", "sales");
+    const updated = await agnes("table", "update", "orders", "--description", "a\n```\nb", "--as", "sales");
+    expect(updated.stderr).toEndWith("\nNext: agnes sync exports.orders\n");
     const markdown = (await agnes("table", "export")).stdout;
     const file = join(other.path, "data_description.md");
     await writeFile(file, markdown);

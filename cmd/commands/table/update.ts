@@ -4,7 +4,7 @@ import { checkTableName } from "../../cli/table-name.ts";
 import { openRegistry } from "../../server/open-registry.ts";
 import { serverArgs } from "../../server/server-args.ts";
 import { changeFlags, changeFrom, changeOptions, fieldFlags, settableFields } from "../../tables/fields.ts";
-import { reportWrite } from "../../tables/report-write.ts";
+import { nextStep, reportWrite } from "../../tables/report-write.ts";
 
 /** Fields that refer to tables or columns of the source. */
 const fieldsOfSource = [
@@ -16,6 +16,9 @@ const fieldsOfSource = [
   "whereFilters",
   "columnMetadata",
 ];
+
+/** Fields without whose sync queries still use the earlier name or data. */
+const fieldsOfView = ["viewName", "queryMode", "sourceQuery"];
 
 const fields = ["source_table", ...settableFields] as const;
 
@@ -54,6 +57,12 @@ export default command({
       ...changeOptions(cli.name, args),
       isSourceChecked,
     });
-    await reportWrite(cli, write, "changed");
+    const isPublishedLater = fieldsOfView.some((field) => Object.hasOwn(change, field));
+    await reportWrite(
+      cli,
+      write,
+      "changed",
+      isPublishedLater ? nextStep(registry, `agnes sync ${write.table.id}`) : undefined,
+    );
   },
 });
