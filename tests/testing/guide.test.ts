@@ -62,7 +62,7 @@ describe("docs/guide", () => {
         plugins: [keboola],
         config: {
           version: 1,
-          sources: { kbc: { plugin: "keboola", options: { ...optionsOf(project), write: true } } },
+          sources: { crm: { plugin: "keboola", options: { ...optionsOf(project), write: true } } },
         },
         host: { fetch: project.fetch, env: { KEBOOLA_STORAGE_TOKEN: project.token } },
       });
@@ -70,7 +70,7 @@ describe("docs/guide", () => {
       await using agnes = await open();
       const registry = await agnes.tables();
       for (const sourceTable of ["in.c-main.predictions", "out.c-main.scores", "in.c-crm.orders"])
-        await registry.register({ source: "kbc", sourceTable });
+        await registry.register({ source: "crm", sourceTable });
       expect((await agnes.sync()).status).toBe("complete");
     }
     const [push, metadata] = await guideBlocks("keboola");
