@@ -1,6 +1,7 @@
 /**
  * A table through the whole connector `keboola` and the runtime to a published extract, against one bare COPY of DuckDB
- * that reads the same slices from the disk with the same types into the same Parquet, in the order of the slices. The
+ * that reads the same slices from the disk with the same types into the same Parquet. DuckDB keeps the order of the slices, as
+ * by default, and the runtime does not. The
  * values of the slices are text, as the warehouse unloads them. The slices come from the fake of the tests, in a process
  * of its own, whose jobs end at once. Then the peak memory at 1M and 20M rows, each in a process of its own, and the most
  * slices that were open at once of 1,200.
