@@ -76,10 +76,11 @@ test("agnes connector new names the file that is there and asks for another name
 });
 
 test("agnes connector new keeps a plugin of one file, whose name a folder would take", async () => {
-  writeFileSync(join(workspace.path, "plugins", "till.ts"), "export default {};\n");
-  const { status, stderr } = await run("connector", "new", "till");
-  rmSync(join(workspace.path, "plugins", "till.ts"));
-  expect([status, stderr]).toEqual([2, expect.stringMatching(/plugins\/till\.ts already exists\n hint /)]);
+  mkdirSync(join(workspace.path, "plugins"), { recursive: true });
+  writeFileSync(join(workspace.path, "plugins", "kiosk.ts"), "export default {};\n");
+  const { status, stderr } = await run("connector", "new", "kiosk");
+  rmSync(join(workspace.path, "plugins", "kiosk.ts"));
+  expect([status, stderr]).toEqual([2, expect.stringMatching(/plugins\/kiosk\.ts already exists\n hint /)]);
 });
 
 test("agnes connector new names the commands that a plugin without discover needs", async () => {

@@ -1,8 +1,9 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { join } from "node:path";
 
 import { ROOT } from "../../tools/source.ts";
+import { oneAtATime } from "./one-at-a-time.ts";
 import { pythonWith, run } from "./python.ts";
 
 /** The DuckDB that the extensions are made for: that of `@duckdb/node-api`. */
@@ -17,20 +18,25 @@ const CACHE = join(ROOT, "node_modules/.cache/agnes-extensions", DUCKDB);
 export function extensionFile(name: string): string {
   const path = join(CACHE, `${name}.duckdb_extension`);
   if (existsSync(path)) return path;
+  const python = pythonWith([]);
+  oneAtATime(() => {
+    if (!existsSync(path)) download(name, path, python);
+  });
+  return path;
+}
+
+function download(name: string, path: string, python: string): void {
   const wheels = join(CACHE, `wheel-${name}`);
   rmSync(wheels, { recursive: true, force: true });
   mkdirSync(wheels, { recursive: true });
-  const python = pythonWith([]);
   const wanted = `duckdb-extension-${name.replaceAll("_", "-")}==${DUCKDB}`;
   const quietly = ["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"];
   run(python, [...quietly, "--dest", wheels, wanted]);
   const wheel = readdirSync(wheels).find((file) => file.endsWith(".whl"))!;
   run(python, ["-m", "zipfile", "-e", join(wheels, wheel), wheels]);
   const inside = join(wheels, `duckdb_extension_${name}/extensions/v${DUCKDB}/${name}.duckdb_extension`);
-  copyFileSync(inside, `${path}.new`);
-  renameSync(`${path}.new`, path);
+  renameSync(inside, path);
   rmSync(wheels, { recursive: true });
-  return path;
 }
 
 /** DuckDB's repositories of extensions, as far as a test needs them. */
