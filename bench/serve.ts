@@ -4,7 +4,7 @@
  * requests of 64 clients for some minutes, with the resident memory of the server. The processor time is that of a server
  * and its workers.
  *
- *     npx bun bench/serve.ts [--rounds N] [--seconds N] [--export-rows N] [--load-minutes N]
+ *     npx bun bench/serve.ts [--rounds N] [--seconds N] [--warm-up-seconds N] [--export-rows N] [--load-minutes N]
  *
  * `--export-rows 0` skips the formats.
  */
@@ -27,12 +27,14 @@ const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "3" },
     seconds: { type: "string", default: "5" },
+    "warm-up-seconds": { type: "string", default: "30" },
     "export-rows": { type: "string", default: "5000000" },
     "load-minutes": { type: "string", default: "0" },
   },
 });
 const { rounds: roundsText, seconds: secondsText } = values;
 const [rounds, seconds] = [Number(roundsText), Number(secondsText)];
+const warmUpSeconds = Number(values["warm-up-seconds"]);
 const [exportRows, loadMinutes] = [Number(values["export-rows"]), Number(values["load-minutes"])];
 
 const SQL = "SELECT id, customer, amount FROM orders WHERE id BETWEEN 100 AND 119 ORDER BY id";
@@ -122,17 +124,17 @@ interface Side {
   readonly pid: number;
 }
 
-async function measured({ call, pid }: Side, clients: number) {
+async function measured({ call, pid }: Side, clients: number, lengthSeconds = seconds) {
   const beforeMs = processTimeMs(pid);
-  const { perSecond, latencies } = await rate(call, clients, seconds * 1000);
+  const { perSecond, latencies } = await rate(call, clients, lengthSeconds * 1000);
   const cpuMs = (processTimeMs(pid) - beforeMs) / latencies.length;
   return { perSecond, cpuMs, p99Ms: latencies[Math.floor(latencies.length * 0.99)]! };
 }
 
 async function compare(bare: Side, served: Side): Promise<void> {
   console.log("clients  bare/s  served/s  ratio  bare ms  served ms of processor time  ratio  99 % in ms");
-  // Before that, the code of the workers is not compiled.
-  for (const side of [bare, served]) await measured(side, 16);
+  // Before that, the code of the workers is not compiled: each has a quarter of the requests.
+  for (const side of [bare, served]) await measured(side, 16, warmUpSeconds);
   for (const clients of [16, 64]) {
     const [bares, serveds]: Awaited<ReturnType<typeof measured>>[][] = [[], []];
     for (let round = 0; round < rounds; round += 1) {

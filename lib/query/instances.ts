@@ -104,6 +104,7 @@ export class Instances {
         return { sandbox, tables, lease };
       });
       const { sandbox, lease } = found;
+      if (lease?.isCopied === true) return lease;
       const checking = () => this.#checkFolders(sandbox, found.tables, opening.signal);
       // Nothing of its tables is opened before the check.
       if (lease !== null) return readyOrReleased(lease, () => checking().then(() => lease));

@@ -38,6 +38,7 @@ export async function leaseOf(
     connection,
     tables,
     generation: sandbox.state?.generation ?? null,
+    isCopied,
     hasForeignViews: tables.some((table) =>
       table.accessMode === "file" ? table.generation === null : sandbox.accessModeOf(table) !== "live",
     ),

@@ -89,6 +89,8 @@ export interface Lease {
   readonly connection: Connection;
   readonly tables: readonly AnalyticsTable[];
   readonly generation: number | null;
+  /** Whether its query reads a copy in memory, and no file. */
+  readonly isCopied: boolean;
   /** Whether it reads views that Agnes did not write, such as those of an attached database. */
   readonly hasForeignViews: boolean;
   /** Values to remove from all messages. */

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, spyOn, test } from "bun:test";
+import { readdirSync, renameSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 
 import { createAgnes, type Agnes, type QueryOptions } from "agnes";
@@ -227,6 +228,25 @@ test("a kept statement has the current time and new random numbers", async () =>
   const sql = "SELECT random() AS value FROM secret LIMIT 1";
   expect(await readsCopy(sql)).toBe(true);
   expect(await agnes.rows(sql)).not.toEqual(await agnes.rows(sql));
+});
+
+test("a query of a copy looks up no file of its table", async () => {
+  const sql = "SELECT max(id) AS id FROM secret";
+  expect(await readsCopy(sql)).toBe(true);
+  const parts = join(folder.path, "data/extracts/shop/data/secret");
+  const [name] = readdirSync(parts);
+  const [file, aside] = [join(parts, name!), join(folder.path, "aside.parquet")];
+  renameSync(file, aside);
+  symlinkSync(aside, file);
+  try {
+    expect(await agnes.rows(sql)).toEqual([{ id: 9 }]);
+    // A query of two tables reads the files.
+    expect(await outcomeOf("SELECT s.id FROM secret s JOIN orders o USING (id)")).toStartWith(
+      "extract_changed",
+    );
+  } finally {
+    renameSync(aside, file);
+  }
 });
 
 test("each generation has its own copies", async () => {

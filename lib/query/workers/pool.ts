@@ -55,6 +55,8 @@ export class WorkerPool {
   /** The average duration of a query in a worker, in milliseconds. */
   #averageMs = 100;
   readonly #ending = new Set<Promise<void>>();
+  /** The time for which each worker ran queries since its memory was read, in milliseconds. */
+  readonly #unreadMs = new WeakMap<WorkerProcess, number>();
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -171,13 +173,17 @@ export class WorkerPool {
     this.#failedStarts = 0;
     if (ranMs !== null) {
       this.#averageMs += (ranMs - this.#averageMs) / 10;
-      this.#endIfLarge(worker);
+      this.#endIfLarge(worker, ranMs);
     }
     this.#dispatch();
   }
 
   /** Ends an idle worker that keeps memory of its last query, which would count for the next one. */
-  #endIfLarge(worker: WorkerProcess): void {
+  #endIfLarge(worker: WorkerProcess, ranMs: number): void {
+    const unreadMs = (this.#unreadMs.get(worker) ?? 0) + ranMs;
+    // In less time than between two looks, a worker gains little memory, and to read it takes longer than the rest.
+    if (unreadMs < WATCH_MS) return void this.#unreadMs.set(worker, unreadMs);
+    this.#unreadMs.set(worker, 0);
     const sizes = residentBytes([worker.pid ?? 0]);
     // Where reading the memory takes time, the next query may have begun.
     if (!(sizes instanceof Map)) return;
