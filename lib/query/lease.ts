@@ -1,5 +1,6 @@
 import type { Log } from "../base/mod.ts";
 import { databaseNames, tableId, type AnalyticsTable } from "../analytics/mod.ts";
+import { checkFolders } from "./check-folders.ts";
 import { mayNameDatabase, PUBLIC_DATABASE } from "./database-name.ts";
 import type { GuardedQuery } from "./guard.ts";
 import type { QueryDatabase } from "./live/query-database.ts";
@@ -58,7 +59,8 @@ export async function leaseOf(
     },
     release: async () => {
       shipped?.close();
-      if (copyable !== null && !isCopied && !signal.aborted) await copies.used(copyable);
+      if (copyable !== null && !isCopied && !signal.aborted)
+        await copies.used(copyable, () => checkFolders(sandbox.lookups, sandbox.state, [copyable]));
       await sandbox.release(connection, { isStopped: signal.aborted });
     },
   };

@@ -44,14 +44,18 @@ export class TableCopies {
     return this.#copied.has(tableId(table));
   }
 
-  /** Copies a table whose query has ended, if it was queried often. A table that cannot be copied is read from its files. */
-  async used(table: AnalyticsTable): Promise<void> {
+  /**
+   * Copies a table whose query has ended, if it was queried often. A table that cannot be copied is read from its files.
+   * @param check rejects if its files are not safe to read: they may have been replaced since the check of the query
+   */
+  async used(table: AnalyticsTable, check: () => Promise<void>): Promise<void> {
     const id = tableId(table);
     if (this.#copied.has(id) || !isCopyable(table)) return;
     const uses = (this.#uses.get(id) ?? 0) + 1;
     this.#uses.set(id, uses);
     if (uses !== USES_MIN) return;
     try {
+      await check();
       await this.#copy(table);
     } catch (error) {
       this.#log.debug("a table could not be copied", { table: id, reason: messageOf(error) });

@@ -49,6 +49,7 @@ const TABLES: Readonly<
   orders: { columns: COLUMNS, count: 15_000 },
   parts: { columns: COLUMNS, count: 6000 },
   secret: { columns: { id: int64(), canary: utf8() }, count: 10 },
+  lent: { columns: { id: int64(), canary: utf8() }, count: 10 },
   many: { columns: { id: int64() }, count: 20_001 },
   lists: { columns: { id: int64(), ids: list(int64()) }, count: 10 },
   texts: { columns: { id: int64(), text: utf8() }, count: 100 },
@@ -62,7 +63,7 @@ function rowsOfTable(name: string): readonly Row[] {
     const id = from + ((at * 7) % TABLES[name]!.count);
     if ("customer" in TABLES[name]!.columns) return rowOf(id);
     // One text of the table has few bytes in Parquet, because its pages are compressed.
-    return { id, canary: "CANARY", ids: [id], text: "x".repeat(50_000) };
+    return { id, canary: name === "lent" ? "lent" : "CANARY", ids: [id], text: "x".repeat(50_000) };
   }).map((row) => Object.fromEntries(Object.entries(row).filter(([key]) => key in TABLES[name]!.columns)));
 }
 
@@ -247,6 +248,27 @@ test("a query of a copy looks up no file of its table", async () => {
   } finally {
     renameSync(aside, file);
   }
+});
+
+test("a file that is replaced during a query is not copied", async () => {
+  const data = join(folder.path, "data");
+  const people = "SELECT 1::BIGINT AS id, 'CANARY' AS canary";
+  await writeExtract(data, "hr", { tables: [{ name: "people", rows: people }] });
+  await agnes.rebuild();
+  const parts = join(data, "extracts/shop/data/lent");
+  const [file, aside] = [join(parts, readdirSync(parts)[0]!), join(folder.path, "aside.parquet")];
+  const sql = "SELECT canary FROM lent LIMIT 1";
+  for (let n = 0; n < 7; n += 1) expect(await agnes.rows(sql)).toEqual([{ canary: "lent" }]);
+  const result = await agnes.query(sql);
+  renameSync(file, aside);
+  symlinkSync(join(data, "extracts/hr/data/people.parquet"), file);
+  try {
+    for await (const batch of result.batches) expect(batch.numRows).toBe(1);
+    expect(await outcomeOf(sql)).toStartWith("extract_changed");
+  } finally {
+    renameSync(aside, file);
+  }
+  expect(await agnes.rows(sql)).toEqual([{ canary: "lent" }]);
 });
 
 test("each generation has its own copies", async () => {
