@@ -1,4 +1,4 @@
-import { messageOf, type Log } from "../base/mod.ts";
+import { messageOf, withTimeout, type Log } from "../base/mod.ts";
 import { databaseNames, tableId, type AnalyticsTable } from "../analytics/mod.ts";
 import { quoteIdentifier, type Connection } from "../duckdb/mod.ts";
 
@@ -10,6 +10,9 @@ const ROWS_MAX = 20_000;
 /** The most bytes of one copy, and of all copies of an instance. */
 const BYTES_MAX = 2 << 20;
 const TOTAL_BYTES_MAX = 8 << 20;
+
+/** The longest time of a copy: the session starts no other query while it waits for the connection. */
+const COPY_MS_MAX = 1000;
 
 /** The bytes of a value besides its text. */
 const VALUE_BYTES = 16;
@@ -56,14 +59,15 @@ export class TableCopies {
     if (uses !== USES_MIN) return;
     try {
       await check();
-      await this.#copy(table);
+      using limit = withTimeout(`copying the table ${id}`, COPY_MS_MAX);
+      await this.#copy(table, limit.signal);
     } catch (error) {
       this.#log.debug("a table could not be copied", { table: id, reason: messageOf(error) });
     }
   }
 
-  async #copy(table: AnalyticsTable): Promise<void> {
-    const sizeBytes = await sizeOf(this.#connection, table);
+  async #copy(table: AnalyticsTable, signal: AbortSignal): Promise<void> {
+    const sizeBytes = await sizeOf(this.#connection, table, signal);
     if (sizeBytes > BYTES_MAX || this.#bytes + sizeBytes > TOTAL_BYTES_MAX) return;
     this.#bytes += sizeBytes;
     const { source, name, viewName, definition } = table;
@@ -76,6 +80,7 @@ export class TableCopies {
        CREATE TABLE ${rows} AS ${definition};
        CREATE VIEW ${view} AS SELECT * FROM ${rows};
        ${named}`,
+      { signal },
     );
     this.#copied.add(tableId(table));
   }
@@ -87,20 +92,30 @@ export class TableCopies {
  */
 function isCopyable({ accessMode, definition, generation, rows, sizeBytes }: AnalyticsTable): boolean {
   const isSmall = rows !== null && rows <= ROWS_MAX && (sizeBytes ?? 0) <= BYTES_MAX;
-  return (
-    isSmall && accessMode === "file" && generation !== null && definition.split(".parquet'").length === 2
-  );
+  return isSmall && accessMode === "file" && generation !== null && ONE_FILE.test(definition);
 }
 
+/**
+ * A view that Agnes writes over one file: columns, and no calls. The file of another program may have the tables of an extract
+ * of Agnes, and views with changing values or without an end.
+ */
+const ONE_FILE =
+  /^SELECT (?:(?:\w+|"(?:[^"]|"")*")(?:, | (?=FROM )))+FROM read_parquet\((?:main\.)?list_value\('(?:[^'*?[]|'')*\.parquet'\)\)$/;
+
 /** Estimates the bytes of a copy; Infinity: it has a type of unknown size. A small file may contain many long texts. */
-async function sizeOf(connection: Connection, { definition }: AnalyticsTable): Promise<number> {
-  const columns = await connection.describe(definition);
+async function sizeOf(
+  connection: Connection,
+  { definition }: AnalyticsTable,
+  signal: AbortSignal,
+): Promise<number> {
+  const columns = await connection.describe(definition, { signal });
   if (columns.some(({ type }) => !TEXT_TYPES.has(type) && !SMALL_TYPE.test(type))) return Infinity;
   const texts = columns.filter(({ type }) => TEXT_TYPES.has(type));
   const sizes = texts.map(({ name }) => `coalesce(sum(strlen(${quoteIdentifier(name)})), 0)`);
   const values = `count(*) * ${columns.length * VALUE_BYTES}`;
   const [size] = await connection.rows<{ bytes: number }>(
     `SELECT (${[values, ...sizes].join(" + ")})::DOUBLE AS bytes FROM (${definition}\n)`,
+    { signal },
   );
   return size!.bytes;
 }

@@ -17,7 +17,9 @@ import {
 } from "agnes/kit";
 import * as v from "valibot";
 
-import { isAgnesError } from "../../lib/base/mod.ts";
+import type { AnalyticsTable } from "../../lib/analytics/mod.ts";
+import { isAgnesError, silentLog } from "../../lib/base/mod.ts";
+import type { Connection } from "../../lib/duckdb/mod.ts";
 import { TableCopies } from "../../lib/query/table-copies.ts";
 import { writeExtract } from "../analytics/extract-files.ts";
 import { temporaryFolder } from "../sync/workspace.ts";
@@ -212,6 +214,44 @@ test("tables with many rows, several parts, long texts, lists or files of anothe
   });
   await agnes.rebuild();
   expect(await readsCopy("SELECT id FROM other.foreign")).toBe(false);
+});
+
+test("views that another program writes with the tables of Agnes are not copied", async () => {
+  const own = `CREATE TABLE _generation AS SELECT 1::BIGINT AS number, '/' AS directory;
+    CREATE TABLE _cursor (table_name VARCHAR, source_columns VARCHAR, remote VARCHAR)`;
+  const views = {
+    timed: "SELECT now()::VARCHAR AS value FROM read_parquet('{data}/one.parquet')",
+    endless: "SELECT value FROM read_parquet('{data}/one.parquet'), range(3000000) AS a, range(3000000) AS b",
+    growing: "SELECT value FROM read_parquet('{data}/*.parquet')",
+  };
+  const tables = Object.entries(views).map(([name, sql]) => ({ name, object: `VIEW ${name} AS ${sql}` }));
+  await writeExtract(join(folder.path, "data"), "forged", {
+    before: own,
+    tables: [{ name: "one", rows: "SELECT 1 AS value" }, ...tables],
+  });
+  await agnes.rebuild();
+  for (const name of Object.keys(views)) {
+    const sql = `SELECT value FROM forged.${name} LIMIT 1`;
+    const reading = readsCopy(sql);
+    expect([name, await Promise.race([reading, Bun.sleep(10_000).then(() => "hangs")])]).toEqual([
+      name,
+      false,
+    ]);
+  }
+  expect((await agnes.query("SELECT value FROM forged.timed")).receipt().extracts[0]!.generation).toBe(1);
+});
+
+test("a copy that takes long is stopped", async () => {
+  const never = (_sql: string, options?: { readonly signal: AbortSignal }) =>
+    new Promise<never>((_resolve, reject) =>
+      options?.signal.addEventListener("abort", () => reject(options.signal.reason as Error)),
+    );
+  const copies = new TableCopies({ describe: never } as unknown as Connection, silentLog);
+  const definition = "SELECT id FROM read_parquet(main.list_value('/data/a.parquet'))";
+  const copied = { source: "shop", name: "a", accessMode: "file", definition, generation: 1, rows: 1 };
+  const uses = Array.from({ length: 8 }, () => copies.used(copied as AnalyticsTable, async () => {}));
+  expect(await Promise.race([Promise.all(uses), Bun.sleep(5000).then(() => "hangs")])).toHaveLength(8);
+  expect(copies.has(copied as AnalyticsTable)).toBe(false);
 });
 
 test("a kept statement has the current time and new random numbers", async () => {
