@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { nodeFiles, type AgnesError } from "../../../lib/base/mod.ts";
 import { seededRandom } from "../../../lib/testing/fakes/fake-host.ts";
 import { ResultBuffer, type BufferSpace } from "../../../lib/query/workers/result-buffer.ts";
+import { until } from "./isolated.ts";
 
 /** The space of some buffers, whose files are in a folder that is removed at the end. */
 function newSpace(sizes: Pick<BufferSpace, "memoryBytes" | "filesBytes" | "stalledMs">) {
@@ -76,6 +77,7 @@ test("the files of all results together stay within their quota, and the writers
   let hasRoom = true;
   for (let at = 0; at < 15; at++) hasRoom = buffers[at % 2]!.write(Buffer.alloc(10, at)) && hasRoom;
   expect(hasRoom).toBeFalse();
+  await until(() => own.space.usedBytes >= 100);
   await Bun.sleep(50);
   expect(own.space.usedBytes).toBe(100);
   for (const [at, buffer] of buffers.entries()) buffer.write(Buffer.alloc(10, 15 + at));
