@@ -5,7 +5,7 @@ import { guardQuery, type GuardedQuery } from "./guard.ts";
 import { parseSelect, type Entered } from "./parse-select.ts";
 import type { ParamLiterals } from "./params/literals.ts";
 import { parametersOf, withMarks, withValues } from "./params/place-params.ts";
-import { RecentQueries } from "./recent-queries.ts";
+import { KEPT_LENGTH_MAX, RecentQueries } from "./recent-queries.ts";
 import { trustedQuery } from "./trusted-query.ts";
 
 /** Runs work on a connection that can only parse. */
@@ -63,10 +63,15 @@ export class CheckedQueries {
       const { tree, pivots } = await this.#parse(parse, signal);
       marked.check([tree, ...pivots.map((pivot) => pivot.tree)]);
     }
+    this.#keep(sql);
+    return { sql: placed.sql, entered: placed };
+  }
+
+  #keep(sql: string): void {
+    if (sql.length > KEPT_LENGTH_MAX) return;
     // The latest is the last to be removed.
     this.#placeable.delete(sql);
     this.#placeable.add(sql);
     if (this.#placeable.size > PLACED_MAX) this.#placeable.delete(this.#placeable.values().next().value!);
-    return { sql: placed.sql, entered: placed };
   }
 }

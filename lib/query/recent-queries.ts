@@ -4,8 +4,8 @@ import type { GuardedQuery } from "./guard.ts";
 /** The number of queries that are kept. */
 const QUERIES_MAX = 200;
 
-/** The longest SQL whose query is kept; longer SQL is rarely repeated, and its tree is large. */
-const LENGTH_MAX = 4000;
+/** The longest SQL that is kept; longer SQL is rarely repeated, and its tree is large. */
+export const KEPT_LENGTH_MAX = 4000;
 
 /**
  * The parsed and checked queries that ran last, by their SQL. The check depends on the SQL alone: whether a caller may read
@@ -26,7 +26,7 @@ export class RecentQueries {
 
   /** Keeps a query. A PIVOT without values is parsed each time, because its types are created for each query. */
   add(sql: string, isTrusted: boolean, query: GuardedQuery): void {
-    if (sql.length > LENGTH_MAX || query.pivots.length > 0) return;
+    if (sql.length > KEPT_LENGTH_MAX || query.pivots.length > 0) return;
     this.#queries.set(keyOf(sql, isTrusted), query);
     if (this.#queries.size > QUERIES_MAX) this.#queries.delete(this.#queries.keys().next().value!);
   }
@@ -42,7 +42,7 @@ export function mayKeepStatement(
 ): boolean {
   const isPlain = bounds.length === 0 && pivots.length === 0 && !hasListings && !isExplained;
   const isTyped = typeChecks.variant !== null || typeChecks.hasTypes;
-  if (!isPlain || isTyped || sql.length > LENGTH_MAX) return false;
+  if (!isPlain || isTyped || sql.length > KEPT_LENGTH_MAX) return false;
   return tables.length > 0 && tables.every(({ accessMode }) => accessMode === "file");
 }
 

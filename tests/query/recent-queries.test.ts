@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
 
+import { openDatabase } from "../../lib/duckdb/mod.ts";
+import { CheckedQueries } from "../../lib/query/checked-queries.ts";
 import type { GuardedQuery } from "../../lib/query/guard.ts";
 import { RecentQueries } from "../../lib/query/recent-queries.ts";
 import { codeOf } from "./workers/isolated.ts";
@@ -25,6 +27,26 @@ test("recent queries are kept by SQL and trust, the longest unused is dropped, a
   expect(recent.get(long, false)).toBeUndefined();
   recent.add("PIVOT", false, query([{}]));
   expect(recent.get("PIVOT", false)).toBeUndefined();
+});
+
+test("the places of parameters are kept by SQL, but not those of long SQL", async () => {
+  await using database = await openDatabase();
+  await using connection = await database.connect();
+  let parsed = 0;
+  const checked = new CheckedQueries((work) => {
+    parsed += 1;
+    return work(connection);
+  });
+  const literals = new Map([["v", "1"]]);
+  const place = (sql: string) => checked.withValues(sql, literals, new AbortController().signal);
+  for (const [sql, count] of [
+    ["SELECT $v", 1],
+    [`SELECT $v, '${"x".repeat(4000)}'`, 3],
+  ] as const) {
+    parsed = 0;
+    for (let run = 0; run < 3; run++) expect((await place(sql)).sql).toStartWith("SELECT  1 ");
+    expect(parsed).toBe(count);
+  }
 });
 
 test("a query that ran before is checked against the access of each caller", async () => {
