@@ -18,6 +18,7 @@ const CACHE = join(ROOT, "node_modules/.cache/agnes-extensions", DUCKDB);
 export function extensionFile(name: string): string {
   const path = join(CACHE, `${name}.duckdb_extension`);
   if (existsSync(path)) return path;
+  // It takes the same lock, which cannot be held twice.
   const python = pythonWith([]);
   oneAtATime(() => {
     if (!existsSync(path)) download(name, path, python);
